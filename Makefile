@@ -1,0 +1,90 @@
+# Every entry point of the project.  Non-recursive: each folder has a module.mk that names what it
+# builds; this file knows how.  `make help` lists the targets.
+#
+#   make TINY=1        64-row blocks, 8-slot rings, batches of 2: boundary bugs become frequent
+#   make SAN=asan      address + undefined behaviour sanitizers;  SAN=tsan  thread sanitizer
+# Variants build beside each other: build/, build/tiny/, build/asan/, build/asan-tiny/ ...
+
+.DEFAULT_GOAL := all
+MAKEFLAGS += --no-builtin-rules
+SHELL := /bin/bash
+
+CC      ?= gcc
+ifeq ($(origin CC),default)
+CC      := gcc
+endif
+AR      ?= ar
+TINY    ?=
+SAN     ?=
+variant := $(strip $(SAN)$(if $(and $(SAN),$(TINY)),-)$(if $(TINY),tiny))
+BUILD   ?= build$(if $(variant),/$(variant))
+VERSION := 0.1.0
+
+WARN := -Wall -Wextra -Wshadow -Wconversion -Wstrict-prototypes -Wmissing-prototypes -Wcast-qual \
+        -Wpointer-arith -Wvla $(if $(CI),-Werror)
+OPT  := -O2 -g -fno-omit-frame-pointer
+ifeq ($(SAN),asan)
+OPT  := -O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=undefined
+endif
+ifeq ($(SAN),tsan)
+OPT  := -O1 -g -fno-omit-frame-pointer -fsanitize=thread
+endif
+CPPFLAGS_ALL := -D_GNU_SOURCE -DFT_VERSION='"$(VERSION)"' $(if $(TINY),-DFT_TINY=1) -I. -I$(BUILD)/gen $(CPPFLAGS)
+CFLAGS_ALL   := -std=c11 $(WARN) $(OPT) -pthread -fPIC $(CFLAGS)
+LDFLAGS_ALL  := $(OPT) -pthread $(LDFLAGS)
+
+# ---- what a module.mk may say --------------------------------------------------------------------
+#   FOLDER_SRCS  := sources of lib<folder>.a, one a line (everything but the mains)
+#   FOLDER_PROGS := program:main-source pairs; built into $(BUILD)/bin
+#   FOLDER_USES  := folders whose libraries it links, nearest first (common is always last)
+#   FOLDER_LIBS  := linker words (-lzmq ...)
+# and targets of its own.
+MODULES := common ingest tracker store queryd cli deploy tests
+include $(wildcard $(addsuffix /module.mk,$(MODULES)))
+
+all_objs :=
+all_progs :=
+define module_rules
+$(1)_OBJS := $$(patsubst %.c,$$(BUILD)/obj/%.o,$$($(1)_SRCS))
+all_objs += $$($(1)_OBJS)
+$$(BUILD)/lib/lib$(1).a: $$($(1)_OBJS)
+	@mkdir -p $$(@D)
+	@rm -f $$@
+	$$(Q)$$(AR) rcs $$@ $$($(1)_OBJS)
+$$(foreach p,$$($(1)_PROGS),$$(eval $$(call program_rules,$(1),$$(word 1,$$(subst :, ,$$(p))),$$(word 2,$$(subst :, ,$$(p))))))
+endef
+# program_rules: folder, program, main source
+define program_rules
+all_progs += $$(BUILD)/bin/$(2)
+all_objs += $$(BUILD)/obj/$$(basename $(3)).o
+$$(BUILD)/bin/$(2): $$(BUILD)/obj/$$(basename $(3)).o $$(if $$($(1)_SRCS),$$(BUILD)/lib/lib$(1).a) $$(foreach u,$$($(1)_USES),$$(BUILD)/lib/lib$$(u).a) $$(BUILD)/lib/libcommon.a
+	@mkdir -p $$(@D)
+	@echo "  LD    $$@"
+	$$(Q)$$(CC) $$(LDFLAGS_ALL) -o $$@ $$< $$(if $$($(1)_SRCS),$$(BUILD)/lib/lib$(1).a) $$(foreach u,$$($(1)_USES),$$(BUILD)/lib/lib$$(u).a) $$(BUILD)/lib/libcommon.a $$($(1)_LIBS) $$(foreach u,$$($(1)_USES),$$($$(u)_LIBS)) $$(common_LIBS)
+endef
+$(foreach m,$(filter-out tests deploy,$(MODULES)),$(eval $(call module_rules,$(m))))
+
+Q := $(if $(V),,@)
+$(BUILD)/obj/%.o: %.c
+	@mkdir -p $(@D)
+	@echo "  CC    $<"
+	$(Q)$(CC) $(CPPFLAGS_ALL) $(CFLAGS_ALL) -MMD -MP -c -o $@ $<
+-include $(all_objs:.o=.d)
+
+.PHONY: all help deps clean check check-fast soak run stop bench fuzz lint install
+all: $(all_progs)
+
+help:
+	@echo "make run      install what is missing, build, start every daemon here, show how to use it"
+	@echo "make stop     stop what make run started (its data stays in ./run)"
+	@echo "make check    install what tests need, build, run them all"
+	@echo "make deps     install what a build needs (asks sudo where it must)"
+	@echo "make          build everything into build/, programs in build/bin"
+	@echo "make soak     the long rounds: kills, stepping, fuzzing"
+	@echo "make bench    speed side by side with other collectors"
+	@echo "make fuzz | lint | install DESTDIR= | clean"
+
+deps:
+	@deploy/deps build
+clean:
+	rm -rf build

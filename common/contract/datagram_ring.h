@@ -1,0 +1,53 @@
+/*
+ * datagram_ring.h - sockets -> ingest: where recvmmsg puts datagrams, in the segment "ingest.<i>" of
+ * ingest thread i, beside that thread's stage (contract/stage.h) and source table (exporters.h).
+ *
+ * 1 One thread is writer and reader; the kernel fills slots inside recvmmsg.  `ft-ctl status` reads
+ *   counters only.
+ * 2 Ingest makes it, `ft-ctl drain` and a reboot remove it.  Descriptors live outside the process (a
+ *   keeper: systemd's descriptor store or ft-sockets), so a kill loses neither queue nor slots.
+ * 3 A batch is up to FT_DATAGRAMS slots.
+ * 4 Order: every slot's msg_len = 0; then `batch` = committed batch + 1 (release); then recvmmsg; then
+ *   decode; the stage's commit sets input[0] = batch.  While a batch is being worked off,
+ *   input[1], input[2] and input[3] say how far: datagrams done, flows done of the current datagram,
+ *   and the stage's batch it belongs to, so that a full flow ring may split a batch anywhere, and a
+ *   restart re-decodes the current datagram and skips what was already published.  Counters of a
+ *   datagram are applied in the commit that finishes it.
+ * 5 Full: ingest does not call recvmmsg before the batch is done; the kernel's queue fills first, and
+ *   SO_RXQ_OVFL is the only place where a flow drops.
+ * 6 Crash: on start, if batch == input[0] + 1 the slots with msg_len > 0 are received and not finished:
+ *   they are decoded before the socket is read.  If batch == input[0] they are done.
+ *   The mmsghdr array's pointers are rewritten at every start; only msg_len, msg_flags, namelen and the
+ *   control lengths carry meaning across a restart.
+ * 7 Version 1.0.   8 Tests: tests/contract/ingest_stepping_test.c.
+ */
+#ifndef FT_CONTRACT_DATAGRAM_RING_H
+#define FT_CONTRACT_DATAGRAM_RING_H
+
+#include <stdatomic.h>
+#include <sys/socket.h>
+
+#include "common/contract/abi.h"
+
+#define FT_INGEST_MAGIC "FTINGEST"
+#define FT_INGEST_VERSION 0x00010000u
+
+enum { FT_DATAGRAM_BYTES = 65536, FT_CONTROL_BYTES = 128 };
+
+struct ft_datagram_slot {
+	struct sockaddr_storage from; /* 128 bytes */
+	uint8_t control[FT_CONTROL_BYTES]; /* SO_TIMESTAMPNS, SO_RXQ_OVFL, destination port */
+	uint8_t payload[FT_DATAGRAM_BYTES];
+};
+
+struct ft_datagram_batch {
+	_Atomic uint64_t batch; /* see 4 */
+	uint32_t count;		/* slots, FT_DATAGRAMS */
+	uint32_t pad;
+	uint8_t fill[FT_LINE - 16];
+	struct mmsghdr msg[FT_DATAGRAMS];
+	struct iovec iov[FT_DATAGRAMS];
+	/* struct ft_datagram_slot[count] follows at the next page */
+};
+
+#endif

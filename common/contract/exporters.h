@@ -1,0 +1,79 @@
+/*
+ * exporters.h - who sends: two tables that ingest writes and everybody may read.
+ *
+ * Identity table, segment "exporters": id -> address and GUID, append only, never reused, the same id
+ *   after any restart (kept in ingest.lmdb, key: address and GUID).  All threads of ingest share it under
+ *   a process mutex.  A slot is filled in, then `count` is stored with release: slots below count never
+ *   change but for `name` and `disabled`, which readers treat as hints.  The tracker pairs flows by this
+ *   id; store copies address and GUID into each block's dictionary, so that blocks need no other file.
+ *
+ * Source table, in the segment "ingest.<i>" of each ingest thread: one slot for each (exporter, protocol
+ *   version, domain) that thread has met, with sequence state and the four kinds of loss.  Slots are the
+ *   undo unit of that thread's stage, so the counters are exact across kills.  Readers may see a slot in
+ *   the middle of a batch: figures for people, not for accounting.
+ *
+ * Full: FT_EXPORTERS_MAX / FT_SOURCES_MAX (config netflow/maxexporters); a datagram of one more exporter is
+ *   counted in `exporters_refused` and dropped.   Version 1.0.
+ */
+#ifndef FT_CONTRACT_EXPORTERS_H
+#define FT_CONTRACT_EXPORTERS_H
+
+#include <stdatomic.h>
+
+#include "common/contract/abi.h"
+
+#define FT_EXPORTERS_MAGIC "FTEXPORT"
+#define FT_EXPORTERS_VERSION 0x00010000u
+
+struct ft_exporter {
+	uint32_t id;	     /* slot index + 1; 0 is "none" */
+	uint32_t disabled;
+	uint8_t address[16]; /* IPv4 mapped */
+	uint8_t guid[16];    /* all zero: not proxied */
+	char name[64];	     /* tag given by an administrator, NUL terminated */
+	int64_t first_seen_us;
+	uint8_t pad[16];
+};
+static_assert(sizeof(struct ft_exporter) == 128, "identity slot");
+
+struct ft_exporters {
+	struct ft_seg_header seg;
+	uint32_t capacity;
+	_Atomic uint32_t count;
+	uint8_t fill[FT_LINE - 8];
+	struct ft_exporter slot[];
+};
+
+/* ft_source.state, in words in `ft-ctl status` */
+enum {
+	FT_SOURCE_FREE = 0,
+	FT_SOURCE_OK = 1,
+	FT_SOURCE_NO_TEMPLATE = 2,
+	FT_SOURCE_CLOCK_WRONG = 3,
+	FT_SOURCE_GAPS = 4,
+	FT_SOURCE_UNDECODABLE = 5,
+};
+
+struct ft_source {
+	uint32_t exporter; /* 0: free slot */
+	uint32_t domain;
+	uint8_t version, state;
+	uint16_t port;	   /* local port it arrives at */
+	uint32_t sampling; /* rate in force, 0 unknown */
+	uint64_t datagrams, flows, options;
+	uint64_t sequence_gaps;	  /* units missing: flows for v5 and IPFIX, datagrams for v9 */
+	uint64_t undecodable_sets;
+	uint64_t sets_waiting;	  /* kept for their template */
+	uint64_t sets_dropped;	  /* bound or 30 minutes hit */
+	uint64_t kernel_drops;	  /* SO_RXQ_OVFL deltas while this source was talking (an estimate) */
+	uint64_t full_wait_us;	  /* time its flows waited for room */
+	int64_t last_us;	  /* arrival of the latest datagram */
+	int64_t skew_us;	  /* header clock minus arrival */
+	uint32_t next_sequence, templates;
+	uint32_t uptime_ms, export_s; /* of the latest header */
+	uint64_t duplicates;
+	uint8_t pad[48];
+};
+static_assert(sizeof(struct ft_source) == 192, "source slot");
+
+#endif
