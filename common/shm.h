@@ -1,0 +1,57 @@
+/*
+ * shm.h - shared-memory segments: made whole, renamed into place, refused in words when they are foreign.
+ * See contract/abi.h for what a segment is.
+ */
+#ifndef FT_SHM_H
+#define FT_SHM_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "common/contract/abi.h"
+#include "common/err.h"
+
+struct shm_kind {
+	const char *magic; /* at most 8 characters */
+	uint32_t version;
+	uint32_t layout;
+};
+
+struct shm {
+	void *base; /* NULL: not mapped */
+	size_t size;
+	int fd;
+	char path[240];
+};
+
+/* The directory of an instance: "/dev/shm/flowtrove-<instance>", made 0750 if absent. */
+int shm_dir(const char *instance, char *out, size_t out_size, struct err *err);
+
+/* Make a segment of `size` bytes (rounded up to pages), zeroed, allocated, header filled in; it is visible
+ * under its name only when shm_publish() is called.  FT_EXIST if the name is taken. */
+int shm_create(struct shm *s, const char *dir, const char *name, const struct shm_kind *kind, size_t size,
+	struct err *err);
+int shm_publish(struct shm *s, struct err *err);
+
+/* Map an existing one.  FT_ENOENT: not there; FT_ELAYOUT: foreign (err says what and what to do). */
+int shm_open_rw(struct shm *s, const char *dir, const char *name, const struct shm_kind *kind, struct err *err);
+int shm_open_ro(struct shm *s, const char *dir, const char *name, const struct shm_kind *kind, struct err *err);
+
+/* Open it, or make it if absent.  *made says which; a made one must be filled in and then published. */
+int shm_open_or_create(struct shm *s, const char *dir, const char *name, const struct shm_kind *kind,
+	size_t size, bool *made, struct err *err);
+
+/* Take role 0-3 of the segment for as long as it is mapped (OFD lock).  FT_EBUSY names the holder's pid. */
+int shm_hold(struct shm *s, unsigned role, struct err *err);
+
+int shm_unlink(const char *dir, const char *name);
+void shm_close(struct shm *s); /* unmaps, drops the lock; safe on a zeroed struct */
+
+static inline struct ft_seg_header *
+shm_header(const struct shm *s)
+{
+	return s->base;
+}
+
+#endif

@@ -1,0 +1,47 @@
+/*
+ * stage.h - the one implementation of contract/stage.h.
+ */
+#ifndef FT_STAGE_H
+#define FT_STAGE_H
+
+#include <stdbool.h>
+
+#include "common/contract/stage.h"
+#include "common/err.h"
+
+struct stage {
+	uint8_t *base;		     /* start of the segment: undo offsets count from here */
+	struct ft_stage *s;
+	uint8_t *undo;
+	struct ft_stage_record next; /* private: what the running batch will commit */
+	uint64_t undo_bytes;
+	bool open;
+};
+
+/* Bytes of struct ft_stage plus `undo` bytes of log, rounded up to a line. */
+size_t stage_bytes(size_t undo);
+/* Write an empty stage (seq 0) into zeroed memory at base + offset. */
+void stage_format(void *base, size_t offset, size_t undo);
+void stage_attach(struct stage *st, void *base, size_t offset);
+
+/* Undo a batch that did not commit.  Idempotent; may be killed at any instruction and run again.  Afterwards
+ * `next` is the selected record; the caller publishes heads and tails from it and rebuilds what is derived. */
+void stage_recover(struct stage *st);
+
+static inline const struct ft_stage_record *
+stage_record(const struct stage *st)
+{
+	return &st->s->record[atomic_load_explicit(&st->s->selector, memory_order_acquire)];
+}
+
+/* Begin a batch: `next` becomes a copy of the selected record, with seq one more. */
+void stage_begin(struct stage *st);
+/* Keep the image of a slot that is about to change.  A slot may be touched again in the same batch (the
+ * oldest image wins on recovery, since images go back newest first); callers avoid it for speed only.
+ * Aborts if the log is full: the owner sizes it for its largest batch. */
+void stage_touch(struct stage *st, const void *slot, uint32_t bytes);
+/* room left in the log, so that a long batch can be ended early */
+size_t stage_undo_room(const struct stage *st);
+void stage_commit(struct stage *st);
+
+#endif
