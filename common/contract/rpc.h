@@ -1,0 +1,43 @@
+/*
+ * rpc.h - clients -> queryd, and everybody -> a daemon's control socket: JSON over ZeroMQ, protocol 1.
+ *
+ * Transport: ROUTER at tcp://ADDRESS:9640 (queryd; CURVE when not loopback) and ipc://RUNDIR/ROLE.ctl
+ *   (each daemon: status, counters, reload and its own).  Clients use DEALER.
+ * Request: one frame, a JSON object {"v":1, "id": any string or number, "op": "…", "auth": {…}, …}.
+ *   queryd's auth: {"user":…, "password":…} | {"key": 32 hex} | {"token": 32 hex}.
+ * Reply: one frame, a JSON object {"v":1, "id": the request's, "ok": true, …}, then a payload frame if the
+ *   object has "payload": "csv" | "ndjson" | "json".  "more": true: another reply to this request follows; progress
+ *   replies are {"progress": {"rows_scanned", "rows_total", "elapsed_ms"}, "more": true}.
+ * Error: {"ok": false, "error": {"code": word, "message": sentence, "at": JSON pointer or position}}.
+ * Cancel: {"op": "cancel", "target": id of a request of the same connection}.
+ * Bounds: frame 1 MiB, nesting 32, string 64 KiB; beyond them an error reply, the connection is kept.
+ * Each operation has a JSON Schema of request and reply in docs/protocol/; tests hold real traffic to it.
+ * A new optional member is a compatible change; a changed meaning bumps "v".
+ */
+#ifndef FT_CONTRACT_RPC_H
+#define FT_CONTRACT_RPC_H
+
+#define FT_RPC_VERSION 1
+#define FT_RPC_MAX_FRAME (1u << 20)
+#define FT_RPC_MAX_DEPTH 32u
+
+/* error codes: RPC_ERROR(word, exit code of command line tools, HTTP status) */
+#define FT_RPC_ERRORS(RPC_ERROR)                                                                              \
+	RPC_ERROR("bad_request", 2, 400)      /* not JSON, wrong type, missing member; `at` says where */     \
+	RPC_ERROR("unknown_op", 2, 400)                                                                       \
+	RPC_ERROR("bad_filter", 2, 400)	      /* `at` is the position in the filter, from 1 */                \
+	RPC_ERROR("bad_time", 2, 400)                                                                         \
+	RPC_ERROR("too_large", 2, 400)                                                                        \
+	RPC_ERROR("auth", 3, 401)	      /* not logged in, wrong name or password */                     \
+	RPC_ERROR("must_change_password", 3, 403)                                                             \
+	RPC_ERROR("throttled", 3, 429)                                                                        \
+	RPC_ERROR("forbidden", 3, 403)                                                                        \
+	RPC_ERROR("not_found", 1, 404)                                                                        \
+	RPC_ERROR("exists", 1, 409)                                                                           \
+	RPC_ERROR("refused", 1, 409)	      /* a rule forbids it; the message says which */                 \
+	RPC_ERROR("cancelled", 1, 499)                                                                        \
+	RPC_ERROR("limit", 1, 503)	      /* memory or time bound of a query */                           \
+	RPC_ERROR("unavailable", 1, 503)      /* a daemon behind it does not answer */                        \
+	RPC_ERROR("internal", 1, 500)
+
+#endif
