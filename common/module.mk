@@ -1,0 +1,16 @@
+common_SRCS := \
+	common/addr.c \
+	common/arena.c \
+	common/conf.c \
+	common/counters.c \
+	common/crash.c \
+	common/err.c \
+	common/hash.c \
+	common/kv.c \
+	common/log.c \
+	common/proc.c \
+	common/ring.c \
+	common/rpc.c \
+	common/shm.c \
+	common/stage.c
+common_LIBS := -llmdb -lzmq -ljansson -lsodium -lxxhash -lzstd -lm
