@@ -1,0 +1,69 @@
+/*
+ * block_view.h - one way to read a block, open or sealed.
+ *
+ * A view points into a mapping (or memory of the caller's, in tests) and owns nothing but what it has
+ * decoded lazily; a view is used by one thread.  Column reads decode into the caller's arrays, so kernels are
+ * pure loops over arrays.  A damaged column is FT_EFORMAT, never wrong rows: with `check` set each column's
+ * checksum is verified when it is first read through this mapping.
+ */
+#ifndef FT_BLOCK_VIEW_H
+#define FT_BLOCK_VIEW_H
+
+#include <stdbool.h>
+
+#include "common/contract/block.h"
+#include "common/contract/catalog.h"
+#include "common/err.h"
+
+struct block_column {
+	uint8_t encoding; /* CODEC_* of common/codec.h */
+	uint8_t bits;	  /* packed width */
+	bool checked;
+	uint64_t base, count;
+	const uint8_t *data;
+	uint64_t bytes, checksum;
+	void *unpacked;	  /* decoded whole, when the encoding asks for it; freed with the view */
+};
+
+struct block_view {
+	uint32_t segment, block, rows;
+	bool open, check;
+	uint32_t dict_count[FT_DICTS];
+	int64_t min_first_us, max_last_us; /* sealed: from the header; open: INT64_MIN, INT64_MAX */
+	struct block_column column[FT_COLUMNS]; /* one the block does not have reads as 0 */
+	struct block_column dict_column[16];	/* sealed dictionaries are columns too */
+	const uint8_t *base;
+	uint64_t base_bytes;
+	/* decoded dictionaries; for an open block they point into the map */
+	const struct ft_addr_entry *addr;
+	const struct ft_exporter_entry *exporter;
+	const struct ft_wide_entry *wide;
+	const struct ft_text_entry *text;
+	const uint8_t *heap;
+	uint64_t heap_bytes;
+	void *owned[8];
+};
+
+/* over an open block's mapping, with the counts of a catalog record */
+int block_view_open(struct block_view *v, const struct ft_open_header *h, const struct ft_catalog_record *r,
+	struct err *err);
+/* over a sealed block's bytes; checks the header, not the columns */
+int block_view_sealed(struct block_view *v, const void *bytes, size_t n, bool check, struct err *err);
+void block_view_close(struct block_view *v);
+
+/* rows [from, from + n) of a column, widened; n may be 0.  out has room for n. */
+int block_u64(struct block_view *v, enum ft_column c, uint32_t from, uint32_t n, uint64_t *out);
+int block_u32(struct block_view *v, enum ft_column c, uint32_t from, uint32_t n, uint32_t *out);
+/* true if every row has the same value (then *value is set and nothing needs to be decoded) */
+bool block_constant(struct block_view *v, enum ft_column c, uint64_t *value);
+/* smallest and largest value, from the column's header; false if not known without a scan (open block) */
+bool block_range(struct block_view *v, enum ft_column c, uint64_t *min, uint64_t *max);
+
+/* Dictionaries, decoded on first use: entries 0 … dict_count - 1.  NULL on damage. */
+const struct ft_addr_entry *block_addrs(struct block_view *v);
+const struct ft_exporter_entry *block_exporters(struct block_view *v);
+const struct ft_wide_entry *block_wides(struct block_view *v);
+/* bytes of a text code; empty for 0 or damage */
+const char *block_text(struct block_view *v, uint32_t code, uint32_t *bytes);
+
+#endif
