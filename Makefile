@@ -71,7 +71,8 @@ $(BUILD)/obj/%.o: %.c
 	$(Q)$(CC) $(CPPFLAGS_ALL) $(CFLAGS_ALL) -MMD -MP -c -o $@ $<
 -include $(all_objs:.o=.d)
 
-.PHONY: all help deps clean check check-fast soak run stop bench fuzz lint install
+.PHONY: all help deps clean check check-fast soak run stop bench bench-programs fuzz lint install \
+	test-programs print-test-programs fuzz-programs print-fuzz-programs e2e-tools
 all: $(all_progs)
 
 help:
@@ -86,5 +87,60 @@ help:
 
 deps:
 	@deploy/deps build
+
+# ---- tests ---------------------------------------------------------------------------------------
+ifneq ($(FUZZ),)
+OPT := -O1 -g -fno-omit-frame-pointer -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=undefined
+endif
+test_progs := $(addprefix $(BUILD)/tests/,$(TEST_PROGS) $(FUZZ_PROGS))
+fuzz_progs := $(addprefix $(BUILD)/tests/,$(FUZZ_PROGS))
+test-programs: $(test_progs)
+print-test-programs:
+	@echo $(test_progs)
+fuzz-programs: $(fuzz_progs)
+print-fuzz-programs:
+	@echo $(fuzz_progs)
+e2e-tools: $(E2E_TOOLS)
+
+check:
+	@deploy/deps test
+	@tests/run
+check-fast:
+	@tests/run lint unit
+soak:
+	@deploy/deps test
+	@FT_SOAK=1 FUZZ_SECONDS=$${FUZZ_SECONDS:-60} tests/run unit tiny e2e fuzz
+fuzz:
+	@deploy/deps test
+	@tests/run fuzz
+lint:
+	@tests/run lint
+bench:
+	@deploy/deps test
+	@$(MAKE) --no-print-directory all e2e-tools bench-programs
+	@tests/bench/bench
+bench-programs: $(addprefix $(BUILD)/tests/,$(BENCH_PROGS))
+
+# ---- running -------------------------------------------------------------------------------------
+run:
+	@deploy/deps run
+	@$(MAKE) --no-print-directory -j$$(nproc) all
+	@deploy/run up
+stop:
+	@deploy/run down
+
+prefix  ?= /usr
+install: all
+	install -d $(DESTDIR)$(prefix)/bin $(DESTDIR)/etc/flowtrove $(DESTDIR)$(prefix)/lib/systemd/system \
+		$(DESTDIR)$(prefix)/lib/sysusers.d $(DESTDIR)/etc/sysctl.d $(DESTDIR)/etc/logrotate.d \
+		$(DESTDIR)$(prefix)/share/man/man1 $(DESTDIR)$(prefix)/share/man/man5 $(DESTDIR)$(prefix)/share/man/man8
+	install -m 755 $(all_progs) $(DESTDIR)$(prefix)/bin/
+	$(BUILD)/bin/ft-config example > $(DESTDIR)/etc/flowtrove/flowtrove.conf
+	install -m 644 deploy/systemd/*.service deploy/systemd/*.target $(DESTDIR)$(prefix)/lib/systemd/system/
+	install -m 644 deploy/systemd/flowtrove.sysusers $(DESTDIR)$(prefix)/lib/sysusers.d/flowtrove.conf
+	install -m 644 deploy/sysctl.d/flowtrove.conf $(DESTDIR)/etc/sysctl.d/50-flowtrove.conf
+	install -m 644 deploy/logrotate/flowtrove $(DESTDIR)/etc/logrotate.d/flowtrove
+	for n in 1 5 8; do for m in docs/man/*.$$n; do [ -e "$$m" ] && install -m 644 "$$m" $(DESTDIR)$(prefix)/share/man/man$$n/; done; done; true
+
 clean:
 	rm -rf build
