@@ -29,7 +29,7 @@ endif
 ifeq ($(SAN),tsan)
 OPT  := -O1 -g -fno-omit-frame-pointer -fsanitize=thread
 endif
-CPPFLAGS_ALL := -D_GNU_SOURCE -DFT_VERSION='"$(VERSION)"' $(if $(TINY),-DFT_TINY=1) -I. -I$(BUILD)/gen $(CPPFLAGS)
+CPPFLAGS_ALL = -D_GNU_SOURCE -DFT_VERSION='"$(VERSION)"' $(if $(TINY),-DFT_TINY=1) -I. -I$(BUILD)/gen $(CPPFLAGS)
 CFLAGS_ALL   := -std=c11 $(WARN) $(OPT) -pthread -fPIC $(CFLAGS)
 LDFLAGS_ALL  := $(OPT) -pthread $(LDFLAGS)
 
@@ -39,7 +39,7 @@ LDFLAGS_ALL  := $(OPT) -pthread $(LDFLAGS)
 #   FOLDER_USES  := folders whose libraries it links, nearest first (common is always last)
 #   FOLDER_LIBS  := linker words (-lzmq ...)
 # and targets of its own.
-MODULES := common ingest tracker store queryd cli deploy tests
+MODULES := common ingest tracker store queryd render cli deploy tests
 include $(wildcard $(addsuffix /module.mk,$(MODULES)))
 
 all_objs :=
