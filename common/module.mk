@@ -5,9 +5,13 @@ common_SRCS := \
 	common/counters.c \
 	common/crash.c \
 	common/err.c \
+	common/filter.c \
+	common/filter_print.c \
+	common/filter_value.c \
 	common/hash.c \
 	common/kv.c \
 	common/log.c \
+	common/names.c \
 	common/proc.c \
 	common/ring.c \
 	common/rpc.c \
