@@ -65,7 +65,11 @@ endef
 $(foreach m,$(filter-out tests deploy,$(MODULES)),$(eval $(call module_rules,$(m))))
 
 Q := $(if $(V),,@)
-$(BUILD)/obj/%.o: %.c
+# generated headers come first: names of settings (a section may be empty or nested, which CPP can't paste)
+$(BUILD)/gen/conf_keys.h: common/config.def common/conf_gen.awk
+	@mkdir -p $(@D)
+	$(Q)awk -f common/conf_gen.awk $< > $@.new && mv $@.new $@
+$(BUILD)/obj/%.o: %.c | $(BUILD)/gen/conf_keys.h
 	@mkdir -p $(@D)
 	@echo "  CC    $<"
 	$(Q)$(CC) $(CPPFLAGS_ALL) $(CFLAGS_ALL) -MMD -MP -c -o $@ $<
