@@ -15,6 +15,7 @@ common_SRCS := \
 	common/proc.c \
 	common/ring.c \
 	common/rpc.c \
+	common/rpc_parse.c \
 	common/shm.c \
 	common/stage.c
 common_LIBS := -llmdb -lzmq -ljansson -lsodium -lxxhash -lzstd -lm
