@@ -53,7 +53,7 @@ counters_open(const char *shm_dir, const char *process, struct err *err)
 	snprintf(name, sizeof name, "counters.%s", process);
 	rc = shm_open_or_create(&mine, shm_dir, name, &k, segment_bytes(), &made, err);
 	if (rc == FT_ELAYOUT) { /* figures only: other rows start at 0 */
-		shm_unlink(shm_dir, name);
+		shm_remove(shm_dir, name);
 		rc = shm_open_or_create(&mine, shm_dir, name, &k, segment_bytes(), &made, err);
 	}
 	if (rc != 0)

@@ -9,12 +9,20 @@
 #include "common/contract/stage.h"
 #include "common/err.h"
 
+/* How much of a record an owner uses, from index 0: a commit copies no more than that. */
+struct stage_use {
+	uint32_t inputs, outputs, ids, counters;
+};
+
 struct stage {
 	uint8_t *base;		     /* start of the segment: undo offsets count from here */
 	struct ft_stage *s;
 	uint8_t *undo;
 	struct ft_stage_record next; /* private: what the running batch will commit */
 	uint64_t undo_bytes;
+	uint64_t last_entry;	     /* where the newest undo entry starts */
+	struct stage_use use;
+	unsigned whole;		     /* commits that still copy the whole record */
 	bool open;
 };
 
@@ -23,6 +31,9 @@ size_t stage_bytes(size_t undo);
 /* Write an empty stage (seq 0) into zeroed memory at base + offset. */
 void stage_format(void *base, size_t offset, size_t undo);
 void stage_attach(struct stage *st, void *base, size_t offset);
+/* As stage_attach, for an owner that uses only the first few inputs, outputs, ids and counters: the hot path
+ * copies those.  What lies beyond keeps the value it has. */
+void stage_attach_used(struct stage *st, void *base, size_t offset, const struct stage_use *use);
 
 /* Undo a batch that did not commit.  Idempotent; may be killed at any instruction and run again.  Afterwards
  * `next` is the selected record; the caller publishes heads and tails from it and rebuilds what is derived. */

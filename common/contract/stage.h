@@ -50,7 +50,7 @@ struct ft_stage_record {
 struct ft_undo_entry {
 	uint64_t offset; /* of the slot, from the start of the segment */
 	uint32_t bytes;
-	uint32_t pad;
+	uint32_t back;	 /* bytes back to the entry before; 0 in the first */
 	/* image follows, padded to 16 */
 };
 
