@@ -22,13 +22,15 @@ struct ring {
 	uint64_t cached; /* the other side's counter as last loaded */
 };
 
-/* slots is rounded up to a power of two, at least FT_RING_MIN_SLOTS. */
+/* The producer's call: takes the producer's role (FT_EBUSY names the pid that has it).  slots is rounded up to
+ * a power of two, at least FT_RING_MIN_SLOTS; a ring that exists keeps the slots it has. */
 int ring_create(struct ring *r, const char *dir, const char *name, const struct shm_kind *kind,
 	uint32_t slot_bytes, uint64_t slots, struct err *err); /* opens it if it exists already */
 int ring_attach(struct ring *r, const char *dir, const char *name, const struct shm_kind *kind,
 	unsigned role, struct err *err);
 void ring_close(struct ring *r);
-/* A ring over memory of the caller's, for tests: header and slots as the contract says. */
+/* A ring over memory of the caller's, for tests: header and slots as the contract says.  Each side has its own
+ * struct ring: `cached` means another thing to each. */
 void ring_over(struct ring *r, void *memory);
 size_t ring_bytes(uint32_t slot_bytes, uint64_t slots);
 /* write header and constants into zeroed memory of ring_bytes() */

@@ -45,6 +45,7 @@ int shm_open_or_create(struct shm *s, const char *dir, const char *name, const s
 /* Take role 0-3 of the segment for as long as it is mapped (OFD lock).  FT_EBUSY names the holder's pid. */
 int shm_hold(struct shm *s, unsigned role, struct err *err);
 
+/* Take the name away; who has it mapped keeps it.  FT_ENOENT: there is none.  (libc has a shm_unlink.) */
 int shm_remove(const char *dir, const char *name);
 void shm_close(struct shm *s); /* unmaps, drops the lock; safe on a zeroed struct */
 
