@@ -6,6 +6,7 @@
  * reaches them.  Each exporter sends from an address of its own (127.a.b.c counted up from -b), as NetFlow v5, v9
  * or IPFIX.  The truth goes to a file, one record a line, with a head that names the columns; tests/e2e/oracle.py
  * computes from it what a collector has to answer.  The same arguments always give the same traffic.
+ * SIGTERM: no new sessions; what is under way is sent and the truth is complete.
  *
  * What the traffic holds, so that a collector that pairs it wrongly is found out:
  *   TCP with SYN flags; UDP to services; UDP between two ephemeral ports and NTP from 123 to 123, where only the
@@ -16,6 +17,7 @@
 #include <errno.h>
 #include <math.h>
 #include <netinet/in.h>
+#include <signal.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -46,7 +48,7 @@ static struct {
 	double v6, icmp, oneway, retos, mean_s;
 	uint32_t source;
 	const char *truth, *progress;
-	bool realtime;
+	bool realtime, no_templates;
 } opt = {.wire = WIRE_V9,
 	.sessions = 10000,
 	.seed = 1,
@@ -61,6 +63,14 @@ static struct {
 	.mean_s = 6,
 	.source = 0x7f000001};
 
+static volatile sig_atomic_t stopped;
+
+static void
+on_term(int sig)
+{
+	(void)sig;
+	stopped = 1;
+}
 static void
 die(const char *what)
 {
@@ -286,7 +296,7 @@ begin_datagram(struct exporter *e, uint64_t now_s)
 		put(e, 0, 4);
 	put(e, e->sequence, 4);
 	put(e, opt.wire == WIRE_V5 ? 0 : domain, 4);
-	if (opt.wire != WIRE_V5 && now_s >= e->templates_due) {
+	if (opt.wire != WIRE_V5 && !opt.no_templates && now_s >= e->templates_due) {
 		e->templates_due = now_s + TEMPLATE_SECONDS;
 		put_templates(e);
 	}
@@ -593,6 +603,7 @@ usage(void)
 	      "  -e N               exporters (1)               -b ADDR address of the first (127.0.0.1)\n"
 	      "  -r N               most records a second, 0: no bound (0)\n"
 	      "  -R                 virtual time is wall time: start now, export when due\n"
+	      "  -N                 send no templates: the collector has them from before\n"
 	      "  -t S               virtual start, seconds since 1970 (1750000000)\n"
 	      "  -p N               sessions a virtual second (500)     -d S    mean duration of TCP (6)\n"
 	      "  -a S               seconds after which a running flow is exported (30)\n"
@@ -618,7 +629,7 @@ number(const char *s)
 static void
 options(int argc, char **argv)
 {
-	for (int c; (c = getopt(argc, argv, "f:n:e:b:r:Rt:p:d:a:6:i:o:x:c:v:s:T:P:")) != -1;) {
+	for (int c; (c = getopt(argc, argv, "f:n:e:b:r:RNt:p:d:a:6:i:o:x:c:v:s:T:P:")) != -1;) {
 		struct in_addr a;
 		switch (c) {
 		case 'f':
@@ -642,6 +653,9 @@ options(int argc, char **argv)
 			break;
 		case 'R':
 			opt.realtime = true;
+			break;
+		case 'N':
+			opt.no_templates = true;
 			break;
 		case 't':
 			opt.start = number(optarg);
@@ -714,6 +728,7 @@ int
 main(int argc, char **argv)
 {
 	options(argc, argv);
+	signal(SIGTERM, on_term);
 	chance_state[0] = stir(opt.seed), chance_state[1] = stir(opt.seed + 0x5eed);
 	for (used_slots = 65536; used_slots < opt.sessions * 3; used_slots *= 2) {
 	}
@@ -734,7 +749,7 @@ main(int argc, char **argv)
 	}
 	open_exporters(argv[optind], argv[optind + 1]);
 	began_ns = now_ns(CLOCK_MONOTONIC);
-	for (uint64_t second = opt.start; sent.sessions < opt.sessions; second++) {
+	for (uint64_t second = opt.start; sent.sessions < opt.sessions && !stopped; second++) {
 		uint64_t n = opt.sessions - sent.sessions;
 		n = n < opt.each_second ? n : opt.each_second;
 		for (uint64_t i = 0; i < n; i++)
