@@ -58,16 +58,16 @@ struct step_test {
 	bool (*finish)(void *ctx, void *const *at, char *why, size_t n);
 	void *ctx;
 	unsigned recovery_every; /* short round; 0: 101.  FT_SOAK: 1 */
-	unsigned budget_s;	 /* short round: no further stepped recoveries after this time; 0: 40 */
-	uint64_t most_steps;	 /* a child that takes more is a failure; 0: 20 million */
-	bool quiet;		 /* print no failures (a test that expects them) */
+	unsigned budget_s;       /* short round: no further stepped recoveries after this time; 0: 40 */
+	uint64_t most_steps;     /* a child that takes more is a failure; 0: 20 million */
+	bool quiet;              /* print no failures (a test that expects them) */
 };
 
 struct step_result {
-	uint64_t instructions;	   /* stepped in work() */
-	uint64_t changed;	   /* of them, those that changed a region */
-	uint64_t checked;	   /* copies recovered and compared */
-	uint64_t recoveries;	   /* recoveries stepped */
+	uint64_t instructions;     /* stepped in work() */
+	uint64_t changed;          /* of them, those that changed a region */
+	uint64_t checked;          /* copies recovered and compared */
+	uint64_t recoveries;       /* recoveries stepped */
 	uint64_t recovery_changed; /* points in them, all checked */
 	uint64_t failures;
 	bool skipped;
