@@ -105,7 +105,8 @@ rpc_server_open(struct rpc_server **out, const char *endpoint, const struct rpc_
 	set_int(s->router, ZMQ_SNDHWM, PIPE_MESSAGES);
 	set_int(s->router, ZMQ_RCVHWM, 1000);
 	set_int(s->router, ZMQ_HEARTBEAT_IVL, 2000);
-	set_int(s->router, ZMQ_HEARTBEAT_TIMEOUT, 10000);
+	/* longer than a stopped peer (SIGSTOP, a laptop's lid) should be taken for a dead one */
+	set_int(s->router, ZMQ_HEARTBEAT_TIMEOUT, 60000);
 	set_int(s->router, ZMQ_IPV6, 1);
 	(void)zmq_setsockopt(s->router, ZMQ_MAXMSGSIZE, &most, sizeof most);
 	if (o->curve_secret) {
@@ -358,7 +359,7 @@ probe(struct rpc_server *s)
 	pthread_mutex_lock(&s->mutex);
 again:
 	for (struct call *c = s->calls; c; c = c->next) {
-		if (atomic_load(&c->gone) || c->ended)
+		if (atomic_load(&c->gone) || c->ended || c->envelope) /* a REQ socket takes one reply only */
 			continue;
 		int rc = send_reply(s, c, keepalive, sizeof keepalive - 1, NULL, 0);
 		if (rc != 0 && rc != EAGAIN) {
@@ -530,7 +531,7 @@ rpc_client_open(struct rpc_client **out, const char *endpoint, const char *curve
 	set_int(c->dealer, ZMQ_LINGER, 200);
 	set_int(c->dealer, ZMQ_RCVHWM, PIPE_MESSAGES);
 	set_int(c->dealer, ZMQ_HEARTBEAT_IVL, 2000);
-	set_int(c->dealer, ZMQ_HEARTBEAT_TIMEOUT, 10000);
+	set_int(c->dealer, ZMQ_HEARTBEAT_TIMEOUT, 60000);
 	set_int(c->dealer, ZMQ_IPV6, 1);
 	if (curve_server_key) {
 		if (zmq_curve_keypair(public_key, secret_key) != 0 ||

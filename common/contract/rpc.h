@@ -10,6 +10,20 @@
  *   replies are {"progress": {"rows_scanned", "rows_total", "elapsed_ms"}, "more": true}.
  * Error: {"ok": false, "error": {"code": word, "message": sentence, "at": JSON pointer or position}}.
  * Cancel: {"op": "cancel", "target": id of a request of the same connection}.
+ * Keepalive: {"v":1, "ok":true, "keepalive":true, "more":true}, without an id, may come between replies (that is
+ *   how a server finds out who has gone); clients ignore it.  REQ sockets never get one.
+ * Control sockets answer, besides what their daemon adds:
+ *   status    {"name", "pid", "version", "ready", "started_us", "config", "counters": {name: number}}
+ *   counters  {"counters": {…}}
+ *   reload    as SIGHUP; error "refused" with the problems of the file
+ *   drain     {"drained": true} when nothing is under way any more: ingest has stopped reading its sockets and its
+ *             batches are done; tracker has taken every flow and emitted every delta; store has taken every slice
+ *             and committed.  Asked in that order by `ft-ctl drain`, which then removes the rings and stages and
+ *             sends SIGTERM; a drained daemon does nothing more until then.  The reply may come late (15 s and more).
+ *   exporters (ingest) {"exporters": [{"id", "address", "name", "domain", "version", "port", "state", "why",
+ *             "datagrams", "flows", "sequence_gaps", "undecodable", "sets_waiting", "sets_dropped", "kernel_drops",
+ *             "full_wait_us", "last_us", "skew_us", "sampling", "templates"}, …]}, one a source; state is a word:
+ *             ok, silent, no template yet, clock wrong, sequence gaps, undecodable
  * Bounds: frame 1 MiB, nesting 32, string 64 KiB; beyond them an error reply, the connection is kept.
  * Each operation has a JSON Schema of request and reply in docs/protocol/; tests hold real traffic to it.
  * A new optional member is a compatible change; a changed meaning bumps "v".
