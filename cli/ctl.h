@@ -1,0 +1,33 @@
+/*
+ * ctl.h - what ft-ctl knows of a running system.  Everything is read from shared memory (counters, rings), so that
+ * it works while a daemon hangs; only the table of exporters is asked from ft-ingest.
+ */
+#ifndef FT_CLI_CTL_H
+#define FT_CLI_CTL_H
+
+#include <jansson.h>
+#include <stdbool.h>
+#include <stdio.h>
+
+#include "common/clock.h"
+#include "common/conf.h"
+#include "common/err.h"
+
+enum { CTL_DAEMONS = 4 };
+extern const char
+	*const ctl_daemons[CTL_DAEMONS]; /* in the order of the flow: ingest, tracker, store, queryd */
+
+/* State of one daemon as a word: "ready", "starting", "hung" (no beat for 5 s), "stopped". */
+const char *ctl_state(const char *shm, const char *daemon);
+bool ctl_all_ready(const char *shm);
+
+/* The whole system as one object (members: docs/protocol/status.json); rates are measured over `sample`
+ * (0: no rates).  Never NULL. */
+json_t *ctl_status(const struct conf *c, const char *shm, span_t sample);
+
+void ctl_print(FILE *to, const json_t *status);
+
+/* Empty the rings in order and remove them; FT_ETIME if a daemon did not finish. */
+int ctl_drain(const struct conf *c, const char *shm, FILE *say, struct err *err);
+
+#endif
