@@ -9,21 +9,13 @@
 #ifndef FT_BLOCK_VIEW_H
 #define FT_BLOCK_VIEW_H
 
+#include <stdatomic.h>
 #include <stdbool.h>
 
+#include "common/codec.h" /* struct block_column */
 #include "common/contract/block.h"
 #include "common/contract/catalog.h"
 #include "common/err.h"
-
-struct block_column {
-	uint8_t encoding; /* CODEC_* of common/codec.h */
-	uint8_t bits;	  /* packed width */
-	bool checked;
-	uint64_t base, count;
-	const uint8_t *data;
-	uint64_t bytes, checksum;
-	void *unpacked;	  /* decoded whole, when the encoding asks for it; freed with the view */
-};
 
 struct block_view {
 	uint32_t segment, block, rows;
@@ -31,9 +23,15 @@ struct block_view {
 	uint32_t dict_count[FT_DICTS];
 	int64_t min_first_us, max_last_us; /* sealed: from the header; open: INT64_MIN, INT64_MAX */
 	struct block_column column[FT_COLUMNS]; /* one the block does not have reads as 0 */
-	struct block_column dict_column[16];	/* sealed dictionaries are columns too */
+	struct block_column dict_column[16];	/* sealed dictionaries are columns too: BLOCK_PART_… */
+	uint8_t segment_uuid[16];
+	uint64_t commit, checksum; /* sealed: of the header */
+	int64_t min_start_us;
 	const uint8_t *base;
 	uint64_t base_bytes;
+	/* with `check`: columns verified so far, two words of bits shared by all views of a mapping (columns, then
+	 * dictionary parts); NULL: only this view remembers */
+	_Atomic uint64_t *verified;
 	/* decoded dictionaries; for an open block they point into the map */
 	const struct ft_addr_entry *addr;
 	const struct ft_exporter_entry *exporter;

@@ -1,6 +1,10 @@
 common_SRCS := \
 	common/addr.c \
 	common/arena.c \
+	common/block_view.c \
+	common/codec.c \
+	common/codec_pack.c \
+	common/codec_zstd.c \
 	common/conf.c \
 	common/counters.c \
 	common/crash.c \

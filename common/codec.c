@@ -1,0 +1,368 @@
+/*
+ * codec.c - reading packed columns (codec.h).
+ *
+ * A value of up to 57 bits that starts at any bit lies within the eight bytes from its first byte on: one
+ * unaligned load, one shift, one mask.  That is the whole general kernel; wider values take a second load,
+ * and byte-aligned widths are plain loops the compiler turns into vector code.  Packed data is followed by
+ * CODEC_PAD bytes, so the last load stays inside.  Bytes are little-endian, as is every machine this runs on.
+ */
+#include "common/codec.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/codec_parts.h"
+
+_Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "stored bytes are little-endian");
+
+static inline uint64_t
+load64(const uint8_t *p)
+{
+	uint64_t v;
+	memcpy(&v, p, 8);
+	return v;
+}
+
+/* One body for both widths of output.  base and scale are folded into the loop: a multiply by 1 costs less
+ * than a second pass. */
+#define UNPACK_BYTES(in_t)                                                                                   \
+	do {                                                                                                 \
+		const uint8_t *p_ = data + from * sizeof(in_t);                                              \
+		for (uint64_t i = 0; i < n; i++) {                                                           \
+			in_t v_;                                                                             \
+			memcpy(&v_, p_ + i * sizeof v_, sizeof v_);                                          \
+			out[i] = (out_t)(base + (uint64_t)v_ * scale);                                       \
+		}                                                                                            \
+	} while (0)
+#define UNPACK_BODY                                                                                          \
+	if (bits == 0) {                                                                                     \
+		for (uint64_t i = 0; i < n; i++)                                                             \
+			out[i] = (out_t)base;                                                                \
+	} else if (bits == 8) {                                                                              \
+		UNPACK_BYTES(uint8_t);                                                                       \
+	} else if (bits == 16) {                                                                             \
+		UNPACK_BYTES(uint16_t);                                                                      \
+	} else if (bits == 32) {                                                                             \
+		UNPACK_BYTES(uint32_t);                                                                      \
+	} else if (bits == 64) {                                                                             \
+		UNPACK_BYTES(uint64_t);                                                                      \
+	} else if (bits <= 57) {                                                                             \
+		const uint64_t mask = (UINT64_C(1) << bits) - 1;                                             \
+		uint64_t at = from * bits;                                                                   \
+		for (uint64_t i = 0; i < n; i++, at += bits)                                                 \
+			out[i] = (out_t)(base + (load64(data + (at >> 3)) >> (at & 7) & mask) * scale);      \
+	} else {                                                                                             \
+		const uint64_t mask = (UINT64_C(1) << bits) - 1;                                             \
+		uint64_t at = from * bits;                                                                   \
+		for (uint64_t i = 0; i < n; i++, at += bits) {                                               \
+			unsigned shift = at & 7;                                                             \
+			uint64_t v = load64(data + (at >> 3)) >> shift;                                      \
+			if (shift + bits > 64)                                                               \
+				v |= (uint64_t)data[(at >> 3) + 8] << (64 - shift);                          \
+			out[i] = (out_t)(base + (v & mask) * scale);                                         \
+		}                                                                                            \
+	}
+
+void
+codec_unpack_u64(const uint8_t *data, unsigned bits, uint64_t from, uint64_t n, uint64_t base, uint32_t scale,
+	uint64_t *restrict out)
+{
+	typedef uint64_t out_t;
+	UNPACK_BODY
+}
+
+void
+codec_unpack_u32(const uint8_t *data, unsigned bits, uint64_t from, uint64_t n, uint64_t base, uint32_t scale,
+	uint32_t *restrict out)
+{
+	typedef uint32_t out_t;
+	UNPACK_BODY
+}
+
+/* ---- structure: can the data be what the column says? ------------------------------------------- */
+
+static bool
+packed_fits(uint64_t bytes, uint64_t at, uint64_t n, unsigned bits)
+{
+	if (bits > 64 || at > bytes || n > UINT32_MAX)
+		return false;
+	bool plain = bits == 0 || bits == 8 || bits == 16 || bits == 32 || bits == 64;
+	uint64_t need = codec_packed_bytes(n, bits) + (plain ? 0 : CODEC_PAD);
+	return need <= bytes - at;
+}
+
+static bool
+paged_fits(const uint8_t *data, uint64_t bytes, uint64_t count)
+{
+	uint64_t pages = (count + CODEC_PAGE - 1) / CODEC_PAGE;
+	if (count > UINT32_MAX || pages * sizeof(struct codec_page) > bytes)
+		return false;
+	for (uint64_t i = 0; i < pages; i++) {
+		struct codec_page p;
+		memcpy(&p, data + i * sizeof p, sizeof p);
+		uint64_t rows = i + 1 < pages ? (uint64_t)CODEC_PAGE : count - i * CODEC_PAGE;
+		if (p.running > 1 || !packed_fits(bytes, p.offset, rows, p.bits))
+			return false;
+	}
+	return true;
+}
+
+static bool
+dict_sound(struct block_column *c)
+{
+	struct codec_dict h;
+	if (c->bytes < sizeof h)
+		return false;
+	memcpy(&h, c->data, sizeof h);
+	if (h.distinct == 0 || h.distinct > CODEC_MAX_DICT ||
+		!packed_fits(c->bytes, sizeof h, h.distinct, h.bits) ||
+		!packed_fits(c->bytes, h.codes, c->count, c->bits) || c->bits > 12)
+		return false;
+	/* room for every code of that width, so that no code can lead outside: those beyond `distinct` read as 0 */
+	uint64_t *values = calloc((size_t)1 << c->bits, sizeof *values);
+	if (values == NULL || h.distinct > (UINT64_C(1) << c->bits)) {
+		free(values);
+		return false;
+	}
+	codec_unpack_u64(c->data + sizeof h, h.bits, 0, h.distinct, h.base, c->scale, values);
+	c->unpacked = values;
+	return true;
+}
+
+static bool
+sparse_sound(const struct block_column *c)
+{
+	struct codec_sparse h;
+	uint64_t pages = (c->count + CODEC_PAGE - 1) / CODEC_PAGE, rank = 0;
+	if (c->count > UINT32_MAX || c->bytes < sizeof h + pages * sizeof(struct codec_sparse_page))
+		return false;
+	memcpy(&h, c->data, sizeof h);
+	if (h.offset > c->bytes || h.offset % 8 != 0 ||
+		!paged_fits(c->data + h.offset, c->bytes - h.offset, h.exceptions))
+		return false;
+	for (uint64_t i = 0; i < pages; i++) {
+		struct codec_sparse_page p;
+		memcpy(&p, c->data + sizeof h + i * sizeof p, sizeof p);
+		if (p.rank != rank)
+			return false;
+		for (unsigned w = 0; w < CODEC_PAGE / 64; w++)
+			rank += (unsigned)__builtin_popcountll(p.bitmap[w]);
+	}
+	return rank == h.exceptions;
+}
+
+static bool
+sound(struct block_column *c)
+{
+	if (c->sound)
+		return true;
+	switch (c->encoding) {
+	case CODEC_CONST:
+		c->sound = true;
+		break;
+	case CODEC_PACKED:
+		c->sound = packed_fits(c->bytes, 0, c->count, c->bits);
+		break;
+	case CODEC_DICT:
+		c->sound = dict_sound(c);
+		break;
+	case CODEC_PAGED:
+		c->sound = paged_fits(c->data, c->bytes, c->count);
+		break;
+	case CODEC_SPARSE:
+		c->sound = sparse_sound(c);
+		break;
+	case CODEC_ZPAGED:
+		c->sound = codec_zpaged_open(c);
+		break;
+	default:
+		break;
+	}
+	return c->sound;
+}
+
+/* ---- reading ---------------------------------------------------------------------------------- */
+
+static void
+paged_u64(const uint8_t *data, uint64_t from, uint64_t n, uint32_t scale, uint64_t *out)
+{
+	while (n > 0) {
+		uint64_t at = from % CODEC_PAGE, take = CODEC_PAGE - at < n ? CODEC_PAGE - at : n;
+		struct codec_page p;
+		memcpy(&p, data + from / CODEC_PAGE * sizeof p, sizeof p);
+		if (p.running) {
+			uint64_t all[CODEC_PAGE], v = p.base;
+			codec_unpack_u64(data + p.offset, p.bits, 0, at + take, 0, scale, all);
+			for (uint64_t i = 0; i < at + take; i++) {
+				v += all[i];
+				if (i >= at)
+					out[i - at] = v;
+			}
+		} else {
+			codec_unpack_u64(data + p.offset, p.bits, at, take, p.base, scale, out);
+		}
+		from += take;
+		n -= take;
+		out += take;
+	}
+}
+
+static void
+paged_u32(const uint8_t *data, uint64_t from, uint64_t n, uint32_t scale, uint32_t *out)
+{
+	while (n > 0) {
+		uint64_t at = from % CODEC_PAGE, take = CODEC_PAGE - at < n ? CODEC_PAGE - at : n;
+		struct codec_page p;
+		memcpy(&p, data + from / CODEC_PAGE * sizeof p, sizeof p);
+		if (p.running) {
+			uint64_t wide[CODEC_PAGE];
+			paged_u64(data, from, take, scale, wide);
+			for (uint64_t i = 0; i < take; i++)
+				out[i] = (uint32_t)wide[i];
+		} else {
+			codec_unpack_u32(data + p.offset, p.bits, at, take, p.base, scale, out);
+		}
+		from += take;
+		n -= take;
+		out += take;
+	}
+}
+
+/* Rows of one page: fill with base, then put the marked rows' values in.  Exceptions before `at` in the page
+ * are counted, not read. */
+static void
+sparse_u64(const struct block_column *c, uint64_t from, uint64_t n, uint64_t *out)
+{
+	struct codec_sparse h;
+	memcpy(&h, c->data, sizeof h);
+	while (n > 0) {
+		uint64_t at = from % CODEC_PAGE, take = CODEC_PAGE - at < n ? CODEC_PAGE - at : n, before = 0,
+			 some = 0;
+		uint64_t values[CODEC_PAGE];
+		struct codec_sparse_page p;
+		memcpy(&p, c->data + sizeof h + from / CODEC_PAGE * sizeof p, sizeof p);
+		for (uint64_t i = 0; i < take; i++)
+			out[i] = c->base;
+		for (unsigned w = 0; w < CODEC_PAGE / 64; w++) {
+			uint64_t first = (uint64_t)w * 64, m = p.bitmap[w], early = 0;
+			if (first < at)
+				early = at - first >= 64 ? UINT64_MAX : (UINT64_C(1) << (at - first)) - 1;
+			before += (unsigned)__builtin_popcountll(m & early);
+			m &= ~early;
+			if (first + 64 > at + take)
+				m &= first >= at + take ? 0 : UINT64_MAX >> (first + 64 - at - take);
+			p.bitmap[w] = m;
+			some += (unsigned)__builtin_popcountll(m);
+		}
+		if (some > 0) {
+			const uint64_t *next = values;
+			paged_u64(c->data + h.offset, p.rank + before, some, c->scale, values);
+			for (unsigned w = 0; w < CODEC_PAGE / 64; w++)
+				for (uint64_t m = p.bitmap[w]; m; m &= m - 1)
+					out[(uint64_t)w * 64 + (unsigned)__builtin_ctzll(m) - at] = *next++;
+		}
+		from += take;
+		n -= take;
+		out += take;
+	}
+}
+
+static void
+dict_u64(const struct block_column *c, uint64_t from, uint64_t n, uint64_t *out)
+{
+	struct codec_dict h;
+	const uint64_t *values = c->unpacked;
+	memcpy(&h, c->data, sizeof h);
+	codec_unpack_u64(c->data + h.codes, c->bits, from, n, 0, 1, out);
+	for (uint64_t i = 0; i < n; i++)
+		out[i] = values[out[i]];
+}
+
+static void
+dict_u32(const struct block_column *c, uint64_t from, uint64_t n, uint32_t *out)
+{
+	struct codec_dict h;
+	const uint64_t *values = c->unpacked;
+	memcpy(&h, c->data, sizeof h);
+	codec_unpack_u32(c->data + h.codes, c->bits, from, n, 0, 1, out);
+	for (uint64_t i = 0; i < n; i++)
+		out[i] = (uint32_t)values[out[i]];
+}
+
+int
+codec_u64(struct block_column *c, uint64_t from, uint64_t n, uint64_t *out)
+{
+	if (n == 0)
+		return FT_OK;
+	if (from > c->count || n > c->count - from || !sound(c))
+		return FT_EFORMAT;
+	switch (c->encoding) {
+	case CODEC_CONST:
+		codec_unpack_u64(NULL, 0, 0, n, c->base, 1, out);
+		return FT_OK;
+	case CODEC_PACKED:
+		codec_unpack_u64(c->data, c->bits, from, n, c->base, c->scale, out);
+		return FT_OK;
+	case CODEC_DICT:
+		dict_u64(c, from, n, out);
+		return FT_OK;
+	case CODEC_PAGED:
+		paged_u64(c->data, from, n, c->scale, out);
+		return FT_OK;
+	case CODEC_SPARSE:
+		sparse_u64(c, from, n, out);
+		return FT_OK;
+	case CODEC_ZPAGED:
+		return codec_zpaged_u64(c, from, n, out);
+	}
+	return FT_EFORMAT;
+}
+
+int
+codec_u32(struct block_column *c, uint64_t from, uint64_t n, uint32_t *out)
+{
+	if (n == 0)
+		return FT_OK;
+	if (from > c->count || n > c->count - from || !sound(c))
+		return FT_EFORMAT;
+	switch (c->encoding) {
+	case CODEC_CONST:
+		codec_unpack_u32(NULL, 0, 0, n, c->base, 1, out);
+		return FT_OK;
+	case CODEC_PACKED:
+		codec_unpack_u32(c->data, c->bits, from, n, c->base, c->scale, out);
+		return FT_OK;
+	case CODEC_DICT:
+		dict_u32(c, from, n, out);
+		return FT_OK;
+	case CODEC_PAGED:
+		paged_u32(c->data, from, n, c->scale, out);
+		return FT_OK;
+	default:
+		break;
+	}
+	for (uint64_t wide[512]; n > 0;) {
+		uint64_t take = n < 512 ? n : 512;
+		int rc = codec_u64(c, from, take, wide);
+		if (rc != FT_OK)
+			return rc;
+		for (uint64_t i = 0; i < take; i++)
+			out[i] = (uint32_t)wide[i];
+		from += take;
+		n -= take;
+		out += take;
+	}
+	return FT_OK;
+}
+
+const uint8_t *
+codec_raw(struct block_column *c)
+{
+	if (c->encoding == CODEC_RAW)
+		return c->bytes >= c->count ? c->data : NULL;
+	if (c->encoding != CODEC_ZSTD)
+		return NULL;
+	if (c->unpacked == NULL)
+		c->unpacked = codec_unzip(c->data, c->bytes, c->count);
+	return c->unpacked;
+}

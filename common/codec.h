@@ -1,0 +1,110 @@
+/*
+ * codec.h - how a column of numbers (or a heap of bytes) is written down in few bits.
+ *
+ * Every encoding keeps rows directly addressable down to a page of CODEC_PAGE rows; bytes on disk are
+ * described in docs/block-format.md.  Values are unsigned 64 bit with wrapping arithmetic:
+ *   CONST    every row is `base`; no data
+ *   PACKED   base + scale * p, p packed in `bits` bits, lowest bit first.  0, 8, 16, 32, 64 are plain arrays
+ *            (an open block's columns are these, with base 0)
+ *   DICT     distinct values in ascending order, packed codes into them
+ *   PAGED    for each CODEC_PAGE rows a base and a width: values that drift (times, ids)
+ *   SPARSE   base, but for the rows marked in a bitmap; their values are a PAGED column
+ *   RAW      bytes as they are (count is bytes)        ZSTD   bytes, compressed
+ *   ZPAGED   for each CODEC_PAGE * 4 rows a zstd frame of byte planes of p = value - base
+ * `ref` in the directory (block_view's business) makes a column the difference to another one.
+ *
+ * Packing needs scratch memory once a block; unpacking allocates nothing but DICT's and ZPAGED's tables, once.
+ */
+#ifndef FT_CODEC_H
+#define FT_CODEC_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "common/err.h"
+
+enum {
+	CODEC_CONST = 0,
+	CODEC_PACKED = 1,
+	CODEC_DICT = 2,
+	CODEC_PAGED = 3,
+	CODEC_SPARSE = 4,
+	CODEC_RAW = 5,
+	CODEC_ZSTD = 6,
+	CODEC_ZPAGED = 7,
+	CODECS
+};
+enum { CODEC_PAGE = 1024, CODEC_PAD = 8, CODEC_MAX_DICT = 4096, CODEC_ZPAGE = 4096 };
+
+struct block_column {
+	uint8_t encoding;                /* CODEC_* */
+	uint8_t bits;                    /* packed width, 0-64; DICT: of the codes */
+	uint16_t ref;                    /* column + 1 that this one is a difference to; 0 none */
+	uint32_t scale;                  /* 1, or what every value - base is a multiple of */
+	bool checked;                    /* its checksum was verified */
+	bool sound;                      /* its structure was verified */
+	uint64_t base, low, high, count; /* low, high: smallest and largest value */
+	const uint8_t *data;
+	uint64_t bytes, checksum;
+	void *unpacked; /* tables made at first use; free() */
+};
+
+/* Rows [from, from + n) of a column (n may be 0; the range must lie within count).  FT_EFORMAT: the data
+ * can't be what it says.  Ignores `ref`. */
+int codec_u64(struct block_column *c, uint64_t from, uint64_t n, uint64_t *out);
+/* As codec_u64 for columns whose values fit 32 bits (higher bits are cut off). */
+int codec_u32(struct block_column *c, uint64_t from, uint64_t n, uint32_t *out);
+/* Bytes of a RAW or ZSTD column: a pointer that lives as long as the column (ZSTD: c->unpacked).  NULL: damaged */
+const uint8_t *codec_raw(struct block_column *c);
+
+/* Plain kernels, also for benchmarks: n values of `bits` bits from bit position from * bits. */
+void codec_unpack_u64(const uint8_t *data, unsigned bits, uint64_t from, uint64_t n, uint64_t base,
+	uint32_t scale, uint64_t *out);
+void codec_unpack_u32(const uint8_t *data, unsigned bits, uint64_t from, uint64_t n, uint64_t base,
+	uint32_t scale, uint32_t *out);
+/* Bytes that n values of `bits` bits take, without the CODEC_PAD bytes that follow them. */
+static inline uint64_t
+codec_packed_bytes(uint64_t n, unsigned bits)
+{
+	return (n * bits + 7) / 8;
+}
+static inline unsigned
+codec_width(uint64_t v)
+{
+	return v ? 64 - (unsigned)__builtin_clzll(v) : 0;
+}
+
+/* ---- packing ---------------------------------------------------------------------------------- */
+
+enum {
+	CODEC_TIMES = 1u << 0,     /* look for a common factor of 1,000 or 1,000,000 */
+	CODEC_ASCENDING = 1u << 1, /* read as a whole only: pages may be running differences */
+	CODEC_DIRECT = 1u << 2,    /* ranked or filtered often: CONST, PACKED, DICT or PAGED only */
+	CODEC_COLD = 1u << 3,      /* seldom read: zstd may be tried */
+};
+
+/* Where packed columns go: a growing buffer, each column 64-byte aligned and followed by CODEC_PAD zero bytes. */
+struct codec_out {
+	uint8_t *p;
+	size_t used, room;
+	uint64_t *scratch; /* count of the largest column, made on demand */
+	size_t scratch_room;
+	bool failed; /* out of memory: everything after is void */
+};
+
+/* Write n values with the lightest encoding; d gets encoding, bits, base, low, high, scale, count, bytes,
+ * and in `data` nothing (the buffer moves): the returned value is the offset in out->p.  `sample` bounds the
+ * trial of expensive encodings.  On memory failure out->failed. */
+size_t codec_pack(
+	struct codec_out *out, const uint64_t *v, uint64_t n, unsigned hints, struct block_column *d);
+/* Byte-aligned packing in one quick pass: CONST or PACKED with 8, 16, 32, 64 bits.  For the journal. */
+size_t codec_pack_quick(struct codec_out *out, const uint64_t *v, uint64_t n, struct block_column *d);
+/* Write n bytes, compressed if that saves a tenth. */
+size_t codec_pack_bytes(struct codec_out *out, const void *bytes, uint64_t n, struct block_column *d);
+void *codec_room(
+	struct codec_out *out, size_t bytes); /* zeroed room at the end; NULL and failed without memory */
+void codec_align(struct codec_out *out, size_t to);
+void codec_out_free(struct codec_out *out);
+
+#endif

@@ -1,0 +1,531 @@
+/*
+ * codec_pack.c - choosing an encoding and writing it (codec.h).
+ *
+ * The choice is by size, known exactly for PACKED and PAGED after one pass (smallest and largest value of each
+ * page), for DICT after counting distinct values (a table of CODEC_MAX_DICT, given up when it overflows), for
+ * SPARSE from the number of rows that differ from the commonest value.  A heavier encoding must save a tenth.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/codec_parts.h"
+#include "common/hash.h"
+
+/* ---- the buffer -------------------------------------------------------------------------------- */
+
+void *
+codec_room(struct codec_out *out, size_t bytes)
+{
+	if (out->failed)
+		return NULL;
+	if (out->room - out->used < bytes) {
+		size_t room = out->room + out->room / 2 + bytes + 65536;
+		uint8_t *p = realloc(out->p, room);
+		if (p == NULL) {
+			out->failed = true;
+			return NULL;
+		}
+		out->p = p;
+		out->room = room;
+	}
+	void *at = out->p + out->used;
+	memset(at, 0, bytes);
+	out->used += bytes;
+	return at;
+}
+
+void
+codec_align(struct codec_out *out, size_t to)
+{
+	if (out->used % to != 0)
+		(void)codec_room(out, to - out->used % to);
+}
+
+void
+codec_out_free(struct codec_out *out)
+{
+	free(out->p);
+	free(out->scratch);
+	*out = (struct codec_out){0};
+}
+
+static uint64_t *
+scratch(struct codec_out *out, uint64_t n)
+{
+	if (out->scratch_room < n) {
+		free(out->scratch);
+		out->scratch = malloc(n * sizeof *out->scratch);
+		out->scratch_room = out->scratch ? n : 0;
+		if (out->scratch == NULL)
+			out->failed = true;
+	}
+	return out->scratch;
+}
+
+/* ---- bits -------------------------------------------------------------------------------------- */
+
+static void
+put_bits(uint8_t *to, const uint64_t *v, uint64_t n, uint64_t base, uint32_t scale, unsigned bits)
+{
+	uint64_t word = 0;
+	unsigned used = 0;
+	for (uint64_t i = 0; i < n; i++) {
+		uint64_t x = v[i] - base;
+		if (scale != 1)
+			x /= scale;
+		word |= x << used;
+		used += bits;
+		if (used >= 64) {
+			memcpy(to, &word, 8);
+			to += 8;
+			used -= 64;
+			word = used ? x >> (bits - used) : 0;
+		}
+	}
+	if (used)
+		memcpy(to, &word, (used + 7) / 8);
+}
+
+#define PUT_PLAIN(type)                                                                                      \
+	for (uint64_t i = 0; i < n; i++) {                                                                   \
+		type x_ = (type)(v[i] - base);                                                               \
+		memcpy(to + i * sizeof x_, &x_, sizeof x_);                                                  \
+	}
+
+/* n values to the end of out, CODEC_PAD bytes after them; false without memory */
+static bool
+write_packed(
+	struct codec_out *out, const uint64_t *v, uint64_t n, uint64_t base, uint32_t scale, unsigned bits)
+{
+	uint8_t *to = codec_room(out, codec_packed_bytes(n, bits) + CODEC_PAD);
+	if (to == NULL)
+		return false;
+	if (bits == 0)
+		return true;
+	if (scale == 1 && bits == 8) {
+		PUT_PLAIN(uint8_t)
+	} else if (scale == 1 && bits == 16) {
+		PUT_PLAIN(uint16_t)
+	} else if (scale == 1 && bits == 32) {
+		PUT_PLAIN(uint32_t)
+	} else if (scale == 1 && bits == 64) {
+		PUT_PLAIN(uint64_t)
+	} else {
+		put_bits(to, v, n, base, scale, bits);
+	}
+	return true;
+}
+
+/* ---- measuring --------------------------------------------------------------------------------- */
+
+struct measure {
+	uint64_t low, high;
+	uint32_t scale;
+	uint64_t paged_bytes;
+	bool ascending;
+};
+
+static uint32_t
+common_factor(const uint64_t *v, uint64_t n, uint64_t low)
+{
+	static const uint32_t factor[] = {1000000, 1000};
+	for (unsigned f = 0; f < 2; f++) {
+		uint64_t i = 0;
+		while (i < n && (v[i] - low) % factor[f] == 0)
+			i++;
+		if (i == n)
+			return factor[f];
+	}
+	return 1;
+}
+
+/* Packed page sizes with padding to 8 and the pad behind, as write_paged lays them out. */
+static uint64_t
+page_bytes(uint64_t rows, unsigned bits)
+{
+	return bits == 0 ? 0 : (codec_packed_bytes(rows, bits) + CODEC_PAD + 7) & ~(uint64_t)7;
+}
+
+static void
+page_limits(const uint64_t *v, uint64_t rows, uint64_t *low, uint64_t *high)
+{
+	uint64_t a = v[0], b = v[0];
+	for (uint64_t i = 1; i < rows; i++) {
+		a = v[i] < a ? v[i] : a;
+		b = v[i] > b ? v[i] : b;
+	}
+	*low = a;
+	*high = b;
+}
+
+static void
+measure(struct measure *m, const uint64_t *v, uint64_t n, unsigned hints)
+{
+	uint64_t pages = (n + CODEC_PAGE - 1) / CODEC_PAGE;
+	*m = (struct measure){
+		.low = UINT64_MAX, .high = 0, .scale = 1, .ascending = (hints & CODEC_ASCENDING) != 0};
+	uint64_t paged = pages * sizeof(struct codec_page);
+	uint64_t saved = 0;
+	for (uint64_t i = 0; i < pages; i++) {
+		uint64_t first = i * CODEC_PAGE, rows = n - first < CODEC_PAGE ? n - first : CODEC_PAGE, low,
+			 high;
+		page_limits(v + first, rows, &low, &high);
+		m->low = low < m->low ? low : m->low;
+		m->high = high > m->high ? high : m->high;
+		paged += page_bytes(rows, codec_width(high - low));
+	}
+	if (hints & CODEC_TIMES && m->high > m->low) {
+		m->scale = common_factor(v, n, m->low);
+		if (m->scale != 1)
+			saved = pages * codec_packed_bytes(CODEC_PAGE, codec_width(m->scale) - 1);
+	}
+	m->paged_bytes = paged > saved ? paged - saved : 0;
+}
+
+static bool
+is_constant(const uint64_t *v, uint64_t n)
+{
+	return n < 2 || memcmp(v, v + 1, (n - 1) * sizeof *v) == 0;
+}
+
+/* ---- PAGED ------------------------------------------------------------------------------------- */
+
+static unsigned
+running_width(const uint64_t *v, uint64_t rows)
+{
+	uint64_t most = 0;
+	for (uint64_t i = 1; i < rows; i++) {
+		if (v[i] < v[i - 1])
+			return 65;
+		most = v[i] - v[i - 1] > most ? v[i] - v[i - 1] : most;
+	}
+	return codec_width(most);
+}
+
+static bool
+write_paged(struct codec_out *out, const uint64_t *v, uint64_t n, uint32_t scale, bool ascending)
+{
+	uint64_t pages = (n + CODEC_PAGE - 1) / CODEC_PAGE;
+	size_t start = out->used;
+	if (codec_room(out, pages * sizeof(struct codec_page)) == NULL && pages > 0)
+		return false;
+	for (uint64_t i = 0; i < pages; i++) {
+		uint64_t first = i * CODEC_PAGE, rows = n - first < CODEC_PAGE ? n - first : CODEC_PAGE, low,
+			 high;
+		uint64_t steps[CODEC_PAGE];
+		const uint64_t *from = v + first;
+		page_limits(from, rows, &low, &high);
+		struct codec_page p = {.base = low, .bits = (uint8_t)codec_width((high - low) / scale)};
+		if (ascending && running_width(from, rows) < p.bits) {
+			p.running = 1;
+			p.bits = (uint8_t)running_width(from, rows);
+			p.base = from[0];
+			steps[0] = 0;
+			for (uint64_t k = 1; k < rows; k++)
+				steps[k] = from[k] - from[k - 1];
+			from = steps;
+			low = 0;
+		}
+		p.offset = (uint32_t)(out->used - start);
+		if (p.bits > 0 && !write_packed(out, from, rows, low, p.running ? 1 : scale, p.bits))
+			return false;
+		if ((out->used - start) % 8 != 0 && codec_room(out, 8 - (out->used - start) % 8) == NULL)
+			return false;
+		memcpy(out->p + start + i * sizeof p, &p, sizeof p);
+	}
+	return true;
+}
+
+/* ---- DICT -------------------------------------------------------------------------------------- */
+
+enum { SLOTS = CODEC_MAX_DICT * 4 };
+struct distinct {
+	uint64_t key[SLOTS];
+	uint16_t code[SLOTS]; /* + 1; 0 free */
+	uint64_t value[CODEC_MAX_DICT];
+	uint32_t n;
+};
+
+static uint32_t
+distinct_slot(const struct distinct *d, uint64_t v)
+{
+	uint32_t at = (uint32_t)((v * UINT64_C(0x9e3779b97f4a7c15)) >> 50) % SLOTS;
+	while (d->code[at] != 0 && d->key[at] != v)
+		at = (at + 1) % SLOTS;
+	return at;
+}
+
+/* false: more than `most` */
+static bool
+distinct_add(struct distinct *d, const uint64_t *v, uint64_t n, uint32_t most)
+{
+	for (uint64_t i = 0; i < n; i++) {
+		uint32_t at = distinct_slot(d, v[i]);
+		if (d->code[at] != 0)
+			continue;
+		if (d->n >= most)
+			return false;
+		d->key[at] = v[i];
+		d->value[d->n++] = v[i];
+		d->code[at] = (uint16_t)d->n;
+	}
+	return true;
+}
+
+static int
+by_value(const void *a, const void *b)
+{
+	uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
+	return (x > y) - (x < y);
+}
+
+static bool
+write_dict(struct codec_out *out, struct distinct *t, const uint64_t *v, uint64_t n, const struct measure *m,
+	struct block_column *d)
+{
+	size_t start = out->used;
+	struct codec_dict h = {.distinct = t->n, .base = m->low};
+	uint64_t *codes = scratch(out, n);
+	if (codes == NULL)
+		return false;
+	qsort(t->value, t->n, sizeof t->value[0], by_value);
+	for (uint32_t i = 0; i < t->n; i++)
+		t->code[distinct_slot(t, t->value[i])] = (uint16_t)(i + 1);
+	h.bits = (uint8_t)codec_width((m->high - m->low) / m->scale);
+	for (uint64_t i = 0; i < n; i++)
+		codes[i] = (uint64_t)t->code[distinct_slot(t, v[i])] - 1;
+	if (codec_room(out, sizeof h) == NULL || !write_packed(out, t->value, t->n, m->low, m->scale, h.bits))
+		return false;
+	h.codes = (uint32_t)(out->used - start);
+	d->bits = (uint8_t)codec_width((uint64_t)t->n - 1);
+	if (!write_packed(out, codes, n, 0, 1, d->bits))
+		return false;
+	memcpy(out->p + start, &h, sizeof h);
+	return true;
+}
+
+static uint64_t
+dict_bytes(const struct distinct *t, uint64_t n, const struct measure *m)
+{
+	return sizeof(struct codec_dict) +
+	       codec_packed_bytes(t->n, codec_width((m->high - m->low) / m->scale)) +
+	       codec_packed_bytes(n, codec_width((uint64_t)t->n - 1)) + 2 * (uint64_t)CODEC_PAD;
+}
+
+/* Distinct values if a dictionary may win against `best` bytes; NULL otherwise.  A sample of rows spread over
+ * the column is tried first, so that ids and ports of clients are given up after 1,000 rows. */
+static struct distinct *
+try_dict(const uint64_t *v, uint64_t n, const struct measure *m, uint64_t best)
+{
+	uint64_t sample[1024], step = n / 1024;
+	struct distinct *t = calloc(1, sizeof *t);
+	if (t == NULL)
+		return NULL;
+	if (step > 1) {
+		for (unsigned i = 0; i < 1024; i++)
+			sample[i] = v[i * step];
+		if (!distinct_add(t, sample, 1024, 700))
+			goto no;
+	}
+	if (!distinct_add(t, v, n, CODEC_MAX_DICT))
+		goto no;
+	if (dict_bytes(t, n, m) < best - best / 10)
+		return t;
+no:
+	free(t);
+	return NULL;
+}
+
+/* ---- SPARSE ------------------------------------------------------------------------------------ */
+
+static bool
+write_sparse(struct codec_out *out, const uint64_t *v, uint64_t n, uint64_t base, uint32_t scale)
+{
+	uint64_t pages = (n + CODEC_PAGE - 1) / CODEC_PAGE;
+	size_t start = out->used,
+	       head = sizeof(struct codec_sparse) + pages * sizeof(struct codec_sparse_page);
+	struct codec_sparse h = {0};
+	uint64_t *values = scratch(out, n);
+	if (values == NULL || codec_room(out, head) == NULL)
+		return false;
+	for (uint64_t i = 0; i < pages; i++) {
+		struct codec_sparse_page p = {.rank = h.exceptions};
+		uint64_t first = i * CODEC_PAGE, rows = n - first < CODEC_PAGE ? n - first : CODEC_PAGE;
+		for (uint64_t r = 0; r < rows; r++)
+			if (v[first + r] != base) {
+				p.bitmap[r / 64] |= UINT64_C(1) << (r % 64);
+				values[h.exceptions++] = v[first + r];
+			}
+		memcpy(out->p + start + sizeof h + i * sizeof p, &p, sizeof p);
+	}
+	if ((out->used - start) % 8 != 0 && codec_room(out, 8 - (out->used - start) % 8) == NULL)
+		return false;
+	h.offset = (uint32_t)(out->used - start);
+	memcpy(out->p + start, &h, sizeof h);
+	return write_paged(out, values, h.exceptions, scale, false);
+}
+
+/* Bytes of a sparse column if the rest were packed in one go: an upper bound of what write_sparse makes.
+ * *common is set to the value left out. */
+static uint64_t
+sparse_bytes(const uint64_t *v, uint64_t n, const struct measure *m, uint64_t *common)
+{
+	uint64_t low = UINT64_MAX, high = 0, some = 0, base = v[0];
+	/* the commoner of 0 and the middle row's value; good enough, since a dictionary covers the rest */
+	uint64_t zeros = 0, firsts = 0, middle = v[n / 2];
+	for (uint64_t i = 0; i < n; i++) {
+		zeros += v[i] == 0;
+		firsts += v[i] == middle;
+	}
+	base = zeros >= firsts ? 0 : middle;
+	*common = base;
+	if ((base == 0 ? zeros : firsts) < n / 2)
+		return UINT64_MAX;
+	for (uint64_t i = 0; i < n; i++)
+		if (v[i] != base) {
+			low = v[i] < low ? v[i] : low;
+			high = v[i] > high ? v[i] : high;
+			some++;
+		}
+	uint64_t pages = (n + CODEC_PAGE - 1) / CODEC_PAGE;
+	unsigned bits = some ? codec_width((high - low) / m->scale) : 0;
+	return sizeof(struct codec_sparse) + pages * sizeof(struct codec_sparse_page) +
+	       codec_packed_bytes(some, bits) +
+	       (some / CODEC_PAGE + 1) * (sizeof(struct codec_page) + CODEC_PAD);
+}
+
+/* ---- choosing ---------------------------------------------------------------------------------- */
+
+/* A zstd trial on every 16th page says what the whole would take. */
+static uint64_t
+zpaged_guess(struct codec_out *out, const uint64_t *v, uint64_t n, const struct measure *m, unsigned planes)
+{
+	size_t before = out->used;
+	uint64_t tried = 0, got = 0;
+	for (uint64_t at = 0; at + CODEC_ZPAGE <= n; at += 16 * CODEC_ZPAGE) {
+		got += codec_zpaged_write(out, v + at, CODEC_ZPAGE, m->low, planes);
+		out->used = before;
+		tried += CODEC_ZPAGE;
+	}
+	return tried == 0 || out->failed ? UINT64_MAX : got * n / tried;
+}
+
+static bool
+write_best(struct codec_out *out, const uint64_t *v, uint64_t n, unsigned hints, const struct measure *m,
+	struct block_column *d)
+{
+	unsigned bits = codec_width((m->high - m->low) / m->scale);
+	uint64_t best = codec_packed_bytes(n, bits) + CODEC_PAD, common = 0;
+	d->encoding = CODEC_PACKED;
+	/* a byte-aligned width within a twentieth reads as a plain array */
+	unsigned plain = bits <= 8 ? 8 : bits <= 16 ? 16 : bits <= 32 ? 32 : 64;
+	if (m->scale == 1 && (plain - bits) * 20 <= plain)
+		bits = plain;
+	if (m->paged_bytes < best - best / 10 || (hints & CODEC_ASCENDING && n > 64)) {
+		d->encoding = CODEC_PAGED;
+		best = m->paged_bytes < best ? m->paged_bytes : best;
+	}
+	if (!(hints & CODEC_ASCENDING) && n >= 64 && best > n / 8) {
+		struct distinct *t = try_dict(v, n, m, best);
+		uint64_t dict = t ? dict_bytes(t, n, m) : UINT64_MAX;
+		uint64_t limit = t ? dict : best;
+		bool direct = (hints & CODEC_DIRECT) != 0;
+		uint64_t sparse = direct ? UINT64_MAX : sparse_bytes(v, n, m, &common);
+		if (sparse < limit - limit / 10) {
+			d->encoding = CODEC_SPARSE;
+		} else if (t != NULL) {
+			d->encoding = CODEC_DICT;
+			bool ok = write_dict(out, t, v, n, m, d);
+			free(t);
+			return ok;
+		}
+		free(t);
+	}
+	if (hints & CODEC_COLD && d->encoding <= CODEC_PAGED && bits > 8) {
+		unsigned planes = (codec_width(m->high - m->low) + 7) / 8;
+		if (zpaged_guess(out, v, n, m, planes) < best - best / 4) {
+			d->encoding = CODEC_ZPAGED;
+			d->bits = (uint8_t)(planes * 8);
+			d->scale = 1;
+			return codec_zpaged_write(out, v, n, m->low, planes) > 0;
+		}
+	}
+	switch (d->encoding) {
+	case CODEC_PAGED:
+		return write_paged(out, v, n, m->scale, (hints & CODEC_ASCENDING) != 0);
+	case CODEC_SPARSE:
+		d->base = common;
+		return write_sparse(out, v, n, common, m->scale);
+	default:
+		d->bits = (uint8_t)bits;
+		return write_packed(out, v, n, m->low, m->scale, bits);
+	}
+}
+
+size_t
+codec_pack(struct codec_out *out, const uint64_t *v, uint64_t n, unsigned hints, struct block_column *d)
+{
+	struct measure m;
+	*d = (struct block_column){.encoding = CODEC_CONST, .scale = 1, .count = n};
+	codec_align(out, 64);
+	size_t start = out->used;
+	if (n == 0)
+		return start;
+	if (is_constant(v, n)) {
+		d->base = d->low = d->high = v[0];
+		return start;
+	}
+	measure(&m, v, n, hints);
+	d->base = d->low = m.low;
+	d->high = m.high;
+	d->scale = m.scale;
+	if (!write_best(out, v, n, hints, &m, d))
+		out->failed = true;
+	d->bytes = out->used - start;
+	return start;
+}
+
+size_t
+codec_pack_quick(struct codec_out *out, const uint64_t *v, uint64_t n, struct block_column *d)
+{
+	uint64_t low, high;
+	*d = (struct block_column){.encoding = CODEC_CONST, .scale = 1, .count = n};
+	codec_align(out, 8);
+	size_t start = out->used;
+	if (n == 0)
+		return start;
+	page_limits(v, n, &low, &high);
+	d->base = d->low = low;
+	d->high = high;
+	if (low == high)
+		return start;
+	unsigned w = codec_width(high - low);
+	d->encoding = CODEC_PACKED;
+	d->bits = (uint8_t)(w <= 8 ? 8 : w <= 16 ? 16 : w <= 32 ? 32 : 64);
+	if (!write_packed(out, v, n, low, 1, d->bits))
+		out->failed = true;
+	d->bytes = out->used - start;
+	return start;
+}
+
+size_t
+codec_pack_bytes(struct codec_out *out, const void *bytes, uint64_t n, struct block_column *d)
+{
+	*d = (struct block_column){.encoding = CODEC_RAW, .scale = 1, .count = n};
+	codec_align(out, 64);
+	size_t start = out->used;
+	if (n == 0)
+		return start;
+	if (n >= 256 && codec_zip(out, bytes, n) > 0) {
+		d->encoding = CODEC_ZSTD;
+		d->bytes = out->used - start;
+		(void)codec_room(out, CODEC_PAD);
+		return start;
+	}
+	void *to = codec_room(out, n);
+	if (to != NULL)
+		memcpy(to, bytes, n);
+	d->bytes = n;
+	(void)codec_room(out, CODEC_PAD);
+	return start;
+}

@@ -1,0 +1,229 @@
+/* Columns packed and read back: every encoding, every width, every position. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "common/codec.h"
+#include "common/codec_parts.h"
+
+static uint64_t state = 42;
+static uint64_t
+next(void)
+{
+	state = state * UINT64_C(6364136223846793005) + UINT64_C(1442695040888963407);
+	return state ^ state >> 29;
+}
+
+/* Pack v, read it back whole and in pieces, wide and narrow. */
+static uint8_t
+round_trip(const uint64_t *v, uint64_t n, unsigned hints)
+{
+	struct codec_out out = {0};
+	struct block_column d;
+	size_t at = codec_pack(&out, v, n, hints, &d);
+	assert_false(out.failed);
+	/* a copy of exactly its bytes, so that the sanitizer sees a read beyond */
+	uint8_t *data = malloc(d.bytes + 1);
+	memcpy(data, out.p ? out.p + at : (const uint8_t *)"", d.bytes);
+	uint8_t *exact = realloc(data, d.bytes ? d.bytes : 1);
+	d.data = exact;
+	uint64_t *back = calloc(n + 1, 8);
+	uint32_t *narrow = calloc(n + 1, 4);
+	assert_int_equal(codec_u64(&d, 0, n, back), 0);
+	if (n > 0)
+		assert_memory_equal(back, v, n * 8);
+	assert_int_equal(codec_u32(&d, 0, n, narrow), 0);
+	for (uint64_t i = 0; i < n; i++)
+		assert_int_equal(narrow[i], (uint32_t)v[i]);
+	for (unsigned turn = 0; turn < 20 && n > 0; turn++) {
+		uint64_t from = next() % n, take = next() % (n - from + 1);
+		assert_int_equal(codec_u64(&d, from, take, back), 0);
+		assert_memory_equal(back, v + from, take * 8);
+		assert_int_equal(codec_u32(&d, from, take, narrow), 0);
+		for (uint64_t i = 0; i < take; i++)
+			assert_int_equal(narrow[i], (uint32_t)v[from + i]);
+	}
+	assert_int_equal(codec_u64(&d, n, 1, back), FT_EFORMAT);
+	for (uint64_t i = 0; i < n; i++) {
+		if (v[i] < d.low || v[i] > d.high)
+			fail_msg("row %llu lies outside the range", (unsigned long long)i);
+	}
+	free(back);
+	free(narrow);
+	free(d.unpacked);
+	free(exact);
+	codec_out_free(&out);
+	return d.encoding;
+}
+
+static void
+every_width_at_every_length(void **s)
+{
+	static const uint64_t lengths[] = {1, 2, 63, 64, 65, 1023, 1024, 1025, 3000};
+	(void)s;
+	for (unsigned bits = 0; bits <= 64; bits++)
+		for (unsigned l = 0; l < sizeof lengths / sizeof lengths[0]; l++) {
+			uint64_t n = lengths[l], *v = malloc(n * 8),
+				 mask = bits == 64 ? UINT64_MAX : (UINT64_C(1) << bits) - 1;
+			for (uint64_t i = 0; i < n; i++)
+				v[i] = (next() & mask) + (bits < 60 ? 1000 : 0);
+			round_trip(v, n, 0);
+			round_trip(v, n, CODEC_DIRECT | CODEC_TIMES);
+			round_trip(v, n, CODEC_COLD);
+			free(v);
+		}
+}
+
+static void
+no_rows(void **s)
+{
+	(void)s;
+	assert_int_equal(round_trip(NULL, 0, 0), CODEC_CONST);
+}
+
+enum { MANY = 70000 };
+
+static void
+each_encoding_is_chosen_where_it_is_lightest(void **s)
+{
+	uint64_t *v = malloc(MANY * 8);
+	(void)s;
+	for (unsigned i = 0; i < MANY; i++)
+		v[i] = 7;
+	assert_int_equal(round_trip(v, MANY, 0), CODEC_CONST);
+	for (unsigned i = 0; i < MANY; i++)
+		v[i] = 1024 + next() % 64512;
+	assert_int_equal(round_trip(v, MANY, CODEC_DIRECT), CODEC_PACKED);
+	static const uint64_t ports[] = {22, 53, 80, 443, 3389, 65535};
+	for (unsigned i = 0; i < MANY; i++)
+		v[i] = ports[next() % 6];
+	assert_int_equal(round_trip(v, MANY, CODEC_DIRECT), CODEC_DICT);
+	for (unsigned i = 0; i < MANY; i++)
+		v[i] = UINT64_C(1700000000000000) + i * 2000 + next() % 5000 * 1000;
+	assert_int_equal(round_trip(v, MANY, CODEC_TIMES), CODEC_PAGED);
+	for (unsigned i = 0; i < MANY; i++)
+		v[i] = next() % 20 ? 0 : UINT64_C(1700000000000000) + next() % 100000;
+	assert_int_equal(round_trip(v, MANY, 0), CODEC_SPARSE);
+	for (unsigned i = 0; i < MANY; i++)
+		v[i] = i % 997 < 500 ? next() % 40 * 131 : (uint64_t)(i % 13) << 40;
+	round_trip(v, MANY, CODEC_COLD);
+	for (unsigned i = 0; i < MANY; i++)
+		v[i] = (next() % 8) << 40 | (next() % 8) << 32 | (next() % 8) << 24 | (next() % 8) << 16 |
+		       next() % 8;
+	assert_int_equal(round_trip(v, MANY, CODEC_COLD), CODEC_ZPAGED);
+	free(v);
+}
+
+static void
+ascending_columns_are_running_differences(void **s)
+{
+	uint64_t *v = malloc(MANY * 8), x = 3;
+	(void)s;
+	for (unsigned i = 0; i < MANY; i++)
+		v[i] = x += next() % 50000;
+	assert_int_equal(round_trip(v, MANY, CODEC_ASCENDING), CODEC_PAGED);
+	v[1000] = UINT64_MAX; /* not ascending after all */
+	round_trip(v, MANY, CODEC_ASCENDING);
+	free(v);
+}
+
+static void
+quick_packing_reads_back(void **s)
+{
+	static const unsigned widths[] = {0, 3, 8, 9, 16, 17, 31, 32, 33, 64};
+	(void)s;
+	for (unsigned w = 0; w < sizeof widths / sizeof widths[0]; w++) {
+		uint64_t v[500], back[500],
+			mask = widths[w] == 64 ? UINT64_MAX : (UINT64_C(1) << widths[w]) - 1;
+		struct codec_out out = {0};
+		struct block_column d;
+		for (unsigned i = 0; i < 500; i++)
+			v[i] = next() & mask;
+		size_t at = codec_pack_quick(&out, v, 500, &d);
+		d.data = out.p ? out.p + at : NULL;
+		assert_int_equal(codec_u64(&d, 0, 500, back), 0);
+		assert_memory_equal(v, back, sizeof v);
+		codec_out_free(&out);
+	}
+}
+
+static void
+bytes_are_compressed_if_it_pays(void **s)
+{
+	char text[4000];
+	struct codec_out out = {0};
+	struct block_column d;
+	(void)s;
+	for (unsigned i = 0; i < sizeof text; i++)
+		text[i] = (char)('a' + i % 7);
+	size_t at = codec_pack_bytes(&out, text, sizeof text, &d);
+	d.data = out.p + at;
+	assert_int_equal(d.encoding, CODEC_ZSTD);
+	assert_memory_equal(codec_raw(&d), text, sizeof text);
+	free(d.unpacked);
+	for (unsigned i = 0; i < sizeof text; i++)
+		text[i] = (char)next();
+	at = codec_pack_bytes(&out, text, sizeof text, &d);
+	d.data = out.p + at;
+	assert_int_equal(d.encoding, CODEC_RAW);
+	assert_memory_equal(codec_raw(&d), text, sizeof text);
+	codec_out_free(&out);
+}
+
+static void
+damaged_columns_are_refused_or_wrong_but_never_read_outside(void **s)
+{
+	uint64_t *v = malloc(5000 * 8), *back = malloc(5000 * 8);
+	(void)s;
+	for (unsigned kind = 0; kind < 5; kind++) {
+		for (unsigned i = 0; i < 5000; i++)
+			v[i] = kind == 0   ? next() % 1000
+			       : kind == 1 ? (next() % 5) * 1000003
+			       : kind == 2 ? i * 1000 + next() % 64
+			       : kind == 3 ? (next() % 30 ? 0 : next())
+					   : (next() % 8) << 30 | (next() % 512 == 0 ? next() % 65536 : 0);
+		struct codec_out out = {0};
+		struct block_column d;
+		size_t at = codec_pack(&out, v, 5000, kind == 4 ? CODEC_COLD : 0, &d);
+		for (unsigned turn = 0; turn < 300; turn++) {
+			struct block_column bad = d;
+			uint8_t *data = malloc(d.bytes);
+			memcpy(data, out.p + at, d.bytes);
+			for (unsigned k = 0; k < 3; k++)
+				data[next() % (turn & 1 ? d.bytes : 64)] = (uint8_t)next();
+			if (turn % 5 == 0)
+				bad.bytes = next() % d.bytes;
+			uint8_t *cut = malloc(bad.bytes + 1);
+			memcpy(cut, data, bad.bytes);
+			bad.data = cut;
+			(void)codec_u64(&bad, 0, 5000, back);
+			(void)codec_u64(&bad, next() % 5000, 1, back);
+			free(bad.unpacked);
+			free(cut);
+			free(data);
+		}
+		codec_out_free(&out);
+	}
+	free(v);
+	free(back);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(every_width_at_every_length),
+		cmocka_unit_test(no_rows),
+		cmocka_unit_test(each_encoding_is_chosen_where_it_is_lightest),
+		cmocka_unit_test(ascending_columns_are_running_differences),
+		cmocka_unit_test(quick_packing_reads_back),
+		cmocka_unit_test(bytes_are_compressed_if_it_pays),
+		cmocka_unit_test(damaged_columns_are_refused_or_wrong_but_never_read_outside),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
