@@ -135,7 +135,8 @@ addr_mask(uint8_t out[16], const uint8_t a[16], unsigned bits)
 {
 	for (unsigned i = 0; i < 16; i++) {
 		unsigned left = bits > i * 8 ? bits - i * 8 : 0;
-		out[i] = left >= 8 ? a[i] : (uint8_t)(a[i] & ~(0xffu >> left));
+		unsigned keep = left >= 8 ? 0xffu : 0xff00u >> left;
+		out[i] = (uint8_t)(a[i] & keep & 0xff);
 	}
 }
 
