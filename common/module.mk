@@ -21,5 +21,8 @@ common_SRCS := \
 	common/rpc.c \
 	common/rpc_parse.c \
 	common/shm.c \
-	common/stage.c
+	common/stage.c \
+	common/timeframe.c \
+	common/tz.c \
+	common/zone.c
 common_LIBS := -llmdb -lzmq -ljansson -lsodium -lxxhash -lzstd -lm
