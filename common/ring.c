@@ -268,8 +268,10 @@ ring_wait_any(struct ring *const *rings, const uint64_t *next, unsigned n, span_
 		atomic_store_explicit(&h->consumer_waits, 1, memory_order_seq_cst);
 		ready |= atomic_load_explicit(&h->head, memory_order_seq_cst) > next[i];
 	}
-	if (!ready && wait_vector(v, n, t.tv_nsec / 1000) < 0 && errno == ENOSYS) {
-		/* an older kernel: sleep on the first, shortly, and look at all again */
+	if (!ready && wait_vector(v, n, t.tv_nsec / 1000) < 0 && errno != EAGAIN && errno != ETIMEDOUT &&
+		errno != EINTR) {
+		/* an older kernel, or a sandbox that does not know the call: sleep on the first, shortly, and look
+		 * at all again */
 		if (t.tv_nsec > SHORT_TURN_US * 1000)
 			t.tv_nsec = SHORT_TURN_US * 1000;
 		(void)futex(&rings[0]->h->data, FUTEX_WAIT, (uint32_t)v[0].val, &t);

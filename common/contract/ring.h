@@ -19,7 +19,11 @@
  *     consumer loads head with acquire, reads, and gives slots back by storing tail with release, which
  *     the producer loads with acquire before it overwrites.  Both stores happen only after the stage of
  *     the side concerned has committed (contract/stage.h): head and tail are copies of committed records.
- * 5 Full          the producer stops (backpressure); `full_waits` and `full_wait_us` count it.
+ *     Sleeping: a side sets its `…_waits`, looks at the other's counter once more, sleeps; the other stores
+ *     its counter, then looks at `…_waits`.  These four are seq_cst (which includes release and acquire), so
+ *     that at least one of the two sees the other; see common/ring.c.
+ * 5 Full          the producer stops (backpressure); `full_waits` and `full_wait_us` count it (a wait is
+ *     50 ms at most, a long one counts several times).
  * 6 Crash         producer dies: slots beyond head are garbage and never read; on restart head is stored
  *     again from its record.  Consumer dies: tail may lag its record; on restart it is stored again
  *     from the record, so nothing between the two is read twice.  A waker may die between store and
@@ -47,7 +51,7 @@ struct ft_ring_header {
 	/* line 2, the producer's */
 	_Atomic uint64_t head;
 	_Atomic uint64_t high_water;   /* most slots ever in use */
-	_Atomic uint64_t full_waits;   /* times the producer found too little room */
+	_Atomic uint64_t full_waits;   /* waits for room */
 	_Atomic uint64_t full_wait_us; /* time it spent so */
 	uint8_t fill2[FT_LINE - 32];
 	/* line 3, the consumer's */

@@ -11,6 +11,7 @@
 #include <stdarg.h>
 #include <setjmp.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <cmocka.h>
 
@@ -20,7 +21,7 @@
 
 enum { KEYS = 4, INPUT = 14, UNDO = 512, TABLE_AT = 4096 };
 enum { IN, A, MID, B, REGIONS };
-enum fault { NONE, PUBLISH_FIRST, TOUCH_LATE, NO_TOUCH };
+enum fault { NONE, PUBLISH_FIRST, TOUCH_LATE, NO_TOUCH, ABORT, CRASH };
 
 struct item {
 	uint64_t key, amount;
@@ -165,6 +166,11 @@ static bool
 finish(void *ctx, void *const *at, char *why, size_t n)
 {
 	struct sum truth[KEYS] = {0};
+	const struct world *w = ctx;
+	if (w->fault == ABORT)
+		abort();
+	if (w->fault == CRASH)
+		*(volatile int *)NULL = 1;
 	run_both(ctx, at, 3);
 	for (uint64_t i = 0; i < INPUT; i++) {
 		truth[key_of(i)].amount += amount_of(i);
@@ -268,6 +274,20 @@ a_slot_changed_without_an_image_is_found(void **state)
 	assert_true(r.failures > 0);
 }
 
+static void
+a_recovery_that_crashes_is_a_failure_at_that_point(void **state)
+{
+	(void)state;
+	struct step_result r = run_world("aborts (must fail)", ABORT);
+	if (r.skipped)
+		skip();
+	assert_true(r.failures == r.checked && r.checked > 100);
+#ifndef __SANITIZE_ADDRESS__
+	r = run_world("crashes (must fail)", CRASH);
+	assert_true(r.failures == r.checked && r.checked > 100);
+#endif
+}
+
 int
 main(void)
 {
@@ -276,6 +296,7 @@ main(void)
 		cmocka_unit_test(output_published_before_the_commit_is_found),
 		cmocka_unit_test(a_slot_changed_before_its_image_is_kept_is_found),
 		cmocka_unit_test(a_slot_changed_without_an_image_is_found),
+		cmocka_unit_test(a_recovery_that_crashes_is_a_failure_at_that_point),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -452,7 +452,7 @@ step_work(struct run *r)
 	char why[256];
 	unsigned every = r->soak ? 1 : t->recovery_every ? t->recovery_every : 101;
 	int64_t budget_us = (int64_t)(t->budget_s ? t->budget_s : 40) * 1000000;
-	uint64_t most = t->most_steps ? t->most_steps : 20000000, points = 0;
+	uint64_t most = t->most_steps ? t->most_steps : 3000000, points = 0;
 	pid_t child = start_child(r, t->work, r->live);
 	uint64_t rip = rip_of(child);
 	copy_all(r, r->shadow, r->live);

@@ -25,6 +25,7 @@
  *   recover() and finish() run thousands of times in one process: free what they allocate.  If one of them
  *   crashes, aborts or hangs for 10 s that counts as a failure at that point and the run goes on.
  *
+ * A step costs 20 to 50 µs: keep work() below some 300,000 instructions, and recover() below 10,000.
  * A ring's consumer can be part of the truth: let finish() consume from the tail in the ring and count every
  * record's number seen exactly once, with what the child has already consumed kept in another region.
  *
@@ -59,7 +60,7 @@ struct step_test {
 	void *ctx;
 	unsigned recovery_every; /* short round; 0: 101.  FT_SOAK: 1 */
 	unsigned budget_s;       /* short round: no further stepped recoveries after this time; 0: 40 */
-	uint64_t most_steps;     /* a child that takes more is a failure; 0: 20 million */
+	uint64_t most_steps;     /* a child that takes more is a failure; 0: 3 million */
 	bool quiet;              /* print no failures (a test that expects them) */
 };
 
