@@ -131,7 +131,8 @@ may_store(const uint8_t *p)
 	if (repeat && op >= 0xa4 && op <= 0xaf)
 		return true;
 	if (op < 0x40)
-		/* add or adc sbb and sub xor: r/m,r (0, 1) store; r,r/m (2, 3) and accumulator (4, 5) do not; cmp never */
+		/* add or adc sbb and sub xor: r/m,r (0, 1) store; r,r/m (2, 3) and accumulator (4, 5) do not; cmp
+		 * never */
 		return op < 0x38 && (op & 7) < 2 && !to_register;
 	if (op >= 0x50 && op <= 0x5f) /* push, pop register */
 		return false;
