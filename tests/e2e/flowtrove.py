@@ -236,8 +236,8 @@ class Instance:
         """A counter as ft-ctl status shows it; None while the daemon can't be asked."""
         r = self.run("ft-ctl", "status", "-c", self.conf, "-j", user=None)
         try:
-            return json.loads(r.stdout)["daemons"][process]["counters"][name]
-        except (ValueError, KeyError, TypeError):
+            return next(d for d in json.loads(r.stdout)["daemons"] if d["name"] == process)["counters"][name]
+        except (ValueError, KeyError, TypeError, StopIteration):
             return None
 
     def wait_flows(self, flows, span, seconds=60):

@@ -28,16 +28,19 @@ def export(capture, folder, version):
         s.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4 << 20)
         s.bind(("127.0.0.1", port))
         p = subprocess.Popen(["softflowd", "-d", "-r", capture, "-n", "127.0.0.1:%d" % port, "-v", str(version), "-m", "60000",
-                              "-p", os.path.join(folder, "sf.pid"), "-c", os.path.join(folder, "sf.ctl")],
+                              "-p", os.path.join(folder, "sf.pid"), "-c", "none"],
                              stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        out = []
+        out, end = [], time.monotonic() + 60
         s.settimeout(0.2)
-        while True:
+        while time.monotonic() < end:
             try:
                 out.append(s.recv(65536))
             except socket.timeout:
                 if p.poll() is not None:
                     return out
+        p.kill()
+        p.wait()
+        raise AssertionError("softflowd did not end")
 
 
 class Nfcapd:
@@ -45,7 +48,8 @@ class Nfcapd:
         self.folder, self.port = os.path.join(folder, "nfcapd"), free_ports(1)
         os.mkdir(self.folder)
         self.log = open(os.path.join(folder, "nfcapd.log"), "w")
-        self.process = subprocess.Popen(["nfcapd", "-b", "127.0.0.1", "-p", str(self.port), "-w", self.folder, "-t", "3600"],
+        self.process = subprocess.Popen(["nfcapd", "-b", "127.0.0.1", "-p", str(self.port), "-w", self.folder, "-t", "3600",
+                                         "-B", "2000000"],
                                         stdout=self.log, stderr=subprocess.STDOUT)
 
         def bound():
