@@ -79,14 +79,15 @@ flow_key_side(const uint8_t address[16], uint16_t port, uint64_t seed)
 {
 	uint64_t w[2];
 	memcpy(w, address, 16);
-	return hash_mix(hash_mix(w[0] ^ seed, w[1] ^ (seed << 32 | seed >> 32)) ^ port, seed + 0x632be59bd9b4e019ull);
+	return hash_mix(
+		hash_mix(w[0] ^ seed, w[1] ^ (seed << 32 | seed >> 32)) ^ port, seed + 0x632be59bd9b4e019ull);
 }
 
 /* Hash of (exporter, unordered pair of address and port, protocol).  seed 0 is what shards are picked by: it
  * must be the same after a restart.  Tables in memory take hash_secret(). */
 static inline uint64_t
-flow_key_seeded(const uint8_t src[16], const uint8_t dst[16], struct flow_ports p, uint8_t proto, uint32_t exporter,
-	uint64_t seed)
+flow_key_seeded(const uint8_t src[16], const uint8_t dst[16], struct flow_ports p, uint8_t proto,
+	uint32_t exporter, uint64_t seed)
 {
 	uint64_t a = flow_key_side(src, p.src, seed), b = flow_key_side(dst, p.dst, seed);
 	/* a sum is symmetric, and equal sides do not cancel as they would under xor */

@@ -1,0 +1,290 @@
+/* attributes.c - see attributes.h */
+#include "tracker/attributes.h"
+
+#include <string.h>
+
+enum {
+	SIDELESS = FT_HAS_IF | FT_HAS_CLIENT_AS | FT_HAS_SERVER_AS | FT_HAS_CLIENT_MASK | FT_HAS_SERVER_MASK |
+		   ATTR_SAMPLING | ATTR_VERSION,
+	MAC_BYTES = 6,
+};
+
+static const uint8_t no_mac[MAC_BYTES];
+
+void
+attributes_of(const struct ft_flow *f, bool from_client, struct attributes *a)
+{
+	uint32_t bits = f->bits;
+	*a = (struct attributes){.about = SIDELESS, .version = f->version};
+	/* 0 and 1 are both "not sampled" */
+	a->sampling = f->sampling > 1 ? f->sampling : 0;
+	bool both_vlans = (bits & FT_FLOW_HAS_OUT_VLAN) != 0;
+	if (bits & FT_FLOW_HAS_IF) {
+		a->present |= FT_HAS_IF;
+		a->in_if = from_client ? f->in_if : f->out_if;
+		a->out_if = from_client ? f->out_if : f->in_if;
+	}
+	if (bits & FT_FLOW_HAS_AS) {
+		/* 0 is how exporters say that they do not know */
+		a->client_as = from_client ? f->src_as : f->dst_as;
+		a->server_as = from_client ? f->dst_as : f->src_as;
+		a->present |= (a->client_as ? FT_HAS_CLIENT_AS : 0) | (a->server_as ? FT_HAS_SERVER_AS : 0);
+	}
+	if (bits & FT_FLOW_HAS_MASK) {
+		a->present |= FT_HAS_CLIENT_MASK | FT_HAS_SERVER_MASK;
+		a->client_mask = from_client ? f->src_mask : f->dst_mask;
+		a->server_mask = from_client ? f->dst_mask : f->src_mask;
+	}
+	if (from_client) {
+		a->about |= FT_HAS_CLIENT_TOS | FT_HAS_CLIENT_VLAN | (both_vlans ? FT_HAS_SERVER_VLAN : 0);
+		a->present |= (bits & FT_FLOW_HAS_TOS ? FT_HAS_CLIENT_TOS : 0) |
+			      (bits & FT_FLOW_HAS_VLAN ? FT_HAS_CLIENT_VLAN : 0) |
+			      (both_vlans ? FT_HAS_SERVER_VLAN : 0);
+		a->client_tos = f->tos;
+		a->client_vlan = f->in_vlan;
+		a->server_vlan = f->out_vlan;
+	} else {
+		a->about |= FT_HAS_SERVER_TOS | FT_HAS_SERVER_VLAN | (both_vlans ? FT_HAS_CLIENT_VLAN : 0);
+		a->present |= (bits & FT_FLOW_HAS_TOS ? FT_HAS_SERVER_TOS : 0) |
+			      (bits & FT_FLOW_HAS_VLAN ? FT_HAS_SERVER_VLAN : 0) |
+			      (both_vlans ? FT_HAS_CLIENT_VLAN : 0);
+		a->server_tos = f->tos;
+		a->server_vlan = f->in_vlan;
+		a->client_vlan = f->out_vlan;
+	}
+}
+
+uint32_t
+attributes_differ(const struct trk_entry *e, const struct attributes *a)
+{
+	uint32_t here = a->present & e->present;
+	uint32_t d = (a->present ^ e->present) & a->about;
+	d |= (here & FT_HAS_IF) && (e->in_if != a->in_if || e->out_if != a->out_if) ? FT_HAS_IF : 0;
+	d |= (here & FT_HAS_CLIENT_AS) && e->client_as != a->client_as ? FT_HAS_CLIENT_AS : 0;
+	d |= (here & FT_HAS_SERVER_AS) && e->server_as != a->server_as ? FT_HAS_SERVER_AS : 0;
+	d |= (here & FT_HAS_CLIENT_MASK) && e->client_mask != a->client_mask ? FT_HAS_CLIENT_MASK : 0;
+	d |= (here & FT_HAS_SERVER_MASK) && e->server_mask != a->server_mask ? FT_HAS_SERVER_MASK : 0;
+	d |= (here & FT_HAS_CLIENT_VLAN) && e->client_vlan != a->client_vlan ? FT_HAS_CLIENT_VLAN : 0;
+	d |= (here & FT_HAS_SERVER_VLAN) && e->server_vlan != a->server_vlan ? FT_HAS_SERVER_VLAN : 0;
+	d |= (here & FT_HAS_CLIENT_TOS) && e->client_tos != a->client_tos ? FT_HAS_CLIENT_TOS : 0;
+	d |= (here & FT_HAS_SERVER_TOS) && e->server_tos != a->server_tos ? FT_HAS_SERVER_TOS : 0;
+	d |= e->sampling != a->sampling ? ATTR_SAMPLING : 0;
+	d |= e->version != a->version ? ATTR_VERSION : 0;
+	return d;
+}
+
+uint32_t
+attributes_spoken(const struct trk_entry *e)
+{
+	bool client = e->client_flows > 0, server = e->server_flows > 0;
+	uint32_t m = client || server ? SIDELESS : 0;
+	if (client)
+		m |= FT_HAS_CLIENT_TOS | FT_HAS_CLIENT_VLAN | (e->present & FT_HAS_SERVER_VLAN);
+	if (server)
+		m |= FT_HAS_SERVER_TOS | FT_HAS_SERVER_VLAN | (e->present & FT_HAS_CLIENT_VLAN);
+	return m;
+}
+
+void
+attributes_set(struct trk_entry *e, const struct attributes *a)
+{
+	e->present = (e->present & ~a->about) | (a->present & a->about);
+	e->in_if = a->in_if;
+	e->out_if = a->out_if;
+	e->client_as = a->client_as;
+	e->server_as = a->server_as;
+	e->client_mask = a->client_mask;
+	e->server_mask = a->server_mask;
+	e->sampling = a->sampling;
+	e->version = a->version;
+	if (a->about & FT_HAS_CLIENT_TOS)
+		e->client_tos = a->client_tos;
+	if (a->about & FT_HAS_SERVER_TOS)
+		e->server_tos = a->server_tos;
+	if (a->about & FT_HAS_CLIENT_VLAN)
+		e->client_vlan = a->client_vlan;
+	if (a->about & FT_HAS_SERVER_VLAN)
+		e->server_vlan = a->server_vlan;
+}
+
+void
+extension_of(const struct ft_flow_ext *x, bool from_client, uint32_t state, struct trk_ext *out)
+{
+	uint32_t has = x->has;
+	*out = (struct trk_ext){.has = has & (FT_EXT_NAT | FT_EXT_VRF | FT_EXT_FWD | FT_EXT_NSEL |
+						     FT_EXT_NSEL_EXT | FT_EXT_APP)};
+	out->app = x->app;
+	out->vrf = x->vrf;
+	out->forwarding_status = x->forwarding_status;
+	out->nsel_event = x->nsel_event;
+	out->nsel_ext_event = x->nsel_ext_event;
+	memcpy(out->nat_client, from_client ? x->nat_src : x->nat_dst, 16);
+	memcpy(out->nat_server, from_client ? x->nat_dst : x->nat_src, 16);
+	out->nat_client_port = from_client ? x->nat_src_port : x->nat_dst_port;
+	out->nat_server_port = from_client ? x->nat_dst_port : x->nat_src_port;
+	if (has & FT_EXT_MAC) {
+		/* The source MAC is this side's.  The destination's is the exporter's own on a routed path: it
+		 * stands for the other side only until that side is heard. */
+		bool other_seen = state & (from_client ? TRK_SERVER_SEEN : TRK_CLIENT_SEEN);
+		out->has |= FT_EXT_MAC;
+		memcpy(from_client ? out->client_mac : out->server_mac, x->src_mac, MAC_BYTES);
+		if (!other_seen)
+			memcpy(from_client ? out->server_mac : out->client_mac, x->dst_mac, MAC_BYTES);
+	}
+	if (from_client) {
+		out->has |= has & (FT_EXT_NEXT_HOP | FT_EXT_MPLS);
+		memcpy(out->next_hop, x->next_hop, 16);
+		out->mpls_label = x->mpls_label;
+	} else {
+		out->server_has = has & (FT_EXT_NEXT_HOP | FT_EXT_MPLS);
+		memcpy(out->server_next_hop, x->next_hop, 16);
+		out->server_mpls_label = x->mpls_label;
+	}
+}
+
+static bool
+mac_says(const uint8_t *mac)
+{
+	return memcmp(mac, no_mac, MAC_BYTES) != 0;
+}
+
+struct extension_change
+extension_differ(
+	const struct trk_entry *e, const struct trk_ext *have, const struct trk_ext *says, bool from_client)
+{
+	static const struct trk_ext none;
+	if (have == NULL)
+		have = &none;
+	uint32_t both = have->has & says->has, fresh = says->has & ~have->has;
+	bool pending = (e->client_flows | e->server_flows) != 0;
+	bool own = from_client ? e->client_flows > 0 : e->server_flows > 0;
+	bool shared = ((both & FT_EXT_NAT) && (memcmp(have->nat_client, says->nat_client, 32) != 0 ||
+						      have->nat_client_port != says->nat_client_port ||
+						      have->nat_server_port != says->nat_server_port)) ||
+		      ((both & FT_EXT_APP) && have->app != says->app) ||
+		      ((both & FT_EXT_VRF) && have->vrf != says->vrf) ||
+		      ((both & FT_EXT_FWD) && have->forwarding_status != says->forwarding_status);
+	bool mine = ((both & FT_EXT_NEXT_HOP) && memcmp(have->next_hop, says->next_hop, 16) != 0) ||
+		    ((both & FT_EXT_MPLS) && have->mpls_label != says->mpls_label);
+	const uint8_t *my_mac = from_client ? says->client_mac : says->server_mac;
+	const uint8_t *had_mac = from_client ? have->client_mac : have->server_mac;
+	bool mac = (both & FT_EXT_MAC) && mac_says(my_mac) && memcmp(my_mac, had_mac, MAC_BYTES) != 0;
+	/* events are the session's history, not an attribute: created and deleted are one session */
+	bool event = ((both & FT_EXT_NSEL) && have->nsel_event != says->nsel_event) ||
+		     ((both & FT_EXT_NSEL_EXT) && have->nsel_ext_event != says->nsel_ext_event);
+	struct extension_change c = {.clash = (shared && pending) || ((mine || mac) && own)};
+	c.news = shared || mine || mac || event || fresh != 0;
+	c.any = c.news || says->server_has != 0;
+	return c;
+}
+
+uint32_t
+extension_set(struct trk_ext *have, const struct trk_ext *says)
+{
+	uint32_t has = says->has, present = 0;
+	if (has & FT_EXT_NAT) {
+		memcpy(have->nat_client, says->nat_client, 16);
+		memcpy(have->nat_server, says->nat_server, 16);
+		have->nat_client_port = says->nat_client_port;
+		have->nat_server_port = says->nat_server_port;
+		present |= FT_HAS_NAT;
+	}
+	if (has & FT_EXT_APP) {
+		have->app = says->app;
+		present |= FT_HAS_APP;
+	}
+	if (has & FT_EXT_VRF) {
+		have->vrf = says->vrf;
+		present |= FT_HAS_VRF;
+	}
+	if (has & FT_EXT_FWD) {
+		have->forwarding_status = says->forwarding_status;
+		present |= FT_HAS_FWD;
+	}
+	if (has & FT_EXT_NSEL) {
+		have->nsel_event = says->nsel_event;
+		present |= FT_HAS_NSEL;
+	}
+	if (has & FT_EXT_NSEL_EXT) {
+		have->nsel_ext_event = says->nsel_ext_event;
+		present |= FT_HAS_NSEL_EXT;
+	}
+	if (has & FT_EXT_MPLS) {
+		have->mpls_label = says->mpls_label;
+		present |= FT_HAS_MPLS;
+	}
+	if (has & FT_EXT_NEXT_HOP)
+		memcpy(have->next_hop, says->next_hop, 16);
+	if (has & FT_EXT_MAC) {
+		if (mac_says(says->client_mac))
+			memcpy(have->client_mac, says->client_mac, MAC_BYTES);
+		if (mac_says(says->server_mac))
+			memcpy(have->server_mac, says->server_mac, MAC_BYTES);
+	}
+	if (says->server_has & FT_EXT_NEXT_HOP)
+		memcpy(have->server_next_hop, says->server_next_hop, 16);
+	if (says->server_has & FT_EXT_MPLS)
+		have->server_mpls_label = says->server_mpls_label;
+	have->has |= has;
+	have->server_has |= says->server_has;
+	return present;
+}
+
+#define SWAP(a, b)                                                                                           \
+	do {                                                                                                 \
+		__typeof__(a) swap_ = (a);                                                                   \
+		(a) = (b);                                                                                   \
+		(b) = swap_;                                                                                 \
+	} while (0)
+
+static void
+swap_bytes(uint8_t *a, uint8_t *b, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		SWAP(a[i], b[i]);
+}
+
+/* exchange two flags of a word */
+static uint32_t
+swap_bits(uint32_t word, uint32_t a, uint32_t b)
+{
+	uint32_t out = word & ~(a | b);
+	return out | (word & a ? b : 0) | (word & b ? a : 0);
+}
+
+void
+attributes_turn(struct trk_entry *e, struct trk_ext *x)
+{
+	swap_bytes(e->client, e->server, 16);
+	SWAP(e->client_port, e->server_port);
+	SWAP(e->in_if, e->out_if);
+	SWAP(e->client_as, e->server_as);
+	SWAP(e->client_vlan, e->server_vlan);
+	SWAP(e->client_tos, e->server_tos);
+	SWAP(e->client_mask, e->server_mask);
+	e->present = swap_bits(e->present, FT_HAS_CLIENT_VLAN, FT_HAS_SERVER_VLAN);
+	e->present = swap_bits(e->present, FT_HAS_CLIENT_TOS, FT_HAS_SERVER_TOS);
+	e->present = swap_bits(e->present, FT_HAS_CLIENT_MASK, FT_HAS_SERVER_MASK);
+	e->present = swap_bits(e->present, FT_HAS_CLIENT_AS, FT_HAS_SERVER_AS);
+	SWAP(e->client_bytes, e->server_bytes);
+	SWAP(e->client_packets, e->server_packets);
+	SWAP(e->client_flows, e->server_flows);
+	SWAP(e->client_flags, e->server_flags);
+	SWAP(e->start_us, e->prev_us);
+	SWAP(e->dup[0], e->dup[1]);
+	e->state = swap_bits(e->state, TRK_CLIENT_SEEN, TRK_SERVER_SEEN);
+	e->state = swap_bits(e->state, TRK_CLIENT_FIN, TRK_SERVER_FIN);
+	e->state = swap_bits(e->state, TRK_CLIENT_SYN, TRK_SERVER_SYN);
+	e->state = swap_bits(e->state, TRK_CLIENT_OPENS, TRK_SERVER_OPENS);
+	if (x == NULL)
+		return;
+	uint32_t sided = FT_EXT_NEXT_HOP | FT_EXT_MPLS, client_has = x->has & sided;
+	swap_bytes(x->nat_client, x->nat_server, 16);
+	SWAP(x->nat_client_port, x->nat_server_port);
+	swap_bytes(x->client_mac, x->server_mac, MAC_BYTES);
+	swap_bytes(x->next_hop, x->server_next_hop, 16);
+	SWAP(x->mpls_label, x->server_mpls_label);
+	x->has = (x->has & ~sided) | (x->server_has & sided);
+	x->server_has = client_has;
+	e->present = (e->present & ~(uint32_t)FT_HAS_MPLS) | (x->has & FT_EXT_MPLS ? FT_HAS_MPLS : 0);
+}

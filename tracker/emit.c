@@ -1,0 +1,180 @@
+/* emit.c - see emit.h */
+#include "tracker/emit.h"
+
+#include <string.h>
+
+#include "common/addr.h"
+
+static uint32_t
+clamped(int64_t us)
+{
+	return us < 0 ? 0 : us > UINT32_MAX ? UINT32_MAX : (uint32_t)us;
+}
+
+bool
+emit_hull(struct trk_entry *e)
+{
+	int64_t first = e->first_us, last = e->last_us;
+	if (!(e->state & TRK_STORED)) {
+		e->start_us = first;
+		e->prev_us = last;
+		e->state &= ~(uint32_t)TRK_GAPS;
+		e->solid_us = 0;
+		return false;
+	}
+	int64_t start = e->start_us, prev = e->prev_us;
+	bool late = false;
+	if (!(e->state & TRK_GAPS)) {
+		if (first > prev) { /* a gap before this slice */
+			e->state |= TRK_GAPS;
+			e->solid_us = clamped(last - first);
+		} else if (last < start) { /* a gap after it */
+			e->state |= TRK_GAPS;
+			e->solid_us = clamped(prev - start);
+		}
+	} else {
+		int64_t tail = prev - e->solid_us;
+		late = first < tail && last > start;
+		if (first > prev)
+			e->solid_us = clamped(last - first);
+		else if (last >= tail)
+			e->solid_us = clamped((last > prev ? last : prev) - (first < tail ? first : tail));
+	}
+	if (first < start)
+		e->start_us = first;
+	if (last > prev)
+		e->prev_us = last;
+	return late;
+}
+
+static void
+fill_ext(struct ft_slice_ext *to, const struct trk_ext *x)
+{
+	memset(to, 0, sizeof *to);
+	memcpy(to->next_hop, x->next_hop, 16);
+	memcpy(to->nat_client, x->nat_client, 16);
+	memcpy(to->nat_server, x->nat_server, 16);
+	to->app = x->app;
+	to->mpls_label = x->mpls_label;
+	to->vrf = x->vrf;
+	to->nat_client_port = x->nat_client_port;
+	to->nat_server_port = x->nat_server_port;
+	to->nsel_ext_event = x->nsel_ext_event;
+	to->nsel_event = x->nsel_event;
+	to->forwarding_status = x->forwarding_status;
+	memcpy(to->client_mac, x->client_mac, sizeof to->client_mac);
+	memcpy(to->server_mac, x->server_mac, sizeof to->server_mac);
+	to->has = x->has;
+}
+
+/* Beyond the published head of the output ring, where the caller has reserved room. */
+static void
+write_slice(struct core *c, const struct trk_entry *e, const struct trk_ext *x, uint8_t state, uint8_t reason)
+{
+	uint64_t at = c->st.next.output[0];
+	struct ft_slice *s = ring_slot(&c->out, at);
+	bool first = state & FT_SLICE_FIRST;
+	*s = (struct ft_slice){
+		.session = e->session,
+		.first_us = e->first_us,
+		.last_us = e->last_us,
+		.start_us = first ? 0 : e->start_us,
+		.prev_us = first ? 0 : e->prev_us,
+		.client_bytes = e->client_bytes,
+		.server_bytes = e->server_bytes,
+		.client_packets = e->client_packets,
+		.server_packets = e->server_packets,
+		.client_flows = e->client_flows,
+		.server_flows = e->server_flows,
+		.exporter = e->exporter,
+		.domain = e->domain,
+		.in_if = e->in_if,
+		.out_if = e->out_if,
+		.client_as = e->client_as,
+		.server_as = e->server_as,
+		.sampling = e->sampling,
+		.client_port = e->client_port,
+		.server_port = e->server_port,
+		.client_vlan = e->client_vlan,
+		.server_vlan = e->server_vlan,
+		.proto = e->proto,
+		.version = e->version,
+		.client_flags = e->client_flags,
+		.server_flags = e->server_flags,
+		.client_tos = e->client_tos,
+		.server_tos = e->server_tos,
+		.client_mask = e->client_mask,
+		.server_mask = e->server_mask,
+		.state = state,
+		.rule = e->rule,
+		.end_reason = reason,
+		.slots = x ? 2 : 1,
+	};
+	memcpy(s->client, e->client, 16);
+	memcpy(s->server, e->server, 16);
+	s->present = e->present | (x ? FT_SLICE_EXT : 0) | (addr_is_v4(e->client) ? 0 : FT_SLICE_V6);
+	if (x)
+		fill_ext(ring_slot(&c->out, at + 1), x);
+	c->st.next.output[0] = at + s->slots;
+	c->st.next.counter[TRK_N_SLICES]++;
+}
+
+static uint8_t
+slice_state(const struct trk_entry *e, bool last, uint8_t reason)
+{
+	return (uint8_t)((e->state & TRK_STORED ? 0 : FT_SLICE_FIRST) | (last ? FT_SLICE_LAST : 0) |
+			 (e->state & TRK_CUT ? FT_SLICE_CUT : 0) |
+			 (e->state & TRK_DISPUTED ? FT_SLICE_DISPUTED : 0) |
+			 (e->state & TRK_INFERRED ? FT_SLICE_INFERRED : 0) |
+			 (reason == FT_END_EVICTED ? FT_SLICE_EVICTED : 0));
+}
+
+static void
+emit_rest(struct core *c, uint32_t slot, bool last, uint8_t reason)
+{
+	struct trk_entry *e = &c->t.entry[slot];
+	struct trk_entry after = *e; /* the hull of this slice is the one before it */
+	if (emit_hull(&after))
+		e->state |= TRK_CUT;
+	write_slice(c, e, table_ext(&c->t, e), slice_state(e, last, reason), reason);
+	e->start_us = after.start_us;
+	e->prev_us = after.prev_us;
+	e->solid_us = after.solid_us;
+	e->state = (e->state & ~(uint32_t)TRK_GAPS) | (after.state & TRK_GAPS) | TRK_STORED;
+	e->client_bytes = e->server_bytes = e->client_packets = e->server_packets = 0;
+	e->client_flows = e->server_flows = 0;
+	e->client_flags = e->server_flags = 0;
+	e->first_us = e->last_us = 0;
+	table_dirty_clear(&c->t, slot);
+}
+
+void
+emit_pending(struct core *c, uint32_t slot)
+{
+	struct trk_entry *e = &c->t.entry[slot];
+	if (!table_pending(e))
+		return;
+	uint32_t seen = TRK_CLIENT_SEEN | TRK_SERVER_SEEN;
+	bool last = (e->state & TRK_ENDED) && ((e->state & seen) == seen || e->end == FT_END_EXPORTER);
+	table_touch_hot(&c->st, e);
+	emit_rest(c, slot, last, last ? e->end : FT_END_NONE);
+}
+
+void
+emit_end(struct core *c, uint32_t slot, uint8_t reason)
+{
+	struct trk_entry *e = &c->t.entry[slot];
+	if (e->state & TRK_ENDED)
+		reason = e->end;
+	if (table_pending(e)) {
+		table_touch_hot(&c->st, e);
+		emit_rest(c, slot, true, reason);
+	}
+	table_give(&c->t, &c->st, slot);
+}
+
+void
+emit_alone(struct core *c, const struct trk_entry *e, const struct trk_ext *x, uint8_t reason)
+{
+	write_slice(c, e, x, slice_state(e, true, reason), reason);
+}
