@@ -10,8 +10,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "common/block_format.h"
 #include "common/hash.h"
+#include "common/segment_file.h"
 
 #define DICT_NONE FT_DICT_NONE
 #define DICT_ADDR FT_DICT_ADDR
@@ -118,11 +118,7 @@ read_header(const uint8_t *bytes, size_t n, struct block_header *h, struct err *
 		h->head_bytes > h->bytes)
 		return err_set(err, FT_EFORMAT, "block %u.%u is cut short or its header is damaged",
 			h->segment, h->block);
-	/* the checksum is of the head with a zero in its place */
-	struct block_header zeroed = *h;
-	zeroed.checksum = 0;
-	uint64_t a = hash_bytes(&zeroed, sizeof zeroed, 0);
-	if (hash_bytes(bytes + sizeof zeroed, h->head_bytes - sizeof zeroed, a) != h->checksum)
+	if (block_head_checksum((const void *)bytes) != h->checksum)
 		return err_set(err, FT_EFORMAT, "block %u.%u: the checksum of its header is wrong",
 			h->segment, h->block);
 	return FT_OK;

@@ -2,6 +2,7 @@ common_SRCS := \
 	common/addr.c \
 	common/arena.c \
 	common/block_view.c \
+	common/catalog.c \
 	common/codec.c \
 	common/codec_pack.c \
 	common/codec_zstd.c \
@@ -12,6 +13,7 @@ common_SRCS := \
 	common/filter.c \
 	common/filter_print.c \
 	common/filter_value.c \
+	common/guard.c \
 	common/hash.c \
 	common/kv.c \
 	common/log.c \
@@ -20,7 +22,9 @@ common_SRCS := \
 	common/ring.c \
 	common/rpc.c \
 	common/rpc_parse.c \
+	common/segment_file.c \
 	common/shm.c \
+	common/snapshot.c \
 	common/stage.c \
 	common/timeframe.c \
 	common/tz.c \

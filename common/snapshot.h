@@ -16,27 +16,28 @@
 #include "common/err.h"
 
 /* What is known of a block without reading it.  Stored in index.lmdb under (segment, block). */
-enum { ZONE_SPANS = 4, ZONE_EXPORTERS = 8, ZONE_FILTER_WORDS = 1024 };
+enum { ZONE_SPANS = 4, ZONE_EXPORTERS = 8, ZONE_FILTER_WORDS = 16384 };
 struct zone_span {
 	int64_t first_us, last_us;
 };
 struct zone {
 	uint8_t segment_uuid[16];
 	uint64_t commit;
-	uint32_t rows, spans, exporters; /* exporters > ZONE_EXPORTERS: too many to list */
-	uint32_t filter_words;		 /* words of address_filter in use (power of two), 0: none */
+	uint32_t rows, spans, exporters;   /* exporters > ZONE_EXPORTERS: too many to list */
+	uint32_t filter_words;             /* words of address_filter (power of two), 0: none */
 	struct zone_span span[ZONE_SPANS]; /* disjoint, ascending: every slice lies in one */
-	int64_t min_start_us;		 /* earliest start of a session with a slice here */
+	int64_t min_start_us;              /* earliest start of a session with a slice here */
 	uint8_t exporter[ZONE_EXPORTERS][16];
 	uint64_t file_offset, bytes, checksum; /* of the block in its segment's file */
-	uint64_t address_filter[ZONE_FILTER_WORDS]; /* Bloom filter over addresses (split block, see store/zone.c) */
+	const uint64_t *
+		address_filter; /* Bloom filter over addresses (split block, see common/zone.h); NULL: none */
 };
 
 struct snapshot_reader;
 struct snapshot_block {
 	uint32_t segment, block, rows;
-	bool open;		 /* the open block */
-	bool resident;		 /* kept in RAM */
+	bool open;               /* the open block */
+	bool resident;           /* kept in RAM */
 	const struct zone *zone; /* NULL: scan it */
 };
 struct snapshot {
@@ -48,8 +49,8 @@ struct snapshot {
 	void *private;
 };
 
-int snapshot_reader_open(struct snapshot_reader **out, const char *shm_dir, const char *database, bool check,
-	struct err *err);
+int snapshot_reader_open(
+	struct snapshot_reader **out, const char *shm_dir, const char *database, bool check, struct err *err);
 void snapshot_reader_close(struct snapshot_reader *r);
 
 /* FT_ENOENT: there is no store here (yet) */
@@ -64,8 +65,14 @@ bool zone_may_overlap(const struct zone *z, int64_t from_us, int64_t to_us);
 /* false: the address is certainly not in the block */
 bool zone_may_have_address(const struct zone *z, const uint8_t address[16]);
 
+/* Blocks found damaged so far by this reader (each counted once). */
+uint64_t snapshot_bad_blocks(const struct snapshot_reader *r);
+
 /* Run f(ctx) so that a SIGBUS inside it (a file cut short under a map) makes guard_run return FT_EFORMAT
  * instead of killing the process.  f must hold no locks and allocate only from its context. */
 int guard_run(int (*f)(void *ctx), void *ctx);
+/* As guard_run, for walks through LMDB's unchecked pages: SIGSEGV, SIGFPE and a failed assertion end it as well.
+ * What f had opened is lost: its environment must not be used or closed afterwards. */
+int guard_run_wild(int (*f)(void *ctx), void *ctx);
 
 #endif
