@@ -59,7 +59,7 @@ def sturdy(launch):
 def test_killed_under_load_nothing_is_lost_or_counted_twice(sturdy, folder, victims):
     dice = random.Random("%d %r" % (SEED, victims))
     n = list(DAEMONS).index(victims[0]) + 10 * len(victims) + (5 if victims[-1] == "store" else 0)
-    t = Traffic(folder, sturdy.flow_port, ENDLESS, "ipfix" if n % 2 else "v9", start=1750000000 + 1000000 * n, rate=RATE,
+    t = Traffic(folder, sturdy.flow_port, ENDLESS, "ipfix" if n % 2 else "v9", start=1650000000 + 1000000 * n, rate=RATE,
                 seed=SEED + n, source="127.1.%d.1" % n, more=["-a", 10, "-d", 8, "-p", 2000])
     for i in range(ROUNDS if len(victims) == 1 else max(2, ROUNDS // 3)):
         moment(dice, 0.1, 0.8)
@@ -77,7 +77,7 @@ def test_killed_under_load_nothing_is_lost_or_counted_twice(sturdy, folder, vict
 
 
 def test_what_survived_the_kills_survives_an_orderly_restart(sturdy):
-    span = 1740000000 * 1000000, 1890000000 * 1000000
+    span = 1640000000 * 1000000, 1690000000 * 1000000
     before = sturdy.totals(span)
     sturdy.down()
     sturdy.up()
@@ -103,7 +103,7 @@ def test_frozen_for_ten_seconds_at_peakflows_nothing_is_lost(sturdy, folder, vic
         pytest.skip("the kernel gives ingest's socket less than 10 s of peakflows (see net.core.rmem_max): a longer queue "
                     "needs root or deploy/sysctl.d/flowtrove.conf")
     n = DAEMONS.index(victim)
-    t = Traffic(folder, sturdy.flow_port, ENDLESS, "v9", start=1800000000 + 1000000 * n, rate=rate, seed=SEED + n,
+    t = Traffic(folder, sturdy.flow_port, ENDLESS, "v9", start=1600000000 + 1000000 * n, rate=rate, seed=SEED + n,
                 source="127.2.%d.1" % n, more=["-p", 5000, "-d", 3], name="stop-" + victim)
     moment(random.Random(n), 0.5, 0.6)
     pid = sturdy.kill(victim, signal.SIGSTOP)
