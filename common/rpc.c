@@ -7,7 +7,8 @@
  * those who produce bulk rows look at.
  * A client that goes away: ROUTER_MANDATORY makes a send to it fail, but a query that has nothing to send yet would not
  * notice.  So the socket's monitor tells of any disconnect, and then every running call gets a keepalive reply
- * ({"keepalive": true, "more": true}, swallowed by rpc_client): those that fail are gone and cancelled.
+ * ({"keepalive": true, "more": true}, swallowed by rpc_client): those that fail are gone and cancelled.  The monitor may
+ * tell before the router itself has heard of it, so it is tried again, five times at growing distance.
  */
 #include "common/rpc.h"
 
@@ -27,7 +28,7 @@
 #include "common/log.h"
 #include "common/rpc_parse.h"
 
-enum { ID_MAX = 255, PIPE_MESSAGES = 8, TURN_MESSAGES = 256, MAX_WIRE = 64 << 20 };
+enum { ID_MAX = 255, PIPE_MESSAGES = 8, TURN_MESSAGES = 256, MAX_WIRE = 64 << 20, PROBES = 5 };
 
 struct call {
 	struct rpc_call pub; /* first: callers hold a pointer to it */
@@ -38,7 +39,7 @@ struct call {
 	_Atomic bool gone;
 	_Atomic size_t unsent;
 	unsigned queued; /* replies not yet sent; under the mutex */
-	bool ended;	 /* the last reply is queued or sent; under the mutex */
+	bool ended;      /* the last reply is queued or sent; under the mutex */
 	struct call *next;
 };
 struct reply {
@@ -56,7 +57,8 @@ struct rpc_server {
 	struct call *calls;
 	struct reply *first, **last;
 	uint64_t serial;
-	bool probe;
+	mono_t probe_at; /* when to look for gone clients next */
+	unsigned probes; /* how often still; 0: nobody has disconnected */
 };
 
 /* ---- server: opening -------------------------------------------------------------------------- */
@@ -64,7 +66,8 @@ struct rpc_server {
 static void
 set_int(void *socket, int option, int value)
 {
-	(void)zmq_setsockopt(socket, option, &value, sizeof value); /* a refusal keeps the default, which works */
+	(void)zmq_setsockopt(
+		socket, option, &value, sizeof value); /* a refusal keeps the default, which works */
 }
 
 static int
@@ -79,7 +82,8 @@ watch_disconnects(struct rpc_server *s)
 }
 
 int
-rpc_server_open(struct rpc_server **out, const char *endpoint, const struct rpc_server_options *o, struct err *err)
+rpc_server_open(
+	struct rpc_server **out, const char *endpoint, const struct rpc_server_options *o, struct err *err)
 {
 	int64_t most = MAX_WIRE;
 	struct rpc_server *s = calloc(1, sizeof *s);
@@ -111,9 +115,11 @@ rpc_server_open(struct rpc_server **out, const char *endpoint, const struct rpc_
 	(void)zmq_setsockopt(s->router, ZMQ_MAXMSGSIZE, &most, sizeof most);
 	if (o->curve_secret) {
 		set_int(s->router, ZMQ_CURVE_SERVER, 1);
-		if (zmq_setsockopt(s->router, ZMQ_CURVE_SECRETKEY, o->curve_secret, strlen(o->curve_secret) + 1) != 0) {
+		if (zmq_setsockopt(s->router, ZMQ_CURVE_SECRETKEY, o->curve_secret,
+			    strlen(o->curve_secret) + 1) != 0) {
 			rpc_server_close(s);
-			return err_set(err, FT_EINVAL, "%s: the CURVE secret key is not 40 Z85 characters", endpoint);
+			return err_set(err, FT_EINVAL, "%s: the CURVE secret key is not 40 Z85 characters",
+				endpoint);
 		}
 	}
 	if (watch_disconnects(s) != 0 || zmq_bind(s->router, endpoint) != 0) {
@@ -240,7 +246,8 @@ queue(struct rpc_server *s, struct call *c, json_t *body, void *payload, size_t 
 }
 
 void
-rpc_reply(struct rpc_server *s, struct rpc_call *call, json_t *body, void *payload, size_t bytes, bool own, bool more)
+rpc_reply(struct rpc_server *s, struct rpc_call *call, json_t *body, void *payload, size_t bytes, bool own,
+	bool more)
 {
 	queue(s, (struct call *)call, body ? body : json_object(), payload, bytes, own, more);
 }
@@ -260,7 +267,8 @@ error_body(const char *code, const char *at, const char *message)
 }
 
 void
-rpc_reply_error(struct rpc_server *s, struct rpc_call *call, const char *code, const char *at, const char *fmt, ...)
+rpc_reply_error(
+	struct rpc_server *s, struct rpc_call *call, const char *code, const char *at, const char *fmt, ...)
 {
 	char text[1024];
 	va_list ap;
@@ -285,8 +293,8 @@ rpc_gone(struct rpc_call *call)
 
 /* 0 sent, EAGAIN the client does not read, else it is gone */
 static int
-send_reply(struct rpc_server *s, const struct call *c, const void *body, size_t body_bytes, const void *payload,
-	size_t payload_bytes)
+send_reply(struct rpc_server *s, const struct call *c, const void *body, size_t body_bytes,
+	const void *payload, size_t payload_bytes)
 {
 	int last = ZMQ_DONTWAIT | (payload ? ZMQ_SNDMORE : 0);
 	if (zmq_send(s->router, c->route, c->route_bytes, ZMQ_DONTWAIT | ZMQ_SNDMORE) < 0)
@@ -300,15 +308,19 @@ send_reply(struct rpc_server *s, const struct call *c, const void *body, size_t 
 	return 0;
 }
 
-/* the mutex is held, and let go of while the owner of the work is told */
+/* The mutex is held, and let go of while the owner of the work is told.  `queued` keeps the call alive meanwhile: its
+ * worker may give the last reply just now, and nothing of a gone client's is queued. */
 static void
 cancel(struct rpc_server *s, struct call *c)
 {
 	if (atomic_exchange(&c->gone, true) || c->ended || s->o.on_cancel == NULL)
 		return;
+	c->queued++;
 	pthread_mutex_unlock(&s->mutex);
 	s->o.on_cancel(s->o.ctx, &c->pub);
 	pthread_mutex_lock(&s->mutex);
+	c->queued--;
+	call_done(s, c);
 }
 
 /* Send what is queued; true if something could not be sent because a client does not read. */
@@ -351,8 +363,8 @@ flush(struct rpc_server *s)
 	return n_blocked > 0;
 }
 
-/* somebody has disconnected: find out whether it was one of those who wait */
-static void
+/* somebody has disconnected: find out whether it was one of those who wait.  True: some wait still. */
+static bool
 probe(struct rpc_server *s)
 {
 	static const char keepalive[] = "{\"v\":1,\"ok\":true,\"keepalive\":true,\"more\":true}";
@@ -367,7 +379,9 @@ again:
 			goto again;
 		}
 	}
+	bool waiting = s->calls != NULL;
 	pthread_mutex_unlock(&s->mutex);
+	return waiting;
 }
 
 /* ---- server: requests ------------------------------------------------------------------------- */
@@ -394,7 +408,8 @@ cancel_target(struct rpc_server *s, struct call *c)
 	bool found = false;
 	pthread_mutex_lock(&s->mutex);
 	for (struct call *o = s->calls; o && !found; o = o->next)
-		if (o != c && o->pub.connection == c->pub.connection && json_equal(o->id, target) && !o->ended) {
+		if (o != c && o->pub.connection == c->pub.connection && json_equal(o->id, target) &&
+			!o->ended) {
 			found = true;
 			if (s->o.on_cancel && !atomic_load(&o->gone)) {
 				pthread_mutex_unlock(&s->mutex);
@@ -473,7 +488,8 @@ drain_monitor(struct rpc_server *s)
 		zmq_msg_close(&m);
 		if (n < 0)
 			return;
-		s->probe = true;
+		s->probes = PROBES;
+		s->probe_at = mono_now();
 	}
 }
 
@@ -486,6 +502,10 @@ rpc_server_turn(struct rpc_server *s, int extra_fd, span_t most)
 	long ms = (long)((most.us + 999) / 1000);
 	if (stuck && ms > 5)
 		ms = 5; /* ZeroMQ can't tell when one client's pipe has room again */
+	if (s->probes) {
+		long until = (long)(s->probe_at.ns - mono_now().ns) / 1000000 + 1;
+		ms = until < 0 ? 0 : until < ms ? until : ms;
+	}
 	uint64_t count;
 	if (zmq_poll(item, extra_fd >= 0 ? 4 : 3, ms) < 0)
 		return extra_fd >= 0; /* a signal: let the caller look */
@@ -493,12 +513,19 @@ rpc_server_turn(struct rpc_server *s, int extra_fd, span_t most)
 		ssize_t n = read(s->wake, &count, sizeof count);
 		(void)n; /* non-blocking */
 	}
-	for (unsigned i = 0; i < TURN_MESSAGES && receive(s); i++) {}
+	for (unsigned i = 0; i < TURN_MESSAGES && receive(s); i++) {
+	}
 	drain_monitor(s);
 	flush(s);
-	if (s->probe) {
-		s->probe = false;
-		probe(s);
+	if (s->probes && mono_now().ns >= s->probe_at.ns) {
+		int events;
+		size_t n = sizeof events;
+		(void)zmq_getsockopt(
+			s->router, ZMQ_EVENTS, &events, &n); /* makes the router take note of what happened */
+		bool waiting = probe(s);
+		/* 2, 8, 32, 128 ms from now */
+		s->probes = waiting ? s->probes - 1 : 0;
+		s->probe_at = mono_after(mono_now(), (span_t){2000 << (2 * (PROBES - 1 - s->probes))});
 	}
 	return extra_fd >= 0 && item[3].revents;
 }
@@ -535,7 +562,8 @@ rpc_client_open(struct rpc_client **out, const char *endpoint, const char *curve
 	set_int(c->dealer, ZMQ_IPV6, 1);
 	if (curve_server_key) {
 		if (zmq_curve_keypair(public_key, secret_key) != 0 ||
-			zmq_setsockopt(c->dealer, ZMQ_CURVE_SERVERKEY, curve_server_key, strlen(curve_server_key) + 1) != 0 ||
+			zmq_setsockopt(c->dealer, ZMQ_CURVE_SERVERKEY, curve_server_key,
+				strlen(curve_server_key) + 1) != 0 ||
 			zmq_setsockopt(c->dealer, ZMQ_CURVE_PUBLICKEY, public_key, sizeof public_key) != 0 ||
 			zmq_setsockopt(c->dealer, ZMQ_CURVE_SECRETKEY, secret_key, sizeof secret_key) != 0) {
 			rpc_client_close(c);
@@ -588,8 +616,8 @@ rpc_client_send(struct rpc_client *c, json_t *request, struct err *err)
 int
 rpc_client_cancel(struct rpc_client *c)
 {
-	json_t *o = json_pack("{s:i, s:s, s:s, s:I}", "v", FT_RPC_VERSION, "id", "cancel", "op", "cancel", "target",
-		(json_int_t)c->id);
+	json_t *o = json_pack("{s:i, s:s, s:s, s:I}", "v", FT_RPC_VERSION, "id", "cancel", "op", "cancel",
+		"target", (json_int_t)c->id);
 	return send_object(c, o, NULL);
 }
 
@@ -638,7 +666,8 @@ rpc_client_next(struct rpc_client *c, json_t **body, const void **payload, size_
 		zmq_pollitem_t item = {c->dealer, 0, ZMQ_POLLIN, 0};
 		int n = left < 0 ? 0 : zmq_poll(&item, 1, (long)left + 1);
 		if (n == 0)
-			return err_set(err, FT_ETIME, "%s: no answer within %.1f s", c->endpoint, (double)most.us / 1e6);
+			return err_set(err, FT_ETIME, "%s: no answer within %.1f s", c->endpoint,
+				(double)most.us / 1e6);
 		if (n < 0 && errno == EINTR)
 			return err_set(err, FT_ECANCEL, "interrupted");
 		int rc = n < 0 ? err_sys(err, "%s: can't wait", c->endpoint) : take(c, body, err);
@@ -647,7 +676,8 @@ rpc_client_next(struct rpc_client *c, json_t **body, const void **payload, size_
 		json_t *id = json_object_get(*body, "id");
 		bool mine = !json_is_integer(id) || json_integer_value(id) == (json_int_t)c->id;
 		if (json_is_true(json_object_get(*body, "keepalive")) || !mine || json_is_string(id)) {
-			json_decref(*body); /* a keepalive, an answer to `cancel`, a late one of an earlier request */
+			json_decref(
+				*body); /* a keepalive, an answer to `cancel`, a late one of an earlier request */
 			*body = NULL;
 			continue;
 		}
@@ -664,9 +694,9 @@ code_to_err(const char *code)
 	static const struct {
 		const char *word;
 		int rc;
-	} map[] = {{"auth", FT_EAUTH}, {"must_change_password", FT_EAUTH}, {"throttled", FT_EAUTH}, {"forbidden", FT_EPERM},
-		{"not_found", FT_ENOENT}, {"exists", FT_EXIST}, {"cancelled", FT_ECANCEL}, {"limit", FT_EFULL},
-		{"unavailable", FT_EAGAIN}};
+	} map[] = {{"auth", FT_EAUTH}, {"must_change_password", FT_EAUTH}, {"throttled", FT_EAUTH},
+		{"forbidden", FT_EPERM}, {"not_found", FT_ENOENT}, {"exists", FT_EXIST},
+		{"cancelled", FT_ECANCEL}, {"limit", FT_EFULL}, {"unavailable", FT_EAGAIN}};
 	for (unsigned i = 0; code && i < sizeof map / sizeof map[0]; i++)
 		if (strcmp(code, map[i].word) == 0)
 			return map[i].rc;
