@@ -72,7 +72,7 @@ struct ft_source {
 	uint32_t next_sequence, templates;
 	uint32_t uptime_ms, export_s; /* of the latest header */
 	uint64_t duplicates;
-	uint8_t pad[48];
+	uint8_t pad[64];
 };
 static_assert(sizeof(struct ft_source) == 192, "source slot");
 
