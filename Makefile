@@ -2,6 +2,7 @@
 # builds; this file knows how.  `make help` lists the targets.
 #
 #   make TINY=1        64-row blocks, 8-slot rings, batches of 2: boundary bugs become frequent
+#   make FUZZ=1 CC=clang BUILD=build/fuzz   fuzz targets with libFuzzer
 #   make SAN=asan      address + undefined behaviour sanitizers;  SAN=tsan  thread sanitizer
 # Variants build beside each other: build/, build/tiny/, build/asan/, build/asan-tiny/ ...
 
@@ -28,6 +29,9 @@ OPT  := -O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitiz
 endif
 ifeq ($(SAN),tsan)
 OPT  := -O1 -g -fno-omit-frame-pointer -fsanitize=thread
+endif
+ifneq ($(FUZZ),)
+OPT := -O1 -g -fno-omit-frame-pointer -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=undefined
 endif
 CPPFLAGS_ALL = -D_GNU_SOURCE -DFT_VERSION='"$(VERSION)"' $(if $(TINY),-DFT_TINY=1) -I. -I$(BUILD)/gen $(CPPFLAGS)
 CFLAGS_ALL   := -std=c11 $(WARN) $(OPT) -pthread -fPIC $(CFLAGS)
@@ -93,9 +97,6 @@ deps:
 	@deploy/deps build
 
 # ---- tests ---------------------------------------------------------------------------------------
-ifneq ($(FUZZ),)
-OPT := -O1 -g -fno-omit-frame-pointer -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=undefined
-endif
 test_progs := $(addprefix $(BUILD)/tests/,$(TEST_PROGS) $(FUZZ_PROGS))
 fuzz_progs := $(addprefix $(BUILD)/tests/,$(FUZZ_PROGS))
 test-programs: $(test_progs)

@@ -25,7 +25,7 @@ struct row {
 	const char *help;
 };
 static const struct row rows[CONF_KEYS] = {
-#define CONF(section, key, kind, fallback, min, max, reload, help)                                            \
+#define CONF(section, key, kind, fallback, min, max, reload, help)                                           \
 	{#section, #key, kind, fallback, min, max, reload, help},
 #define CONF_IGNORED(section, key, note)
 #include "common/config.def"
@@ -64,8 +64,7 @@ struct reader {
 	char section[128];
 };
 
-static void __attribute__((format(printf, 3, 4)))
-problem(struct reader *r, bool error, const char *fmt, ...)
+static void __attribute__((format(printf, 3, 4))) problem(struct reader *r, bool error, const char *fmt, ...)
 {
 	char text[600];
 	va_list ap;
@@ -107,7 +106,8 @@ distance(const char *a, const char *b)
 		unsigned diagonal = row[0];
 		row[0] = i;
 		for (unsigned j = 1; j <= n; j++) {
-			unsigned change = diagonal + (tolower((unsigned char)a[i - 1]) != tolower((unsigned char)b[j - 1]));
+			unsigned change = diagonal + (tolower((unsigned char)a[i - 1]) !=
+							     tolower((unsigned char)b[j - 1]));
 			diagonal = row[j];
 			unsigned least = row[j] + 1 < row[j - 1] + 1 ? row[j] + 1 : row[j - 1] + 1;
 			row[j] = least < change ? least : change;
@@ -157,8 +157,9 @@ read_number(const char *text, bool seconds, uint64_t *out)
 		char suffix;
 		bool seconds;
 		uint64_t times;
-	} unit[] = {{'K', false, 1u << 10}, {'M', false, 1u << 20}, {'G', false, 1u << 30}, {'T', false, 1ull << 40},
-		{'s', true, 1}, {'m', true, 60}, {'h', true, 3600}, {'d', true, 86400}};
+	} unit[] = {{'K', false, 1u << 10}, {'M', false, 1u << 20}, {'G', false, 1u << 30},
+		{'T', false, 1ull << 40}, {'s', true, 1}, {'m', true, 60}, {'h', true, 3600},
+		{'d', true, 86400}};
 	char *end;
 	if (!isdigit((unsigned char)text[0]))
 		return FT_EINVAL;
@@ -171,7 +172,8 @@ read_number(const char *text, bool seconds, uint64_t *out)
 		times = 0;
 		for (unsigned i = 0; i < sizeof unit / sizeof unit[0]; i++)
 			if (unit[i].seconds == seconds &&
-				(seconds ? *end == unit[i].suffix : toupper((unsigned char)*end) == unit[i].suffix))
+				(seconds ? *end == unit[i].suffix
+					 : toupper((unsigned char)*end) == unit[i].suffix))
 				times = unit[i].times;
 		if (times == 0 || end[1])
 			return FT_EINVAL;
@@ -238,14 +240,15 @@ read_value(struct reader *r, const struct row *row, struct value *v)
 		if (read_number(v->text, row->kind == SECS, &v->number) != 0 || v->number < row->min ||
 			v->number > row->max) {
 			problem(r, true, "%s: '%s' is no %s from %llu to %llu", row->key, v->text,
-				row->kind == SECS ? "time in seconds (or with s, m, h, d)" : "number (K, M, G, T allowed)",
+				row->kind == SECS ? "time in seconds (or with s, m, h, d)"
+						  : "number (K, M, G, T allowed)",
 				(unsigned long long)row->min, (unsigned long long)row->max);
 			return FT_EINVAL;
 		}
 		return 0;
 	case BOOL:
-		v->number = strcasecmp(v->text, "yes") == 0 || strcasecmp(v->text, "on") == 0 || strcmp(v->text, "1") == 0 ||
-			    strcasecmp(v->text, "true") == 0;
+		v->number = strcasecmp(v->text, "yes") == 0 || strcasecmp(v->text, "on") == 0 ||
+			    strcmp(v->text, "1") == 0 || strcasecmp(v->text, "true") == 0;
 		if (!v->number && strcasecmp(v->text, "no") != 0 && strcasecmp(v->text, "off") != 0 &&
 			strcmp(v->text, "0") != 0 && strcasecmp(v->text, "false") != 0) {
 			problem(r, true, "%s: '%s' is neither yes nor no", row->key, v->text);
@@ -254,7 +257,8 @@ read_value(struct reader *r, const struct row *row, struct value *v)
 		return 0;
 	case LEVEL:
 		if (log_level_parse(v->text, &level) != 0) {
-			problem(r, true, "%s: '%s' is none of ALWAYS, CRITICAL, HIGH, MEDIUM, LOW", row->key, v->text);
+			problem(r, true, "%s: '%s' is none of ALWAYS, CRITICAL, HIGH, MEDIUM, LOW", row->key,
+				v->text);
 			return FT_EINVAL;
 		}
 		v->number = level;
@@ -344,7 +348,8 @@ close_section(struct reader *r, const char *name)
 	char *last = strrchr(r->section, '/');
 	const char *innermost = last ? last + 1 : r->section;
 	if (strcasecmp(innermost, name) != 0) {
-		problem(r, true, r->section[0] ? "</%s> does not close <%s>" : "</%s> closes nothing", name, innermost);
+		problem(r, true, r->section[0] ? "</%s> does not close <%s>" : "</%s> closes nothing", name,
+			innermost);
 		return;
 	}
 	*(last ? last : r->section) = 0;
@@ -430,7 +435,8 @@ start(struct conf *c, const char *path)
 		return FT_ENOMEM;
 	c->path = absolute;
 	char *slash = strrchr(absolute, '/');
-	c->folder = slash ? strndup(absolute, slash == absolute ? 1 : (size_t)(slash - absolute)) : strdup(".");
+	c->folder =
+		slash ? strndup(absolute, slash == absolute ? 1 : (size_t)(slash - absolute)) : strdup(".");
 	return c->folder ? 0 : FT_ENOMEM;
 }
 
@@ -444,7 +450,8 @@ finish(struct reader *r)
 		if (v->text == NULL && (v->text = strdup(rows[i].fallback)) != NULL && rows[i].fallback[0])
 			(void)read_value(r, &rows[i], v);
 	}
-	const char *stated = conf_str(c, CONF_userdata_userdatapath), *database = conf_str(c, CONF_storage_databasepath);
+	const char *stated = conf_str(c, CONF_userdata_userdatapath),
+		   *database = conf_str(c, CONF_storage_databasepath);
 	const char *slash = strrchr(database, '/');
 	if (stated[0])
 		c->userdata = strdup(stated);
@@ -541,13 +548,14 @@ conf_name(enum conf_key key)
 {
 	static char name[CONF_KEYS][64];
 	if (name[key][0] == 0)
-		snprintf(name[key], sizeof name[key], "%s%s%s", rows[key].section, rows[key].section[0] ? "/" : "",
-			rows[key].key);
+		snprintf(name[key], sizeof name[key], "%s%s%s", rows[key].section,
+			rows[key].section[0] ? "/" : "", rows[key].key);
 	return name[key];
 }
 
 void
-conf_diff(const struct conf *was, const struct conf *now, void (*f)(void *ctx, enum conf_key key, bool live), void *ctx)
+conf_diff(const struct conf *was, const struct conf *now, void (*f)(void *ctx, enum conf_key key, bool live),
+	void *ctx)
 {
 	for (unsigned i = 0; i < CONF_KEYS; i++)
 		if (strcmp(conf_str(was, i), conf_str(now, i)) != 0)
@@ -583,8 +591,8 @@ example_row(FILE *to, const struct row *r)
 {
 	const char *tab = r->section[0] ? "\t" : "";
 	bool quote = r->fallback[0] == 0 || (strchr(r->fallback, ' ') && r->kind == STR);
-	fprintf(to, "%s# %s%s\n%s#%s %s%s%s\n", tab, r->help, r->live ? "" : " (needs a restart)", tab, r->key,
-		quote ? "\"" : "", r->fallback, quote ? "\"" : "");
+	fprintf(to, "%s# %s%s\n%s#%s %s%s%s\n", tab, r->help, r->live ? "" : " (needs a restart)", tab,
+		r->key, quote ? "\"" : "", r->fallback, quote ? "\"" : "");
 }
 void
 conf_print_example(FILE *to)
@@ -602,9 +610,10 @@ man_section(FILE *to, const char *name, bool begin)
 static void
 man_row(FILE *to, const struct row *r)
 {
-	static const char *const kind[] = {"number", "time in seconds, or with s, m, h, d", "yes or no", "text", "path",
-		"ports", "level", "words"};
-	fprintf(to, ".It Cm %s Ar %s\n%c%s.\n", r->key, kind[r->kind], toupper((unsigned char)r->help[0]), r->help + 1);
+	static const char *const kind[] = {"number", "time in seconds, or with s, m, h, d", "yes or no",
+		"text", "path", "ports", "level", "words"};
+	fprintf(to, ".It Cm %s Ar %s\n%c%s.\n", r->key, kind[r->kind], toupper((unsigned char)r->help[0]),
+		r->help + 1);
 	if (r->fallback[0])
 		fprintf(to, "Default: %s.\n", r->fallback);
 	if (r->kind == UINT || r->kind == SECS)
@@ -615,10 +624,14 @@ man_row(FILE *to, const struct row *r)
 void
 conf_print_man(FILE *to)
 {
-	fprintf(to, ".Dd November 24, 2026\n.Dt FLOWTROVE.CONF 5\n.Os\n.Sh NAME\n.Nm flowtrove.conf\n.Nd configuration of "
-		    "Flowtrove\n.Sh DESCRIPTION\nLines of\n.Ql key value\nand sections\n.Ql <name> … </name> ;\n.Ql #\n"
-		    "begins a comment.\nAn unknown key, a bad value or a duplicate is reported with file and line, and nothing "
-		    "is applied.\nSIGHUP applies what can change while running.\nRelative paths start at the file's folder.\n"
+	fprintf(to, ".Dd November 24, 2026\n.Dt FLOWTROVE.CONF 5\n.Os\n.Sh NAME\n.Nm flowtrove.conf\n.Nd "
+		    "configuration of "
+		    "Flowtrove\n.Sh DESCRIPTION\nLines of\n.Ql key value\nand sections\n.Ql <name> … </name> "
+		    ";\n.Ql #\n"
+		    "begins a comment.\nAn unknown key, a bad value or a duplicate is reported with file and "
+		    "line, and nothing "
+		    "is applied.\nSIGHUP applies what can change while running.\nRelative paths start at the "
+		    "file's folder.\n"
 		    ".Ss Top level\n.Bl -tag -width Ds\n");
 	print_rows(to, man_section, man_row);
 	fprintf(to, ".El\n.Sh SEE ALSO\n.Xr ft-config 1\n");

@@ -53,7 +53,8 @@ kv_error(struct err *err, int rc, const char *path, const char *what)
 	case MDB_PANIC:
 	case MDB_INVALID:
 	case MDB_VERSION_MISMATCH:
-		return err_set(err, FT_EFORMAT, "%s: %s: damaged or no LMDB file: %s", path, what, mdb_strerror(rc));
+		return err_set(
+			err, FT_EFORMAT, "%s: %s: damaged or no LMDB file: %s", path, what, mdb_strerror(rc));
 	case ENOENT:
 		return err_set(err, FT_ENOENT, "%s: %s: no such file", path, what);
 	default:

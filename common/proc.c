@@ -138,7 +138,8 @@ control_socket(struct proc *p, struct err *err)
 	if (rc != 0)
 		return rc;
 	if (strlen(conf_str(p->conf, CONF_rundir)) + strlen(p->role) > 95)
-		return err_set(err, FT_EINVAL, "rundir %s: too long for a socket's path (at most 95 characters)",
+		return err_set(err, FT_EINVAL,
+			"rundir %s: too long for a socket's path (at most 95 characters)",
 			conf_str(p->conf, CONF_rundir));
 	snprintf(endpoint, sizeof endpoint, "ipc://%s/%s.ctl", conf_str(p->conf, CONF_rundir), p->role);
 	return rpc_server_open(&p->ctl, endpoint, &o, err);
@@ -285,7 +286,8 @@ keeper_receive(char *name, size_t room, int *fd)
 		char room[CMSG_SPACE(sizeof(int))];
 	} c;
 	struct iovec iov = {name, room - 1};
-	struct msghdr m = {.msg_iov = &iov, .msg_iovlen = 1, .msg_control = c.room, .msg_controllen = sizeof c.room};
+	struct msghdr m = {
+		.msg_iov = &iov, .msg_iovlen = 1, .msg_control = c.room, .msg_controllen = sizeof c.room};
 	ssize_t n = recvmsg(keeper, &m, MSG_CMSG_CLOEXEC);
 	if (n < 0)
 		return FT_ESYS;
@@ -314,7 +316,8 @@ kept_from_keeper(const struct proc *p)
 		if (connect(keeper, (struct sockaddr *)&to, sizeof to) == 0)
 			break;
 		if (turn == 40) {
-			log_high("no ft-sockets at %s: a restart of ft-ingest will lose what its socket queues hold",
+			log_high("no ft-sockets at %s: a restart of ft-ingest will lose what its socket "
+				 "queues hold",
 				to.sun_path);
 			close(keeper);
 			keeper = -1;
@@ -362,7 +365,10 @@ proc_keep_fd(const char *name, int fd)
 			struct cmsghdr h;
 			char room[CMSG_SPACE(sizeof(int))];
 		} c = {0};
-		struct msghdr m = {.msg_iov = &iov, .msg_iovlen = 1, .msg_control = c.room, .msg_controllen = sizeof c.room};
+		struct msghdr m = {.msg_iov = &iov,
+			.msg_iovlen = 1,
+			.msg_control = c.room,
+			.msg_controllen = sizeof c.room};
 		struct cmsghdr *h = CMSG_FIRSTHDR(&m);
 		h->cmsg_level = SOL_SOCKET;
 		h->cmsg_type = SCM_RIGHTS;
@@ -463,7 +469,8 @@ counters_json(const struct proc *p)
 	json_t *o = json_object();
 	for (unsigned i = 0; i < COUNTERS; i++)
 		if (strcmp(counter_rows[i].process, p->role) == 0)
-			json_object_set_new(o, counter_rows[i].name, json_integer((json_int_t)counter_get(i)));
+			json_object_set_new(
+				o, counter_rows[i].name, json_integer((json_int_t)counter_get(i)));
 	return o;
 }
 
@@ -473,15 +480,17 @@ control(void *ctx, struct rpc_call *call)
 	struct proc *p = ctx;
 	if (strcmp(call->op, "status") == 0) {
 		rpc_reply(p->ctl, call,
-			json_pack("{s:s, s:i, s:s, s:b, s:I, s:s, s:o}", "name", p->name, "pid", (int)getpid(), "version",
-				FT_VERSION, "ready", (int)atomic_load(&counters_mine->ready), "started_us",
-				(json_int_t)atomic_load(&counters_mine->started_us), "config", conf_path(p->conf), "counters",
-				counters_json(p)),
+			json_pack("{s:s, s:i, s:s, s:b, s:I, s:s, s:o}", "name", p->name, "pid",
+				(int)getpid(), "version", FT_VERSION, "ready",
+				(int)atomic_load(&counters_mine->ready), "started_us",
+				(json_int_t)atomic_load(&counters_mine->started_us), "config",
+				conf_path(p->conf), "counters", counters_json(p)),
 			NULL, 0, false, false);
 		return;
 	}
 	if (strcmp(call->op, "counters") == 0) {
-		rpc_reply(p->ctl, call, json_pack("{s:o}", "counters", counters_json(p)), NULL, 0, false, false);
+		rpc_reply(p->ctl, call, json_pack("{s:o}", "counters", counters_json(p)), NULL, 0, false,
+			false);
 		return;
 	}
 	if (strcmp(call->op, "reload") == 0) {

@@ -95,7 +95,8 @@ take(int peer)
 		char room[CMSG_SPACE(sizeof(int))];
 	} c;
 	struct iovec iov = {name, sizeof name - 1};
-	struct msghdr m = {.msg_iov = &iov, .msg_iovlen = 1, .msg_control = c.room, .msg_controllen = sizeof c.room};
+	struct msghdr m = {
+		.msg_iov = &iov, .msg_iovlen = 1, .msg_control = c.room, .msg_controllen = sizeof c.room};
 	ssize_t n = recvmsg(peer, &m, MSG_CMSG_CLOEXEC | MSG_DONTWAIT);
 	int fd = -1;
 	if (n <= 0)
@@ -122,7 +123,8 @@ listen_at(const struct proc *p, struct err *err)
 	struct sockaddr_un at = {.sun_family = AF_UNIX};
 	int n = snprintf(at.sun_path, sizeof at.sun_path, "%s/sockets.keep", conf_str(p->conf, CONF_rundir));
 	if (n < 0 || (size_t)n >= sizeof at.sun_path)
-		return err_set(err, FT_EINVAL, "rundir %s is too long for a socket's path", conf_str(p->conf, CONF_rundir));
+		return err_set(err, FT_EINVAL, "rundir %s is too long for a socket's path",
+			conf_str(p->conf, CONF_rundir));
 	(void)unlink(at.sun_path); /* of an earlier life */
 	int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	if (fd < 0 || bind(fd, (struct sockaddr *)&at, sizeof at) != 0 || listen(fd, 8) != 0)
