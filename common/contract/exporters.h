@@ -71,8 +71,18 @@ struct ft_source {
 	int64_t skew_us;	  /* header clock minus arrival */
 	uint32_t next_sequence, templates;
 	uint32_t uptime_ms, export_s; /* of the latest header */
-	uint64_t duplicates;
-	uint8_t pad[64];
+	uint64_t duplicates;	      /* late or repeated datagrams, by sequence */
+	/* ingest's own: clock correction in force, the steady offset being watched (header minus arrival) and
+	 * since when, boot time learnt from options (IE 160, milliseconds since 1970; 0 unknown) */
+	int64_t correction_us, offset_us, offset_since_us;
+	uint64_t init_ms;
+	uint32_t flags; /* FT_SOURCE_SEQUENCE … */
+	uint8_t pad[28];
+};
+enum {
+	FT_SOURCE_SEQUENCE = 1u << 0,  /* next_sequence is known */
+	FT_SOURCE_CORRECTED = 1u << 1, /* correction_us is in force */
+	FT_SOURCE_RESTARTED = 1u << 2, /* the exporter restarted before its latest datagram */
 };
 static_assert(sizeof(struct ft_source) == 192, "source slot");
 
