@@ -1,0 +1,10 @@
+# the tracker over plain memory
+TEST_PROGS += tracker_direction_test
+tracker_direction_test_SRCS := tests/unit/tracker_direction_test.c tests/unit/tracker_world.c
+tracker_direction_test_USES := tracker
+TEST_PROGS += tracker_session_test
+tracker_session_test_SRCS := tests/unit/tracker_session_test.c tests/unit/tracker_world.c
+tracker_session_test_USES := tracker
+TEST_PROGS += tracker_differential_test
+tracker_differential_test_SRCS := tests/unit/tracker_differential_test.c tests/unit/tracker_world.c
+tracker_differential_test_USES := tracker
