@@ -1,0 +1,125 @@
+/*
+ * login.c - who asks?  A session key is looked up; a password is first looked for among the remembered ones,
+ * else hashed on a pool of two threads, so that Argon2id neither holds up queries nor takes all memory.
+ * The throttle is asked twice: when the request comes, and when its turn to be hashed has come, so that a
+ * flood of guesses sent at once gains nothing but what is running.
+ */
+#include <string.h>
+
+#include "common/counters.h"
+#include "common/log.h"
+#include "queryd/request.h"
+
+static int64_t
+mono_us(void)
+{
+	return mono_now().ns / 1000;
+}
+
+static void
+refused(struct request *r)
+{
+	counter_add(COUNTER_queryd_logins_refused, 1);
+	request_error(r, "auth", "/auth", "wrong user name or password");
+}
+
+/* true: answered */
+static bool
+too_early(struct request *r, const char *user)
+{
+	int64_t wait = throttle_wait(r->server->throttle, user, r->call->peer, mono_us());
+	if (wait == 0)
+		return false;
+	counter_add(COUNTER_queryd_logins_throttled, 1);
+	request_error(r, "throttled", "/auth", "too many wrong passwords; try again in %lld s",
+		(long long)((wait + 999999) / 1000000));
+	return true;
+}
+
+/* the name is known to be right */
+static void
+known(struct request *r, const char *name)
+{
+	if (users_get(r->server->parts.users, name, &r->who) != 0) {
+		refused(r);
+		return;
+	}
+	r->authenticated = true;
+	users_enter(r->server->parts.users, name);
+	r->entered = true;
+	request_run(r);
+}
+
+static void
+by_key(struct request *r, const char *key)
+{
+	struct server *s = r->server;
+	char user[USERS_NAME];
+	int64_t age = atomic_load(&s->key_age_us);
+	if (age == 0) {
+		request_error(r, "auth", "/auth/key", "session keys are off on this server (maxsessionkeyage 0): log in by password");
+		return;
+	}
+	/* keys are 128 random bits: guesses are throttled per address for the log's sake */
+	if (too_early(r, "(session key)"))
+		return;
+	if (tickets_use(s->parts.tickets, key, r->call->peer, age, wall_now().us, user) != 0) {
+		throttle_wrong(s->throttle, "(session key)", r->call->peer, mono_us());
+		counter_add(COUNTER_queryd_logins_refused, 1);
+		request_error(r, "auth", "/auth/key", "this session key is unknown, expired, or of another client address");
+		return;
+	}
+	known(r, user);
+}
+
+void
+login_begin(struct request *r)
+{
+	const json_t *auth = json_object_get(r->in, "auth");
+	const char *user = json_string_value(json_object_get(auth, "user"));
+	const char *password = json_string_value(json_object_get(auth, "password"));
+	const char *key = json_string_value(json_object_get(auth, "key"));
+	struct server *s = r->server;
+	if (auth == NULL) {
+		request_error(r, "auth", "/auth", "not logged in: a request needs auth, with user and password, or key");
+		return;
+	}
+	if (key) {
+		by_key(r, key);
+		return;
+	}
+	if (too_early(r, user))
+		return;
+	if (users_remembered(s->parts.users, user, password, mono_us())) {
+		throttle_right(s->throttle, user, r->call->peer);
+		known(r, user);
+		return;
+	}
+	if (jobs_put(s->hash, r->call->peer, r) != 0)
+		request_error(r, "unavailable", NULL, "too many logins wait; try again");
+}
+
+void
+login_verify(struct request *r)
+{
+	const json_t *auth = json_object_get(r->in, "auth");
+	const char *user = json_string_value(json_object_get(auth, "user"));
+	const char *password = json_string_value(json_object_get(auth, "password"));
+	struct server *s = r->server;
+	if (rpc_gone(r->call)) {
+		request_error(r, "cancelled", NULL, "cancelled");
+		return;
+	}
+	if (too_early(r, user))
+		return;
+	if (!users_remembered(s->parts.users, user, password, mono_us()) &&
+		users_verify(s->parts.users, user, password, mono_us()) != 0) {
+		throttle_wrong(s->throttle, user, r->call->peer, mono_us());
+		log_limited(LOG_L_HIGH, "login refused user=\"%.128s\" from=%s", user, r->call->peer);
+		refused(r);
+		return;
+	}
+	throttle_right(s->throttle, user, r->call->peer);
+	counter_add(COUNTER_queryd_logins, 1);
+	known(r, user);
+}

@@ -1,0 +1,185 @@
+/* op_users.c - operations on users and sessions keys.  Every change is in the audit log before it is done. */
+#include <string.h>
+
+#include "queryd/operations.h"
+#include "queryd/request.h"
+
+/* ---- who am I --------------------------------------------------------------------------------- */
+
+static json_t *
+me(const struct request *r)
+{
+	return json_pack("{s:s, s:b, s:b}", "user", r->who.name, "admin", (int)r->who.admin, "restricted",
+		r->who.filter != NULL);
+}
+
+static void
+with_key(struct request *r)
+{
+	struct server *s = r->server;
+	struct err err = {0};
+	char key[AUTH_KEY_HEX + 1];
+	int64_t age = atomic_load(&s->key_age_us);
+	if (age == 0) {
+		request_error(r, "refused", NULL, "session keys are off on this server: maxsessionkeyage is 0");
+		return;
+	}
+	int rc = tickets_issue(s->parts.tickets, r->who.name, r->call->peer, wall_now().us, key, &err);
+	if (rc != 0) {
+		err.code = rc;
+		request_fail(r, &err);
+		return;
+	}
+	json_t *o = me(r);
+	json_object_set_new(o, "session_key", json_string(key));
+	json_object_set_new(o, "session_key_age", json_integer(age / 1000000));
+	auth_wipe(key, sizeof key);
+	request_reply(r, o);
+}
+
+void
+op_login(struct request *r)
+{
+	if (request_bool(r, "session_key"))
+		with_key(r);
+	else
+		request_reply(r, me(r));
+}
+
+void
+op_key(struct request *r)
+{
+	with_key(r);
+}
+
+void
+op_whoami(struct request *r)
+{
+	request_reply(r, me(r));
+}
+
+/* ---- users ------------------------------------------------------------------------------------ */
+
+/* false: it could not be written, and the request is answered */
+static bool
+audited(struct request *r, json_t *details)
+{
+	struct err err = {0};
+	int rc = audit_write(r->server->parts.audit, r->who.name, r->call->peer, r->op->name, details, &err);
+	json_decref(details);
+	if (rc != 0)
+		request_error(r, "refused", NULL, "nothing was changed, because the audit log can't be written: %s", err.text);
+	return rc == 0;
+}
+
+static void
+done(struct request *r, int rc, struct err *err)
+{
+	if (rc == 0) {
+		request_reply(r, NULL);
+		return;
+	}
+	json_t *why = json_pack("{s:s*, s:s}", "name", request_string(r, "name", NULL), "failed", err->text);
+	(void)audit_write(r->server->parts.audit, r->who.name, r->call->peer, r->op->name, why, NULL); /* refused anyway */
+	json_decref(why);
+	err->code = rc;
+	if (rc == FT_EINVAL)
+		request_error(r, "bad_request", strstr(err->text, "password") ? "/password" : "/name", "%s", err->text);
+	else
+		request_fail(r, err);
+}
+
+/* a filter must be one that the engine understands; false: answered */
+static bool
+filter_good(struct request *r, const char *filter)
+{
+	struct err err = {0};
+	char at[16];
+	if (filter == NULL || filter[0] == 0 || engine_check_filter(r->server->parts.engine, filter, &err) == 0)
+		return true;
+	snprintf(at, sizeof at, "%d", err.sys);
+	request_error(r, "bad_filter", at, "%s", err.text);
+	return false;
+}
+
+void
+op_users_list(struct request *r)
+{
+	struct server *s = r->server;
+	json_t *list = users_list(s->parts.users), *u;
+	size_t i;
+	int64_t age = atomic_load(&s->key_age_us), now = wall_now().us;
+	json_array_foreach(list, i, u) {
+		const char *name = json_string_value(json_object_get(u, "name"));
+		bool in = json_is_true(json_object_get(u, "active")) || tickets_has(s->parts.tickets, name, age, now);
+		json_object_del(u, "active");
+		json_object_set_new(u, "logged_in", json_boolean(in));
+	}
+	request_reply(r, json_pack("{s:o}", "users", list));
+}
+
+void
+op_users_add(struct request *r)
+{
+	struct err err = {0};
+	const char *name = request_string(r, "name", ""), *filter = request_string(r, "filter", NULL);
+	bool admin = request_bool(r, "admin");
+	if (!filter_good(r, filter) ||
+		!audited(r, json_pack("{s:s, s:b, s:s*}", "name", name, "admin", (int)admin, "filter", filter)))
+		return;
+	done(r, users_add(r->server->parts.users, name, request_string(r, "password", ""), admin, filter, &err), &err);
+}
+
+void
+op_users_delete(struct request *r)
+{
+	struct server *s = r->server;
+	struct err err = {0};
+	const char *name = request_string(r, "name", "");
+	if (!audited(r, json_pack("{s:s}", "name", name)))
+		return;
+	bool has = tickets_has(s->parts.tickets, name, atomic_load(&s->key_age_us), wall_now().us);
+	int rc = users_delete(s->parts.users, r->who.name, name, has, &err);
+	if (rc == 0)
+		tickets_revoke(s->parts.tickets, name); /* expired ones: a new user of that name must not have them */
+	done(r, rc, &err);
+}
+
+void
+op_users_set(struct request *r)
+{
+	struct err err = {0};
+	const char *name = request_string(r, "name", ""), *filter = request_string(r, "filter", NULL);
+	bool admin = request_bool(r, "admin"), has_admin = json_object_get(r->in, "admin");
+	if (!has_admin && filter == NULL) {
+		request_error(r, "bad_request", "", "nothing to set: give admin or filter");
+		return;
+	}
+	json_t *details = json_pack("{s:s, s:s*}", "name", name, "filter", filter);
+	if (has_admin)
+		json_object_set_new(details, "admin", json_boolean(admin));
+	if (!filter_good(r, filter)) {
+		json_decref(details);
+		return;
+	}
+	if (audited(r, details))
+		done(r, users_set(r->server->parts.users, r->who.name, name, has_admin ? &admin : NULL, filter, &err), &err);
+}
+
+void
+op_users_password(struct request *r)
+{
+	struct server *s = r->server;
+	struct err err = {0};
+	const char *name = request_string(r, "name", "");
+	if (!r->who.admin && strcmp(name, r->who.name) != 0) {
+		request_error(r, "forbidden", NULL, "only an administrator changes another user's password");
+		return;
+	}
+	if (!audited(r, json_pack("{s:s}", "name", name)))
+		return;
+	int rc = users_set_password(s->parts.users, name, request_string(r, "password", ""), &err);
+	if (rc == 0)
+		tickets_revoke(s->parts.tickets, name);
+	done(r, rc, &err);
+}
