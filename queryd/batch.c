@@ -1,0 +1,185 @@
+#include "queryd/batch.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static const uint8_t bits_of[FT_COLUMNS] = {
+#define COLUMN(name, bits, dictionary, value) bits,
+#include "common/fields.def"
+#undef COLUMN
+};
+
+bool
+batch_is_wide(enum ft_column c)
+{
+	return bits_of[c] == 64;
+}
+
+void
+batch_start(struct batch *b, struct block_view *v, const struct frame *f, uint32_t from, uint32_t n)
+{
+	b->v = v;
+	b->frame = f;
+	b->from = from;
+	b->n = n;
+	b->m = 0;
+	b->have = b->have_sel = b->have_amount = 0;
+}
+
+void
+batch_select(struct batch *b)
+{
+	uint32_t m = 0;
+	for (uint32_t i = 0; i < b->n; i++) {
+		b->sel[m] = (uint16_t)i;
+		m += b->mask[i];
+	}
+	b->m = m;
+	b->have_sel = b->have_amount = 0;
+}
+
+void
+batch_select_all(struct batch *b)
+{
+	memset(b->mask, 1, b->n);
+	batch_select(b);
+}
+
+void
+batch_free(struct batch *b)
+{
+	for (int c = 0; c < FT_COLUMNS; c++) {
+		free(b->column[c]);
+		free(b->selected[c]);
+		free(b->amount[c]);
+		b->column[c] = b->selected[c] = b->amount[c] = NULL;
+	}
+}
+
+/* an array of BATCH values that stays with the batch; a batch is small, so it is not in the budget */
+static void *
+room(struct batch *b, void **at)
+{
+	if (*at == NULL)
+		*at = aligned_alloc(64, sizeof(uint64_t) * (BATCH < 64 ? 64 : BATCH));
+	if (*at == NULL)
+		b->rc = FT_ENOMEM;
+	return *at;
+}
+
+static const void *
+nothing(void)
+{
+	static const uint64_t zero[BATCH];
+	return zero;
+}
+
+const uint32_t *
+batch_u32(struct batch *b, enum ft_column c)
+{
+	uint32_t *out = room(b, &b->column[c]);
+	if (out == NULL)
+		return nothing();
+	if (b->have >> c & 1)
+		return out;
+	int rc = block_u32(b->v, c, b->from, b->n, out);
+	if (rc != 0) {
+		b->rc = rc;
+		memset(out, 0, b->n * sizeof *out);
+	}
+	b->have |= (uint64_t)1 << c;
+	return out;
+}
+
+const uint64_t *
+batch_u64(struct batch *b, enum ft_column c)
+{
+	uint64_t *out = room(b, &b->column[c]);
+	if (out == NULL)
+		return nothing();
+	if (b->have >> c & 1)
+		return out;
+	int rc = block_u64(b->v, c, b->from, b->n, out);
+	if (rc != 0) {
+		b->rc = rc;
+		memset(out, 0, b->n * sizeof *out);
+	}
+	b->have |= (uint64_t)1 << c;
+	return out;
+}
+
+const uint32_t *
+batch_sel32(struct batch *b, enum ft_column c)
+{
+	const uint32_t *in = batch_u32(b, c);
+	if (b->m == b->n)
+		return in;
+	uint32_t *out = room(b, &b->selected[c]);
+	if (out == NULL)
+		return nothing();
+	if (!(b->have_sel >> c & 1))
+		for (uint32_t j = 0; j < b->m; j++)
+			out[j] = in[b->sel[j]];
+	b->have_sel |= (uint64_t)1 << c;
+	return out;
+}
+
+const uint64_t *
+batch_sel64(struct batch *b, enum ft_column c)
+{
+	const uint64_t *in = batch_u64(b, c);
+	if (b->m == b->n)
+		return in;
+	uint64_t *out = room(b, &b->selected[c]);
+	if (out == NULL)
+		return nothing();
+	if (!(b->have_sel >> c & 1))
+		for (uint32_t j = 0; j < b->m; j++)
+			out[j] = in[b->sel[j]];
+	b->have_sel |= (uint64_t)1 << c;
+	return out;
+}
+
+void
+batch_mask_frame(struct batch *b)
+{
+	if (b->inside) {
+		memset(b->mask, 1, b->n);
+		return;
+	}
+	const uint64_t *first = batch_u64(b, FT_COL_first_us), *last = batch_u64(b, FT_COL_last_us);
+	int64_t from = b->frame->from, to = b->frame->to;
+	for (uint32_t i = 0; i < b->n; i++)
+		b->mask[i] = ((int64_t)first[i] < to) & ((int64_t)last[i] >= from);
+}
+
+const uint64_t *
+batch_amount(struct batch *b, enum ft_column c)
+{
+	const uint64_t *wide = batch_is_wide(c) ? batch_sel64(b, c) : NULL;
+	if (b->inside && wide != NULL)
+		return wide;
+	uint64_t *out = room(b, &b->amount[c]);
+	if (out == NULL)
+		return nothing();
+	if (b->have_amount >> c & 1)
+		return out;
+	b->have_amount |= (uint64_t)1 << c;
+	if (wide != NULL)
+		memcpy(out, wide, b->m * sizeof *out);
+	else {
+		const uint32_t *narrow = batch_sel32(b, c);
+		for (uint32_t j = 0; j < b->m; j++)
+			out[j] = narrow[j];
+	}
+	if (b->inside)
+		return out;
+	const uint64_t *first = batch_sel64(b, FT_COL_first_us), *last = batch_sel64(b, FT_COL_last_us);
+	const struct frame *f = b->frame;
+	for (uint32_t j = 0; j < b->m; j++) {
+		int64_t a = (int64_t)first[j], z = (int64_t)last[j];
+		if (frame_cuts(f, a, z))
+			out[j] = frame_part(out[j], a, z, f->from, f->to);
+	}
+	return out;
+}

@@ -1,0 +1,254 @@
+/*
+ * engine.c - the engine's door: snapshots of the store, the services file, and what engine.h promises.
+ */
+#include "queryd/engine.h"
+
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/snapshot.h"
+#include "queryd/engine_internal.h"
+
+struct engine {
+	pthread_mutex_t lock; /* over reader and services; queries hold services by count */
+	char *shm_dir, *database;
+	bool check;
+	struct snapshot_reader *reader; /* NULL: not opened yet */
+	struct shared_services {
+		struct services *services;
+		unsigned users;
+	} * services;
+};
+
+static struct shared_services *
+services_shared(const char *path)
+{
+	struct shared_services *s = calloc(1, sizeof *s);
+	if (s == NULL)
+		return NULL;
+	s->services = services_read(path);
+	s->users = 1;
+	if (s->services != NULL)
+		return s;
+	free(s);
+	return NULL;
+}
+
+static struct shared_services *
+services_hold(struct engine *e)
+{
+	pthread_mutex_lock(&e->lock);
+	struct shared_services *s = e->services;
+	s->users++;
+	pthread_mutex_unlock(&e->lock);
+	return s;
+}
+static void
+services_release(struct engine *e, struct shared_services *s)
+{
+	pthread_mutex_lock(&e->lock);
+	bool last = --s->users == 0;
+	pthread_mutex_unlock(&e->lock);
+	if (!last)
+		return;
+	services_free(s->services);
+	free(s);
+}
+
+/* A reader is opened when a store first is there: queryd may be up before store. */
+static struct snapshot_reader *
+reader(struct engine *e)
+{
+	pthread_mutex_lock(&e->lock);
+	if (e->reader == NULL) {
+		struct err err;
+		if (snapshot_reader_open(&e->reader, e->shm_dir, e->database, e->check, &err) != 0)
+			e->reader = NULL;
+	}
+	struct snapshot_reader *r = e->reader;
+	pthread_mutex_unlock(&e->lock);
+	return r;
+}
+
+int
+engine_open(struct engine **out, const struct conf *conf, const char *shm_dir, struct err *err)
+{
+	struct engine *e = calloc(1, sizeof *e);
+	*out = NULL;
+	if (e == NULL)
+		return err_set(err, FT_ENOMEM, "no memory for the query engine");
+	pthread_mutex_init(&e->lock, NULL);
+	e->shm_dir = strdup(shm_dir);
+	e->database = strdup(conf_str(conf, CONF_storage_databasepath));
+	e->check = conf_bool(conf, CONF_storage_computecrc);
+	e->services = services_shared(conf_str(conf, CONF_servicesfile));
+	if (e->shm_dir == NULL || e->database == NULL || e->services == NULL) {
+		engine_close(e);
+		return err_set(err, FT_ENOMEM, "no memory for the query engine");
+	}
+	(void)reader(e);
+	*out = e;
+	return 0;
+}
+
+void
+engine_reload(struct engine *e, const struct conf *conf)
+{
+	struct shared_services *fresh = services_shared(conf_str(conf, CONF_servicesfile));
+	if (fresh == NULL)
+		return;
+	pthread_mutex_lock(&e->lock);
+	struct shared_services *old = e->services;
+	e->services = fresh;
+	pthread_mutex_unlock(&e->lock);
+	services_release(e, old);
+}
+
+void
+engine_close(struct engine *e)
+{
+	if (e == NULL)
+		return;
+	if (e->reader != NULL)
+		snapshot_reader_close(e->reader);
+	if (e->services != NULL)
+		services_release(e, e->services);
+	pthread_mutex_destroy(&e->lock);
+	free(e->shm_dir);
+	free(e->database);
+	free(e);
+}
+
+/* ---- queries --------------------------------------------------------------------------------------- */
+
+static int
+view_of(void *ctx, uint32_t i, struct block_view *v, struct err *err)
+{
+	return snapshot_view(ctx, i, v, err);
+}
+
+/* *s is open if *source is not absent */
+static int
+source_open(struct engine *e, struct snapshot *s, struct source *source, struct err *err)
+{
+	*source = (struct source){.ctx = s, .view = view_of};
+	struct snapshot_reader *r = reader(e);
+	int rc = r == NULL ? FT_ENOENT : snapshot_open(r, s, err);
+	if (rc == FT_ENOENT) {
+		source->absent = true;
+		return 0;
+	}
+	if (rc != 0)
+		return rc;
+	source->block = s->blocks;
+	source->n = s->n;
+	source->missing_segments = s->missing_segments;
+	source->complete_us = s->catalog.complete_us;
+	return 0;
+}
+
+int
+engine_view(
+	struct engine *e, struct query_context *c, const struct query_spec *q, json_t **out, struct err *err)
+{
+	struct snapshot s;
+	struct source source;
+	*out = NULL;
+	int rc = source_open(e, &s, &source, err);
+	if (rc != 0)
+		return rc;
+	struct shared_services *services = services_hold(e);
+	rc = run_view(&source, services->services, c, q, out, err);
+	services_release(e, services);
+	if (!source.absent)
+		snapshot_close(&s);
+	return rc;
+}
+
+int
+engine_sessions(struct engine *e, struct query_context *c, const struct query_spec *q,
+	int (*write)(void *ctx, const char *bytes, size_t n), void *ctx, json_t **summary, struct err *err)
+{
+	struct snapshot s;
+	struct source source;
+	*summary = NULL;
+	int rc = source_open(e, &s, &source, err);
+	if (rc != 0)
+		return rc;
+	struct shared_services *services = services_hold(e);
+	rc = run_sessions(&source, services->services, c, q, write, ctx, summary, err);
+	services_release(e, services);
+	if (!source.absent)
+		snapshot_close(&s);
+	return rc;
+}
+
+int
+engine_check_filter(struct engine *e, const char *filter, struct err *err)
+{
+	struct arena arena;
+	struct filter_node *root;
+	struct program *program;
+	arena_init(&arena, 64u << 20);
+	int rc = filter_parse(&arena, filter, &root, err);
+	if (rc == 0) {
+		struct shared_services *services = services_hold(e);
+		rc = resolve_program(&arena, root, services->services, false, &program, NULL, err);
+		services_release(e, services);
+	}
+	arena_free(&arena);
+	return rc;
+}
+
+json_t *
+engine_grammar(struct engine *e)
+{
+	struct shared_services *services = services_hold(e);
+	json_t *o = grammar_json(services->services);
+	services_release(e, services);
+	return o;
+}
+
+json_t *
+engine_status(struct engine *e)
+{
+	struct snapshot s;
+	struct source source;
+	struct err err = {0};
+	json_t *o = json_object();
+	if (source_open(e, &s, &source, &err) != 0 || source.absent) {
+		json_object_set_new(o, "store", json_false());
+		json_object_set_new(o, "message",
+			json_string(err.text[0] ? err.text : "there is no session database yet"));
+		return o;
+	}
+	int64_t from = INT64_MAX, to = INT64_MIN;
+	uint64_t rows = 0, resident = 0;
+	uint32_t resident_blocks = 0;
+	for (uint32_t i = 0; i < s.n; i++) {
+		const struct snapshot_block *b = &s.blocks[i];
+		rows += b->rows;
+		if (b->open || b->resident) {
+			resident += b->rows;
+			resident_blocks++;
+		}
+		for (uint32_t k = 0; b->zone != NULL && k < b->zone->spans; k++) {
+			from = b->zone->span[k].first_us < from ? b->zone->span[k].first_us : from;
+			to = b->zone->span[k].last_us > to ? b->zone->span[k].last_us : to;
+		}
+	}
+	json_object_set_new(o, "store", json_true());
+	json_object_set_new(o, "rows", json_integer((json_int_t)rows));
+	json_object_set_new(o, "blocks", json_integer(s.n));
+	json_object_set_new(o, "resident_rows", json_integer((json_int_t)resident));
+	json_object_set_new(o, "resident_blocks", json_integer(resident_blocks));
+	json_object_set_new(o, "from_us", from == INT64_MAX ? json_null() : json_integer(from));
+	json_object_set_new(o, "to_us", to == INT64_MIN ? json_null() : json_integer(to));
+	json_object_set_new(o, "complete_until_us", json_integer(s.catalog.complete_us));
+	json_object_set_new(o, "first_segment", json_integer(s.catalog.first_segment));
+	json_object_set_new(o, "segment", json_integer(s.catalog.segment));
+	json_object_set_new(o, "missing_segments", json_integer(s.missing_segments));
+	snapshot_close(&s);
+	return o;
+}

@@ -1,0 +1,570 @@
+#include "queryd/keys.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#include "common/addr.h"
+#include "common/names.h"
+
+enum { UNSET = 0xfefefefe }; /* in a keymap: not asked yet (every byte the same, for memset) */
+enum { FILTER_NONE = -1 };
+
+static const struct view_info views[VIEW_ENTITIES] = {
+#define VIEW(name, class, element, changes, field, help)                                                     \
+	{#name, help, VIEW_##class, EL_##element, changes, FILTER_##field},
+#include "queryd/views.def"
+#undef VIEW
+};
+static const struct {
+	const char *name;
+	enum view_entity entity;
+} aliases[] = {
+#define VIEW_ALIAS(other, name) {#other, VIEW_##name},
+#include "queryd/views.def"
+#undef VIEW_ALIAS
+};
+
+const struct view_info *
+view_info(enum view_entity e)
+{
+	return &views[e];
+}
+
+const struct view_info *
+view_find(const char *name)
+{
+	for (int i = 0; i < VIEW_ENTITIES; i++)
+		if (strcasecmp(views[i].name, name) == 0)
+			return &views[i];
+	for (unsigned i = 0; i < sizeof aliases / sizeof aliases[0]; i++)
+		if (strcasecmp(aliases[i].name, name) == 0)
+			return &views[aliases[i].entity];
+	return NULL;
+}
+
+const char *
+view_alias(unsigned i, const struct view_info **view)
+{
+	if (i >= sizeof aliases / sizeof aliases[0])
+		return NULL;
+	*view = &views[aliases[i].entity];
+	return aliases[i].name;
+}
+
+void
+keys_init(struct keys *k, const struct view_info *view, struct texts *texts, struct budget *b)
+{
+	*k = (struct keys){
+		.view = view, .texts = texts, .wide.budget = b, .narrow.budget = b, .comb.budget = b};
+}
+
+void
+keys_free(struct keys *k)
+{
+	tabwide_free(&k->wide);
+	tab64_free(&k->narrow);
+	tab64_free(&k->comb);
+}
+
+void
+keymap_init(struct keymap *m, struct budget *b)
+{
+	*m = (struct keymap){.app.budget = b, .port.budget = b};
+}
+
+void
+keymap_free(struct keymap *m, struct budget *b)
+{
+	budget_free(b, m->map, m->room * sizeof *m->map);
+	budget_free(b, m->app_text, m->app_room * sizeof *m->app_text);
+	budget_free(b, m->port_text, m->port_room * sizeof *m->port_text);
+	tab64_free(&m->app);
+	tab64_free(&m->port);
+	m->map = m->app_text = m->port_text = NULL;
+}
+
+static enum ft_dict
+dict_of(enum element e)
+{
+	switch (e) {
+	case EL_IP:
+	case EL_NETBLOCK:
+	case EL_COUNTRY:
+	case EL_ASN:
+	case EL_GROUP:
+	case EL_SERVICE:
+	case EL_CLIENTSERVICE:
+		return FT_DICT_ADDR;
+	case EL_EXPORTER:
+	case EL_GUID:
+	case EL_EXPIF:
+		return FT_DICT_EXPORTER;
+	case EL_MAC:
+		return FT_DICT_WIDE;
+	case EL_APP:
+		return FT_DICT_TEXT;
+	default:
+		return FT_DICT_NONE;
+	}
+}
+
+int
+keymap_block(struct keymap *m, const struct keys *k, struct block_view *v, struct budget *b)
+{
+	enum ft_dict dict = dict_of(k->view->element);
+	m->n = dict == FT_DICT_NONE ? 0 : v->dict_count[dict];
+	if (m->n > m->room) {
+		uint32_t room = m->n + m->n / 2;
+		uint32_t *map = budget_realloc(b, m->map, m->room * sizeof *map, room * sizeof *map);
+		if (map == NULL)
+			return FT_EFULL;
+		m->map = map;
+		m->room = room;
+	}
+	if (m->n > 0)
+		memset(m->map, 0xfe, m->n * sizeof *m->map);
+	if (dict == FT_DICT_ADDR && block_addrs(v) == NULL)
+		return FT_EFORMAT;
+	if (dict == FT_DICT_EXPORTER && block_exporters(v) == NULL)
+		return FT_EFORMAT;
+	if (dict == FT_DICT_WIDE && m->n > 0 && block_wides(v) == NULL)
+		return FT_EFORMAT;
+	return 0;
+}
+
+static bool
+uses_comb(const struct keys *k)
+{
+	return k->view->class == VIEW_PAIR || k->view->element == EL_CLIENTSERVICE;
+}
+static bool
+uses_wide(const struct keys *k)
+{
+	return k->view->element <= EL_WIDE_LAST;
+}
+
+uint32_t
+keys_count(const struct keys *k)
+{
+	return uses_comb(k) ? k->comb.n : uses_wide(k) ? k->wide.n : k->narrow.n;
+}
+
+/* ---- from a block to ids --------------------------------------------------------------------------- */
+
+struct finder {
+	struct keys *k;
+	struct keymap *m;
+	struct worker *w;
+	bool make, full;
+};
+
+static uint32_t
+find_wide(struct finder *f, const uint8_t bytes[16], uint32_t extra)
+{
+	struct wide_key key = {.extra = extra};
+	memcpy(key.bytes, bytes, 16);
+	if (!f->make)
+		return tabwide_find(&f->k->wide, &key);
+	uint32_t id = tabwide_intern(&f->k->wide, &key);
+	f->full |= id == ID_NONE;
+	return id;
+}
+static uint32_t
+find64(struct finder *f, struct tab64 *t, uint64_t key)
+{
+	if (!f->make)
+		return tab64_find(t, key);
+	uint32_t id = tab64_intern(t, key);
+	f->full |= id == ID_NONE;
+	return id;
+}
+static uint32_t
+find_text(struct finder *f, const char *s, size_t n)
+{
+	uint32_t id = texts_intern(f->k->texts, s, n);
+	f->full |= id == ID_NONE;
+	return id;
+}
+
+static uint32_t
+of_address(struct finder *f, const struct ft_addr_entry *e)
+{
+	uint8_t net[16];
+	uint32_t n, text;
+	switch (f->k->view->element) {
+	case EL_NETBLOCK:
+		if (e->net_bits > 128)
+			return ID_NONE;
+		addr_mask(net, e->address, e->net_bits);
+		return find_wide(f, net, e->net_bits);
+	case EL_COUNTRY:
+		return find64(f, &f->k->narrow, e->country);
+	case EL_ASN:
+		return find64(f, &f->k->narrow, e->as);
+	case EL_GROUP: {
+		if (e->group == 0)
+			return ID_NONE;
+		const char *s = block_text(f->w->batch.v, e->group, &n);
+		text = find_text(f, s, n);
+		return text == ID_NONE ? text : find64(f, &f->k->narrow, text);
+	}
+	default:
+		return find_wide(f, e->address, 0);
+	}
+}
+
+static uint32_t
+of_exporter(struct finder *f, const struct ft_exporter_entry *e)
+{
+	static const uint8_t zero[16];
+	if (f->k->view->element != EL_GUID)
+		return find_wide(f, e->address, 0);
+	return memcmp(e->guid, zero, 16) == 0 ? ID_NONE : find_wide(f, e->guid, 1);
+}
+
+static uint32_t
+of_code(struct finder *f, uint32_t code)
+{
+	struct block_view *v = f->w->batch.v;
+	switch (dict_of(f->k->view->element)) {
+	case FT_DICT_ADDR:
+		return of_address(f, &block_addrs(v)[code]);
+	case FT_DICT_EXPORTER:
+		return of_exporter(f, &block_exporters(v)[code]);
+	case FT_DICT_WIDE: {
+		const uint8_t *b = block_wides(v)[code].value;
+		uint64_t mac = 0;
+		for (int i = 0; i < 6; i++)
+			mac = mac << 8 | b[i];
+		return code == 0 ? ID_NONE : find64(f, &f->k->narrow, mac);
+	}
+	default: {
+		uint32_t n;
+		const char *s = block_text(v, code, &n);
+		return find_text(f, s, n); /* applications: the text's id */
+	}
+	}
+}
+
+static void
+codes(struct finder *f, enum ft_column column, uint32_t *out)
+{
+	struct batch *b = &f->w->batch;
+	const uint32_t *code = batch_sel32(b, column);
+	uint32_t *map = f->m->map, n = f->m->n;
+	for (uint32_t j = 0; j < b->m; j++) {
+		uint32_t c = code[j];
+		if (c >= n) {
+			b->rc = FT_EFORMAT;
+			out[j] = ID_NONE;
+			continue;
+		}
+		uint32_t id = map[c];
+		if (__builtin_expect(id == UNSET, 0))
+			id = map[c] = of_code(f, c);
+		out[j] = id;
+	}
+}
+
+/* a number a row; bit of `present` without which it is absent, 0: always there */
+static void
+numbers(struct finder *f, enum ft_column column, uint32_t has, uint32_t *out)
+{
+	struct batch *b = &f->w->batch;
+	const uint32_t *v = batch_sel32(b, column);
+	const uint32_t *present = has ? batch_sel32(b, FT_COL_present) : NULL;
+	uint32_t last = 0, last_id = ID_NONE;
+	bool known = false;
+	for (uint32_t j = 0; j < b->m; j++) {
+		if (present != NULL && !(present[j] & has)) {
+			out[j] = ID_NONE;
+			continue;
+		}
+		if (!known || v[j] != last) {
+			last = v[j];
+			last_id = find64(f, &f->k->narrow, last);
+			known = true;
+		}
+		out[j] = last_id;
+	}
+}
+
+/* the one VLAN of a flow that carries only one stands for both sides */
+static void
+vlans(struct finder *f, uint32_t *x, uint32_t *y)
+{
+	numbers(f, FT_COL_client_vlan, FT_HAS_CLIENT_VLAN, x);
+	numbers(f, FT_COL_server_vlan, FT_HAS_SERVER_VLAN, y);
+	for (uint32_t j = 0; j < f->w->batch.m; j++) {
+		if (x[j] == ID_NONE)
+			x[j] = y[j];
+		else if (y[j] == ID_NONE)
+			y[j] = x[j];
+	}
+}
+
+static void
+expifs(struct finder *f, enum ft_column column, uint32_t *out)
+{
+	struct batch *b = &f->w->batch;
+	codes(f, FT_COL_exporter, out);
+	const uint32_t *index = batch_sel32(b, column), *present = batch_sel32(b, FT_COL_present);
+	for (uint32_t j = 0; j < b->m; j++) {
+		bool there = out[j] != ID_NONE && (present[j] & FT_HAS_IF);
+		out[j] = there ? find64(f, &f->k->narrow, (uint64_t)out[j] << 32 | index[j]) : ID_NONE;
+	}
+}
+
+static void
+port_protos(struct finder *f, uint32_t *out)
+{
+	struct batch *b = &f->w->batch;
+	const uint32_t *port = batch_sel32(b, FT_COL_server_port), *proto = batch_sel32(b, FT_COL_proto);
+	for (uint32_t j = 0; j < b->m; j++)
+		out[j] = find64(f, &f->k->narrow, (uint64_t)port[j] << 8 | proto[j]);
+}
+
+static void
+services_of(struct finder *f, uint32_t *out, uint32_t *client)
+{
+	struct batch *b = &f->w->batch;
+	const uint32_t *port = batch_sel32(b, FT_COL_server_port), *proto = batch_sel32(b, FT_COL_proto);
+	codes(f, FT_COL_server, out);
+	for (uint32_t j = 0; j < b->m; j++)
+		if (out[j] != ID_NONE)
+			out[j] = find64(f, &f->k->narrow, (uint64_t)out[j] << 24 | port[j] << 8 | proto[j]);
+	if (client == NULL)
+		return;
+	codes(f, FT_COL_client, client);
+	for (uint32_t j = 0; j < b->m; j++) {
+		bool there = out[j] != ID_NONE && client[j] != ID_NONE;
+		out[j] = there ? find64(f, &f->k->comb, (uint64_t)client[j] << 32 | out[j]) : ID_NONE;
+	}
+}
+
+/* text id of a key, remembered: *memo grows with the table */
+static uint32_t
+remember(struct finder *f, struct tab64 *t, uint32_t **memo, uint32_t *room, uint64_t key, const char *text)
+{
+	uint32_t n = t->n, id = tab64_intern(t, key);
+	if (id != ID_NONE && id >= *room) {
+		uint32_t more = *room ? *room * 2 : 256;
+		uint32_t *p = budget_realloc(t->budget, *memo, *room * sizeof *p, more * sizeof *p);
+		if (p == NULL)
+			id = ID_NONE;
+		else {
+			*memo = p;
+			*room = more;
+		}
+	}
+	if (id == ID_NONE) {
+		f->full = true;
+		return ID_NONE;
+	}
+	if (id == n)
+		(*memo)[id] = find_text(f, text, strlen(text));
+	return (*memo)[id];
+}
+
+static void
+port_proto_text(char *out, size_t n, unsigned port, unsigned proto)
+{
+	const char *word = names_word(NAMES_PROTOCOL, proto);
+	if (word != NULL)
+		snprintf(out, n, "%u/%s", port, word);
+	else
+		snprintf(out, n, "%u/%u", port, proto);
+}
+
+static void
+apps(struct finder *f, uint32_t *out)
+{
+	struct batch *b = &f->w->batch;
+	const uint32_t *present = batch_sel32(b, FT_COL_present);
+	const uint64_t *app = batch_sel64(b, FT_COL_app);
+	const uint32_t *port = batch_sel32(b, FT_COL_server_port), *proto = batch_sel32(b, FT_COL_proto);
+	codes(f, FT_COL_app_name, out);
+	const uint32_t *name = batch_sel32(b, FT_COL_app_name);
+	for (uint32_t j = 0; j < b->m; j++) {
+		char text[64];
+		if (name[j] == 0 && (present[j] & FT_HAS_APP)) {
+			snprintf(text, sizeof text, "%u:%llu", (unsigned)(app[j] >> 56),
+				(unsigned long long)(app[j] & (((uint64_t)1 << 56) - 1)));
+			out[j] = remember(f, &f->m->app, &f->m->app_text, &f->m->app_room, app[j], text);
+		} else if (name[j] == 0) {
+			const char *service =
+				services_name(f->w->q->services, (uint16_t)port[j], (uint8_t)proto[j]);
+			if (service == NULL)
+				port_proto_text(text, sizeof text, port[j], proto[j]);
+			out[j] = remember(f, &f->m->port, &f->m->port_text, &f->m->port_room,
+				(uint64_t)port[j] << 8 | proto[j], service ? service : text);
+		}
+		if (out[j] != ID_NONE)
+			out[j] = find64(f, &f->k->narrow, out[j]);
+	}
+}
+
+/* FLOW entities are there only where their direction has a flow */
+static void
+only_flows(struct finder *f, bool server, uint32_t *out)
+{
+	struct batch *b = &f->w->batch;
+	const uint32_t *flows = batch_sel32(b, server ? FT_COL_server_flows : FT_COL_client_flows);
+	for (uint32_t j = 0; j < b->m; j++)
+		if (flows[j] == 0)
+			out[j] = ID_NONE;
+}
+
+static void
+flow_elements(struct finder *f, uint32_t *x, uint32_t *y)
+{
+	struct batch *b = &f->w->batch;
+	switch (f->k->view->element) {
+	case EL_SRCPORT:
+		numbers(f, FT_COL_client_port, 0, x);
+		numbers(f, FT_COL_server_port, 0, y);
+		break;
+	case EL_DSTPORT:
+		numbers(f, FT_COL_server_port, 0, x);
+		numbers(f, FT_COL_client_port, 0, y);
+		break;
+	case EL_QOS:
+		numbers(f, FT_COL_client_tos, FT_HAS_CLIENT_TOS, x);
+		numbers(f, FT_COL_server_tos, FT_HAS_SERVER_TOS, y);
+		break;
+	default: {
+		numbers(f, FT_COL_client_flags, FT_HAS_FLAGS, x);
+		numbers(f, FT_COL_server_flags, FT_HAS_FLAGS, y);
+		const uint32_t *proto = batch_sel32(b, FT_COL_proto);
+		for (uint32_t j = 0; j < b->m; j++)
+			if (proto[j] != 6)
+				x[j] = y[j] = ID_NONE;
+	}
+	}
+	only_flows(f, false, x);
+	only_flows(f, true, y);
+}
+
+static void
+side_elements(struct finder *f, uint32_t *x, uint32_t *y)
+{
+	switch (f->k->view->element) {
+	case EL_MAC:
+		codes(f, FT_COL_client_mac, x);
+		codes(f, FT_COL_server_mac, y);
+		break;
+	case EL_IF:
+		numbers(f, FT_COL_in_if, FT_HAS_IF, x);
+		numbers(f, FT_COL_out_if, FT_HAS_IF, y);
+		break;
+	case EL_VLAN:
+		vlans(f, x, y);
+		break;
+	case EL_EXPIF:
+		expifs(f, FT_COL_in_if, x);
+		expifs(f, FT_COL_out_if, y);
+		break;
+	default:
+		codes(f, FT_COL_client, x);
+		codes(f, FT_COL_server, y);
+	}
+}
+
+static void
+one_element(struct finder *f, uint32_t *x, uint32_t *spare)
+{
+	switch (f->k->view->element) {
+	case EL_PORTPROTO:
+		port_protos(f, x);
+		break;
+	case EL_PROTO:
+		numbers(f, FT_COL_proto, 0, x);
+		break;
+	case EL_APP:
+		apps(f, x);
+		break;
+	case EL_SERVICE:
+		services_of(f, x, NULL);
+		break;
+	case EL_CLIENTSERVICE:
+		services_of(f, x, spare);
+		break;
+	default:
+		codes(f, FT_COL_exporter, x);
+	}
+}
+
+int
+keys_batch(struct keys *k, bool make, struct keymap *m, struct worker *w, uint32_t *x, uint32_t *y)
+{
+	struct finder f = {k, m, w, make, false};
+	uint32_t n = w->batch.m;
+	switch (k->view->class) {
+	case VIEW_TWO:
+		side_elements(&f, x, y);
+		break;
+	case VIEW_FLOW:
+		flow_elements(&f, x, y);
+		break;
+	case VIEW_ONE:
+		one_element(&f, x, y);
+		break;
+	case VIEW_PAIR: {
+		uint32_t other[BATCH];
+		side_elements(&f, y, other);
+		for (uint32_t j = 0; j < n; j++) {
+			uint32_t lo = y[j] < other[j] ? y[j] : other[j],
+				 hi = y[j] < other[j] ? other[j] : y[j];
+			/* ID_NONE is the largest: a pair of which one side is not known has it in hi */
+			x[j] = lo == ID_NONE ? ID_NONE : find64(&f, &k->comb, (uint64_t)lo << 32 | hi);
+		}
+	}
+	}
+	return f.full ? FT_EFULL : w->batch.rc;
+}
+
+int
+keys_merge(struct keys *to, const struct keys *from, uint32_t *remap)
+{
+	uint32_t *wide = malloc(((size_t)from->wide.n + 1) * sizeof *wide);
+	uint32_t *narrow = malloc(((size_t)from->narrow.n + 1) * sizeof *narrow);
+	int rc = wide && narrow ? 0 : FT_ENOMEM;
+	for (uint32_t i = 0; rc == 0 && i < from->wide.n; i++)
+		if ((wide[i] = tabwide_intern(&to->wide, &from->wide.key[i])) == ID_NONE)
+			rc = FT_EFULL;
+	enum element e = to->view->element;
+	for (uint32_t i = 0; rc == 0 && i < from->narrow.n; i++) {
+		uint64_t key = from->narrow.key[i];
+		if (e == EL_EXPIF)
+			key = (uint64_t)wide[key >> 32] << 32 | (key & UINT32_MAX);
+		else if (e == EL_SERVICE || e == EL_CLIENTSERVICE)
+			key = (uint64_t)wide[key >> 24] << 24 | (key & 0xffffff);
+		if ((narrow[i] = tab64_intern(&to->narrow, key)) == ID_NONE)
+			rc = FT_EFULL;
+	}
+	const uint32_t *part = uses_wide(to) ? wide : narrow;
+	for (uint32_t i = 0; rc == 0 && uses_comb(to) && i < from->comb.n; i++) {
+		uint32_t x = (uint32_t)(from->comb.key[i] >> 32), y = (uint32_t)from->comb.key[i];
+		if (e == EL_CLIENTSERVICE) {
+			x = wide[x];
+			y = narrow[y];
+		} else {
+			x = part[x];
+			y = y == ID_NONE ? ID_NONE : part[y];
+			if (x > y) {
+				uint32_t swap = x;
+				x = y;
+				y = swap;
+			}
+		}
+		if ((remap[i] = tab64_intern(&to->comb, (uint64_t)x << 32 | y)) == ID_NONE)
+			rc = FT_EFULL;
+	}
+	if (rc == 0 && !uses_comb(to))
+		memcpy(remap, part, keys_count(from) * sizeof *remap);
+	free(wide);
+	free(narrow);
+	return rc;
+}

@@ -1,0 +1,415 @@
+/* view_detail.c - the detail pass: everything but the rank value, for the rows that are shown. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "queryd/view.h"
+
+struct detail_part {
+	struct keymap map, member_map;
+	struct row *row;
+	uint64_t *series;
+	struct total total;
+	struct min128 ids, first_seen;
+	uint32_t x[BATCH], y[BATCH], mx[BATCH], my[BATCH];
+	uint8_t counting[BATCH];
+};
+
+static size_t
+series_cells(const struct view *v)
+{
+	return (size_t)v->q->frame.slots * ((size_t)v->rows + 1);
+}
+
+static int
+arrays(struct view *v, struct row **row, uint64_t **series)
+{
+	struct budget *b = &v->q->budget;
+	size_t rows = ((size_t)v->rows + 1) * sizeof **row, cells = series_cells(v) * sizeof **series;
+	*row = budget_realloc(b, NULL, 0, rows);
+	if (*row != NULL)
+		memset(*row, 0, rows);
+	*series = NULL;
+	if (*row != NULL && cells > 0) {
+		*series = budget_realloc(b, NULL, 0, cells);
+		if (*series != NULL)
+			memset(*series, 0, cells);
+	}
+	return *row != NULL && (cells == 0 || *series != NULL) ? 0 : FT_EFULL;
+}
+static void
+arrays_free(struct view *v, struct row *row, uint64_t *series)
+{
+	budget_free(&v->q->budget, row, ((size_t)v->rows + 1) * sizeof *row);
+	budget_free(&v->q->budget, series, series_cells(v) * sizeof *series);
+}
+
+static void
+detail_drop(void *ctx, struct worker *w)
+{
+	struct view *v = ctx;
+	struct detail_part *p = w->part;
+	keymap_free(&p->map, &v->q->budget);
+	keymap_free(&p->member_map, &v->q->budget);
+	arrays_free(v, p->row, p->series);
+	min128_free(&p->ids);
+	min128_free(&p->first_seen);
+	free(p);
+}
+
+static int
+detail_begin(void *ctx, struct worker *w)
+{
+	struct view *v = ctx;
+	struct detail_part *p = calloc(1, sizeof *p);
+	if (p == NULL)
+		return FT_ENOMEM;
+	w->part = p;
+	keymap_init(&p->map, &v->q->budget);
+	keymap_init(&p->member_map, &v->q->budget);
+	p->ids.budget = p->first_seen.budget = &v->q->budget;
+	int rc = arrays(v, &p->row, &p->series);
+	if (rc != 0)
+		detail_drop(ctx, w);
+	return rc;
+}
+
+static int
+detail_block(void *ctx, struct worker *w, struct block_view *b)
+{
+	struct view *v = ctx;
+	struct detail_part *p = w->part;
+	int rc = keymap_block(&p->map, &v->keys, b, &v->q->budget);
+	if (rc == 0 && v->unique != NULL && v->q->frame.slots > 0)
+		rc = keymap_block(&p->member_map, &v->members, b, &v->q->budget);
+	return rc;
+}
+
+/* ---- one batch ------------------------------------------------------------------------------------- */
+
+/* what a slice's time says: times of the selected rows */
+struct times {
+	const uint64_t *first, *last;
+};
+
+/* amounts of both sides into rows: [0] what the row's entity sends */
+static void
+add_amount(struct row *row, bool packets, uint64_t sent, uint64_t received)
+{
+	uint64_t *to = packets ? row->packets : row->bytes;
+	to[0] += sent;
+	to[1] += received;
+}
+
+static void
+detail_amounts(const struct view *v, struct detail_part *p, struct batch *b, bool packets)
+{
+	const uint64_t *client = batch_amount(b, packets ? FT_COL_client_packets : FT_COL_client_bytes);
+	const uint64_t *server = batch_amount(b, packets ? FT_COL_server_packets : FT_COL_server_bytes);
+	uint64_t sum = kernel_total(client, b->m) + kernel_total(server, b->m);
+	*(packets ? &p->total.packets : &p->total.bytes) += sum;
+	for (uint32_t j = 0; j < b->m; j++) {
+		uint32_t rx = p->x[j] == ID_NONE ? 0 : v->row_of[p->x[j]], ry = 0;
+		switch (v->entity->class) {
+		case VIEW_TWO:
+			ry = p->y[j] == ID_NONE ? 0 : v->row_of[p->y[j]];
+			if (rx)
+				add_amount(&p->row[rx - 1], packets, client[j], server[j]);
+			if (ry)
+				add_amount(&p->row[ry - 1], packets, server[j], client[j]);
+			break;
+		case VIEW_FLOW:
+			ry = p->y[j] == ID_NONE ? 0 : v->row_of[p->y[j]];
+			if (rx)
+				add_amount(&p->row[rx - 1], packets, client[j], 0);
+			if (ry)
+				add_amount(&p->row[ry - 1], packets, 0, server[j]);
+			break;
+		case VIEW_PAIR: /* sent: from the first of the pair to the second */
+			if (rx && v->first[rx - 1] == p->y[j])
+				add_amount(&p->row[rx - 1], packets, client[j], server[j]);
+			else if (rx)
+				add_amount(&p->row[rx - 1], packets, server[j], client[j]);
+			break;
+		case VIEW_ONE:
+			if (rx)
+				add_amount(&p->row[rx - 1], packets, client[j], server[j]);
+		}
+	}
+}
+
+static int
+count_one(struct detail_part *p, uint8_t how, uint64_t session, uint64_t row, unsigned tag, uint64_t *counter,
+	int64_t time)
+{
+	if (how == COUNT_YES) {
+		++*counter;
+		return 0;
+	}
+	return min128_add(&p->ids, session, row << 3 | tag, time) < 0 ? FT_EFULL : 0;
+}
+
+/* rows that a session is initiated and accepted by: 0 none, else row + 1 */
+static void
+roles(const struct view *v, uint32_t x, uint32_t y, uint32_t *initiated, uint32_t *accepted)
+{
+	uint32_t rx = x == ID_NONE ? 0 : v->row_of[x];
+	*initiated = rx;
+	*accepted = 0;
+	switch (v->entity->class) {
+	case VIEW_TWO:
+	case VIEW_FLOW:
+		*accepted = y == ID_NONE ? 0 : v->row_of[y];
+		break;
+	case VIEW_PAIR:
+		if (rx && v->first[rx - 1] != y) {
+			*initiated = 0;
+			*accepted = rx;
+		}
+		break;
+	case VIEW_ONE:
+		*accepted = rx;
+	}
+}
+
+static int
+detail_sessions(const struct view *v, struct detail_part *p, struct worker *w)
+{
+	struct batch *b = &w->batch;
+	bool series = v->kind == COUNT_SESSIONS && v->q->frame.slots > 0;
+	join_counts(w, p->counting);
+	const uint64_t *session = v->q->several.n ? batch_sel64(b, FT_COL_session) : NULL;
+	const uint64_t *first = series ? batch_sel64(b, FT_COL_first_us) : NULL;
+	uint32_t slots = v->q->frame.slots;
+	uint64_t nobody = 0;
+	int rc = b->rc;
+	for (uint32_t j = 0; j < b->m && rc == 0; j++) {
+		uint8_t how = p->counting[j];
+		if (how == COUNT_NO)
+			continue;
+		uint64_t id = session ? session[j] : 0;
+		int64_t time = series ? (int64_t)first[j] : 0;
+		uint32_t initiated, accepted, counted[2];
+		rc = count_one(p, how, id, 0, TAG_TOTAL, &p->total.sessions, time);
+		roles(v, p->x[j], p->y[j], &initiated, &accepted);
+		if (rc == 0 && initiated)
+			rc = count_one(p, how, id, initiated, TAG_INITIATED,
+				&p->row[initiated - 1].sessions[0], time);
+		if (rc == 0 && accepted)
+			rc = count_one(
+				p, how, id, accepted, TAG_ACCEPTED, &p->row[accepted - 1].sessions[1], time);
+		unsigned n = series ? view_counted(v, p->x[j], p->y[j], counted) : 0;
+		for (unsigned k = 0; k < n && rc == 0; k++) {
+			if (v->permitted != NULL && !v->permitted[counted[k]])
+				continue;
+			if (how == COUNT_YES) {
+				uint32_t slot = frame_slot(&v->q->frame, time), row = v->row_of[counted[k]];
+				p->series[(size_t)v->rows * slots + slot]++;
+				if (row)
+					p->series[(size_t)(row - 1) * slots + slot]++;
+			} else /* by entity, not by row: those not shown count in "other" */
+				rc = count_one(p, how, id, counted[k], TAG_VALUE, &nobody, time);
+		}
+	}
+	return rc;
+}
+
+/* v over [first, last] into the slots of one series, times times */
+static void
+series_add(const struct frame *f, uint64_t *series, uint64_t v, int64_t first, int64_t last)
+{
+	if (v == 0)
+		return;
+	if (first >= last) {
+		if (first >= f->from && first < f->to)
+			series[frame_slot(f, first)] += v;
+		return;
+	}
+	uint32_t i = frame_slot(f, first), end = frame_slot(f, last);
+	uint64_t before = frame_until(v, first, last, f->from);
+	for (; i <= end; i++) {
+		int64_t until = i == end ? f->to : frame_slot_start(f, i + 1);
+		uint64_t after = frame_until(v, first, last, until);
+		series[i] += after - before;
+		before = after;
+	}
+}
+
+static uint64_t
+raw(struct batch *b, enum ft_column c, uint32_t j)
+{
+	return batch_is_wide(c) ? batch_sel64(b, c)[j] : batch_sel32(b, c)[j];
+}
+
+static int
+detail_series(const struct view *v, struct detail_part *p, struct batch *b)
+{
+	const uint64_t *first = batch_sel64(b, FT_COL_first_us), *last = batch_sel64(b, FT_COL_last_us);
+	const struct frame *f = &v->q->frame;
+	for (uint32_t j = 0; j < b->m; j++) {
+		struct share share[2];
+		unsigned n = view_shares(v, p->x[j], p->y[j], share);
+		uint64_t amount[2] = {raw(b, v->amount[0], j), raw(b, v->amount[1], j)};
+		int64_t a = (int64_t)first[j], z = (int64_t)last[j];
+		for (unsigned k = 0; k < n; k++) {
+			uint32_t row = v->row_of[share[k].id];
+			if (v->permitted != NULL && !v->permitted[share[k].id])
+				continue;
+			for (int side = 0; side < 2; side++) {
+				if (!(side ? share[k].server : share[k].client))
+					continue;
+				series_add(f, p->series + (size_t)v->rows * f->slots, amount[side], a, z);
+				if (row)
+					series_add(f, p->series + (size_t)(row - 1) * f->slots, amount[side],
+						a, z);
+			}
+		}
+	}
+	return b->rc;
+}
+
+static int
+detail_members(struct view *v, struct detail_part *p, struct worker *w)
+{
+	struct batch *b = &w->batch;
+	int rc = keys_batch(&v->members, false, &p->member_map, w, p->mx, p->my);
+	const uint32_t *client = batch_sel32(b, FT_COL_client_flows),
+		       *server = batch_sel32(b, FT_COL_server_flows);
+	const uint64_t *first = batch_sel64(b, FT_COL_first_us);
+	if (rc != 0 || b->rc != 0)
+		return rc ? rc : b->rc;
+	for (uint32_t j = 0; j < b->m; j++) {
+		struct member_pair m[8];
+		unsigned n = view_members(
+			v, p->x[j], p->y[j], p->mx[j], p->my[j], client[j] != 0, server[j] != 0, m);
+		for (unsigned k = 0; k < n; k++) {
+			uint32_t row = v->row_of[m[k].id];
+			if (row && min128_add(&p->first_seen, row, m[k].member, (int64_t)first[j]) < 0)
+				return FT_EFULL;
+		}
+	}
+	return 0;
+}
+
+static int
+detail_batch(void *ctx, struct worker *w)
+{
+	struct view *v = ctx;
+	struct detail_part *p = w->part;
+	struct batch *b = &w->batch;
+	int rc = keys_batch(&v->keys, false, &p->map, w, p->x, p->y);
+	if (rc != 0)
+		return rc;
+	detail_amounts(v, p, b, false);
+	detail_amounts(v, p, b, true);
+	p->total.flows += kernel_total(batch_amount(b, FT_COL_client_flows), b->m) +
+			  kernel_total(batch_amount(b, FT_COL_server_flows), b->m);
+	rc = detail_sessions(v, p, w);
+	if (rc == 0 && v->q->frame.slots > 0 && v->kind == COUNT_UNIQUE)
+		rc = detail_members(v, p, w);
+	else if (rc == 0 && v->q->frame.slots > 0 && v->kind != COUNT_SESSIONS)
+		rc = detail_series(v, p, b);
+	return rc != 0 ? rc : b->rc;
+}
+
+/* ---- bringing it together ---------------------------------------------------------------------------- */
+
+static int
+merge_min(struct min128 *to, const struct min128 *from)
+{
+	for (uint64_t i = 0; i < from->slots; i++) {
+		const struct min128_slot *s = &from->slot[i];
+		if (s->used && min128_add(to, s->a, s->b, s->value) < 0)
+			return FT_EFULL;
+	}
+	return 0;
+}
+
+static int
+detail_end(void *ctx, struct worker *w)
+{
+	struct view *v = ctx;
+	struct detail_part *p = w->part;
+	for (uint32_t r = 0; r < v->rows; r++)
+		for (int k = 0; k < 2; k++) {
+			v->row[r].bytes[k] += p->row[r].bytes[k];
+			v->row[r].packets[k] += p->row[r].packets[k];
+			v->row[r].sessions[k] += p->row[r].sessions[k];
+		}
+	for (size_t i = 0; i < series_cells(v); i++)
+		v->series[i] += p->series[i];
+	v->total.sessions += p->total.sessions;
+	v->total.bytes += p->total.bytes;
+	v->total.packets += p->total.packets;
+	v->total.flows += p->total.flows;
+	int rc = merge_min(&v->ids, &p->ids);
+	return rc != 0 ? rc : merge_min(&v->first_seen, &p->first_seen);
+}
+
+/* sessions that were counted by id, members that were seen: each once, where it was first */
+static void
+tally(struct view *v)
+{
+	uint32_t slots = v->q->frame.slots;
+	for (uint64_t i = 0; i < v->ids.slots; i++) {
+		const struct min128_slot *s = &v->ids.slot[i];
+		if (!s->used)
+			continue;
+		uint64_t at = s->b >> 3, tag = s->b & 7;
+		if (tag == TAG_TOTAL)
+			v->total.sessions++;
+		else if (tag != TAG_VALUE)
+			v->row[at - 1].sessions[tag == TAG_ACCEPTED]++;
+		else if (v->series != NULL) {
+			uint32_t slot = frame_slot(&v->q->frame, s->value), row = v->row_of[at];
+			v->series[(size_t)v->rows * slots + slot]++;
+			if (row)
+				v->series[(size_t)(row - 1) * slots + slot]++;
+		}
+	}
+	for (uint64_t i = 0; i < v->first_seen.slots; i++) {
+		const struct min128_slot *s = &v->first_seen.slot[i];
+		if (s->used)
+			v->series[(s->a - 1) * slots + frame_slot(&v->q->frame, s->value)]++;
+	}
+}
+
+int
+view_detail(struct view *v)
+{
+	struct pass p = {.level = SCAN_SELECTED,
+		.count = true,
+		.ctx = v,
+		.begin = detail_begin,
+		.end = detail_end,
+		.drop = detail_drop,
+		.block = detail_block,
+		.batch = detail_batch};
+	v->first = arena_alloc(&v->q->arena, ((size_t)v->rows + 1) * sizeof *v->first);
+	if (v->first == NULL || arrays(v, &v->row, &v->series) != 0)
+		return query_full(v->q);
+	v->ids.budget = v->first_seen.budget = &v->q->budget;
+	for (uint32_t r = 0; r < v->rows; r++) {
+		char part[2][KEY_TEXT];
+		keys_text(&v->keys, v->top[v->offset + r], part, &v->first[r]);
+	}
+	int rc = scan(v->q, &p);
+	if (rc == 0)
+		tally(v);
+	return rc;
+}
+
+void
+view_close(struct view *v)
+{
+	if (v->q == NULL)
+		return;
+	keys_free(&v->keys);
+	keys_free(&v->members);
+	budget_free(&v->q->budget, v->value, v->values * sizeof *v->value);
+	set64_free(&v->pairs);
+	min128_free(&v->counts);
+	min128_free(&v->ids);
+	min128_free(&v->first_seen);
+	arrays_free(v, v->row, v->series);
+	texts_free(&v->texts);
+}

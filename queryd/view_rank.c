@@ -1,0 +1,259 @@
+/* view_rank.c - the rank pass: one number an entity. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "queryd/view.h"
+
+struct rank_part {
+	struct keys keys, members;
+	struct keymap map, member_map;
+	uint64_t *value;
+	uint32_t values;
+	struct set64 pairs;
+	struct min128 counts;
+	uint32_t x[BATCH], y[BATCH], mx[BATCH], my[BATCH];
+	uint8_t counting[BATCH];
+};
+
+static bool
+values_room(struct budget *b, uint64_t **value, uint32_t *values, uint32_t n)
+{
+	if (n <= *values)
+		return true;
+	uint32_t room = n + n / 2 + 64;
+	uint64_t *p = budget_realloc(b, *value, *values * sizeof *p, room * sizeof *p);
+	if (p == NULL)
+		return false;
+	memset(p + *values, 0, (room - *values) * sizeof *p);
+	*value = p;
+	*values = room;
+	return true;
+}
+
+static int
+rank_begin(void *ctx, struct worker *w)
+{
+	struct view *v = ctx;
+	struct budget *b = &v->q->budget;
+	struct rank_part *p = calloc(1, sizeof *p);
+	if (p == NULL)
+		return FT_ENOMEM;
+	keys_init(&p->keys, v->entity, &v->texts, b);
+	keymap_init(&p->map, b);
+	keymap_init(&p->member_map, b);
+	if (v->unique != NULL)
+		keys_init(&p->members, v->unique, &v->texts, b);
+	p->pairs.budget = p->counts.budget = b;
+	w->part = p;
+	return 0;
+}
+
+static int
+rank_block(void *ctx, struct worker *w, struct block_view *b)
+{
+	struct view *v = ctx;
+	struct rank_part *p = w->part;
+	int rc = keymap_block(&p->map, &p->keys, b, &v->q->budget);
+	if (rc == 0 && v->unique != NULL)
+		rc = keymap_block(&p->member_map, &p->members, b, &v->q->budget);
+	return rc;
+}
+
+static void
+rank_amounts(const struct view *v, struct rank_part *p, struct batch *b)
+{
+	const uint64_t *client = batch_amount(b, v->amount[0]), *server = batch_amount(b, v->amount[1]);
+	if (b->rc != 0)
+		return;
+	switch (v->entity->class) {
+	case VIEW_TWO:
+		if (v->direction == QUERY_TOTAL)
+			kernel_sum_both(p->value, p->x, p->y, client, server, b->m);
+		else {
+			bool sent = v->direction == QUERY_SENT;
+			kernel_sum(p->value, p->x, sent ? client : server, b->m);
+			kernel_sum(p->value, p->y, sent ? server : client, b->m);
+		}
+		break;
+	case VIEW_FLOW:
+		kernel_sum(p->value, p->x, client, b->m);
+		kernel_sum(p->value, p->y, server, b->m);
+		break;
+	default:
+		kernel_sum(p->value, p->x, client, b->m);
+		kernel_sum(p->value, p->x, server, b->m);
+	}
+}
+
+static int
+rank_sessions(const struct view *v, struct rank_part *p, struct worker *w)
+{
+	struct batch *b = &w->batch;
+	join_counts(w, p->counting);
+	const uint64_t *session = v->q->several.n ? batch_sel64(b, FT_COL_session) : NULL;
+	if (b->rc != 0)
+		return b->rc;
+	for (uint32_t j = 0; j < b->m; j++) {
+		uint32_t id[2];
+		if (p->counting[j] == COUNT_NO)
+			continue;
+		unsigned n = view_counted(v, p->x[j], p->y[j], id);
+		for (unsigned k = 0; k < n; k++) {
+			if (p->counting[j] == COUNT_YES)
+				p->value[id[k]]++;
+			else if (min128_add(&p->counts, session[j], id[k], 0) < 0)
+				return FT_EFULL;
+		}
+	}
+	return 0;
+}
+
+static int
+rank_unique(const struct view *v, struct rank_part *p, struct worker *w)
+{
+	struct batch *b = &w->batch;
+	int rc = keys_batch(&p->members, true, &p->member_map, w, p->mx, p->my);
+	const uint32_t *client = batch_sel32(b, FT_COL_client_flows),
+		       *server = batch_sel32(b, FT_COL_server_flows);
+	if (rc != 0 || b->rc != 0)
+		return rc ? rc : b->rc;
+	for (uint32_t j = 0; j < b->m; j++) {
+		struct member_pair m[8];
+		unsigned n = view_members(
+			v, p->x[j], p->y[j], p->mx[j], p->my[j], client[j] != 0, server[j] != 0, m);
+		for (unsigned k = 0; k < n; k++)
+			if (set64_add(&p->pairs, (uint64_t)m[k].id << 32 | m[k].member) < 0)
+				return FT_EFULL;
+	}
+	return 0;
+}
+
+static int
+rank_batch(void *ctx, struct worker *w)
+{
+	struct view *v = ctx;
+	struct rank_part *p = w->part;
+	int rc = keys_batch(&p->keys, true, &p->map, w, p->x, p->y);
+	if (rc != 0)
+		return rc;
+	if (!values_room(&v->q->budget, &p->value, &p->values, keys_count(&p->keys)))
+		return FT_EFULL;
+	switch (v->kind) {
+	case COUNT_SESSIONS:
+		return rank_sessions(v, p, w);
+	case COUNT_UNIQUE:
+		return rank_unique(v, p, w);
+	default:
+		rank_amounts(v, p, &w->batch);
+		return w->batch.rc;
+	}
+}
+
+struct remaps {
+	struct view *v;
+	uint32_t *id, *member;
+};
+static int
+add_pair(void *ctx, uint64_t key)
+{
+	struct remaps *r = ctx;
+	uint64_t moved = (uint64_t)r->id[key >> 32] << 32 | r->member[key & UINT32_MAX];
+	return set64_add(&r->v->pairs, moved) < 0 ? FT_EFULL : 0;
+}
+
+static int
+merge(struct view *v, struct rank_part *p)
+{
+	uint32_t n = keys_count(&p->keys), members = v->unique ? keys_count(&p->members) : 0;
+	struct remaps r = {v, malloc(((size_t)n + 1) * 4), malloc(((size_t)members + 1) * 4)};
+	int rc = r.id && r.member ? keys_merge(&v->keys, &p->keys, r.id) : FT_ENOMEM;
+	if (rc == 0 && v->unique != NULL)
+		rc = keys_merge(&v->members, &p->members, r.member);
+	if (rc == 0 && !values_room(&v->q->budget, &v->value, &v->values, keys_count(&v->keys)))
+		rc = FT_EFULL;
+	for (uint32_t i = 0; rc == 0 && i < n && i < p->values; i++)
+		v->value[r.id[i]] += p->value[i];
+	if (rc == 0)
+		rc = set64_each(&p->pairs, add_pair, &r);
+	for (uint64_t i = 0; rc == 0 && i < p->counts.slots; i++) {
+		const struct min128_slot *s = &p->counts.slot[i];
+		if (s->used && min128_add(&v->counts, s->a, r.id[s->b], 0) < 0)
+			rc = FT_EFULL;
+	}
+	free(r.id);
+	free(r.member);
+	return rc;
+}
+
+#define SWAP(type, a, b)                                                                                     \
+	do {                                                                                                 \
+		type swap_ = (a);                                                                            \
+		(a) = (b);                                                                                   \
+		(b) = swap_;                                                                                 \
+	} while (0)
+
+/* the first thread's part becomes the result, the others' are merged into it */
+static int
+rank_end(void *ctx, struct worker *w)
+{
+	struct view *v = ctx;
+	struct rank_part *p = w->part;
+	if (v->merged)
+		return merge(v, p);
+	v->merged = true;
+	SWAP(struct keys, v->keys, p->keys);
+	SWAP(struct keys, v->members, p->members);
+	SWAP(uint64_t *, v->value, p->value);
+	SWAP(uint32_t, v->values, p->values);
+	SWAP(struct set64, v->pairs, p->pairs);
+	SWAP(struct min128, v->counts, p->counts);
+	return 0;
+}
+
+static void
+rank_drop(void *ctx, struct worker *w)
+{
+	struct view *v = ctx;
+	struct rank_part *p = w->part;
+	keys_free(&p->keys);
+	keys_free(&p->members);
+	keymap_free(&p->map, &v->q->budget);
+	keymap_free(&p->member_map, &v->q->budget);
+	budget_free(&v->q->budget, p->value, p->values * sizeof *p->value);
+	set64_free(&p->pairs);
+	min128_free(&p->counts);
+	free(p);
+}
+
+static int
+tally_pair(void *ctx, uint64_t key)
+{
+	struct view *v = ctx;
+	v->value[key >> 32]++;
+	return 0;
+}
+
+int
+view_rank(struct view *v)
+{
+	struct pass p = {.level = SCAN_SELECTED,
+		.count = true,
+		.ctx = v,
+		.begin = rank_begin,
+		.end = rank_end,
+		.drop = rank_drop,
+		.block = rank_block,
+		.batch = rank_batch};
+	int rc = scan(v->q, &p);
+	if (rc == 0 && !values_room(&v->q->budget, &v->value, &v->values, keys_count(&v->keys)))
+		rc = query_full(v->q);
+	if (rc != 0)
+		return rc;
+	(void)set64_each(&v->pairs, tally_pair, v);
+	for (uint64_t i = 0; i < v->counts.slots; i++)
+		if (v->counts.slot[i].used)
+			v->value[v->counts.slot[i].b]++;
+	set64_free(&v->pairs);
+	min128_free(&v->counts);
+	return 0;
+}
