@@ -9,9 +9,10 @@
  * 3 A batch is up to FT_DATAGRAMS slots.
  * 4 Order: every slot's msg_len = 0; then `batch` = committed batch + 1 (release); then recvmmsg; then
  *   decode; the stage's commit sets input[0] = batch.  While a batch is being worked off,
- *   input[1], input[2] and input[3] say how far: datagrams done, flows done of the current datagram,
- *   and the stage's batch it belongs to, so that a full flow ring may split a batch anywhere, and a
- *   restart re-decodes the current datagram and skips what was already published.  Counters of a
+ *   input[1] and input[2] say how far: datagrams done, and flows done of the current datagram (both 0
+ *   once the batch is done), so that a full flow ring may split a batch anywhere, and a restart
+ *   re-decodes the current datagram and skips what was already published.  `arrived_us` and `socket` are
+ *   stored before recvmmsg: a datagram decoded again gets the arrival it had.  Counters of a
  *   datagram are applied in the commit that finishes it.
  * 5 Full: ingest does not call recvmmsg before the batch is done; the kernel's queue fills first, and
  *   SO_RXQ_OVFL is the only place where a flow drops.
@@ -43,8 +44,9 @@ struct ft_datagram_slot {
 struct ft_datagram_batch {
 	_Atomic uint64_t batch; /* see 4 */
 	uint32_t count;		/* slots, FT_DATAGRAMS */
-	uint32_t pad;
-	uint8_t fill[FT_LINE - 16];
+	uint32_t socket;	/* of the thread's sockets, the one read */
+	int64_t arrived_us;	/* wall clock */
+	uint8_t fill[FT_LINE - 24];
 	struct mmsghdr msg[FT_DATAGRAMS];
 	struct iovec iov[FT_DATAGRAMS];
 	/* struct ft_datagram_slot[count] follows at the next page */

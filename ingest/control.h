@@ -1,0 +1,35 @@
+/*
+ * control.h - the main thread's side of ft-ingest: control operations, housekeeping, figures.
+ */
+#ifndef FT_INGEST_CONTROL_H
+#define FT_INGEST_CONTROL_H
+
+#include "common/proc.h"
+#include "ingest/socket.h"
+
+enum { INGEST_PORTS = 8 };
+
+struct ingest {
+	struct proc *proc;
+	struct kv *kv;
+	unsigned db;
+	struct exporter_table exporters;
+	struct ingest_thread thread[INGEST_PORTS];
+	struct port_sockets sockets[INGEST_PORTS];
+	unsigned n;
+	int wake;
+	_Atomic bool stop, drain;
+	struct rpc_call *draining; /* waits for its answer */
+	mono_t synced;
+};
+
+/* control operations: "exporters" (list in words), "drain" (finish what was received, read no more) */
+void ingest_control(void *ctx, struct rpc_call *call);
+void ingest_reload(void *ctx, const struct conf *was, const struct conf *now);
+/* SUM counters are the sums of the threads' records; called before threads run */
+void ingest_restore_counters(struct ingest *g);
+void ingest_show_buffers(struct ingest *g, uint64_t bytes);
+/* a few times a second: sync LMDB once a second, gauges, answer a drain */
+void ingest_housekeeping(struct ingest *g);
+
+#endif

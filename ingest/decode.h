@@ -1,0 +1,135 @@
+/*
+ * decode.h - flow export datagrams to flows, as a library without sockets, threads or shared memory.
+ *
+ * One struct decoder serves one stream of datagrams (an ingest thread; ft-decode).  It holds what was learnt:
+ * templates, sampling rates, sets that wait for their template, and a table of sources.  What it produces goes to
+ * the sink, flow by flow, in an order that depends on nothing but the datagrams, what was learnt before, and the
+ * arrival time given: a restart decodes a datagram again and gets the same flows (spec: exactly once).
+ *
+ * A datagram changes nothing that counts until decode_finish(): counters, sequence state and clocks live in
+ * `work`, a copy of the source's slot.  What is learnt takes effect at once (data in the same datagram needs it), and
+ * goes to the learn log (learn.h), which the owner flushes before it lets any flow of this datagram be seen.
+ */
+#ifndef FT_INGEST_DECODE_H
+#define FT_INGEST_DECODE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "common/clock.h"
+#include "common/contract/exporters.h"
+#include "common/cursor.h"
+#include "ingest/program.h"
+
+struct learn;
+struct template_table;
+struct template;
+struct option_table;
+struct waiting;
+struct message;
+
+struct decode_sink {
+	void *ctx;
+	/* A flow: f complete but for `slots`; x counts if FT_FLOW_EXT is set.  false: stop, the process ends. */
+	bool (*flow)(void *ctx, const struct decoded *d);
+	/* A data record as it was decoded, before it becomes one or two flows; t is NULL for fixed formats.  For
+	 * ft-decode; may be NULL. */
+	void (*record)(void *ctx, const struct message *m, const struct template *t, const struct decoded *d,
+		const uint8_t *bytes, size_t n);
+	/* A set or datagram that can't be decoded, and why.  May be NULL. */
+	void (*trouble)(void *ctx, const struct message *m, unsigned set, const char *why);
+	/* The id of an exporter; 0: refused (maxexporters). */
+	uint32_t (*exporter)(void *ctx, const uint8_t address[16], wall_t now, bool *disabled);
+	/* The slot of a source is about to change (undo log).  May be NULL. */
+	void (*touch)(void *ctx, struct ft_source *slot);
+};
+
+struct decode_limits {
+	unsigned templates;  /* an exporter and domain */
+	size_t waiting;	     /* bytes of sets kept, in all */
+	unsigned sources;
+	bool refuse_old;     /* ignoreoldnetflows no: exports more than a day old are refused */
+	bool trust_clock;    /* clock trust: no correction */
+};
+
+/* totals of one datagram, applied when it is finished */
+struct decode_totals {
+	uint64_t datagrams, flows, sequence_gaps, undecodable, bad_datagrams, sets_dropped, exporters_refused, bound_hits,
+		old_refused, full_wait_us;
+	int64_t sets_waiting; /* change of the gauge */
+};
+
+struct decoder {
+	struct decode_sink sink;
+	struct decode_limits limits;
+	struct learn *learn;		/* never NULL: one without a file remembers nothing */
+	struct template_table *templates;
+	struct option_table *options;
+	struct waiting *waiting;
+	struct ft_source *source;	/* table; slots used are [0, *n_sources) */
+	uint64_t *n_sources;
+	uint32_t *index;		/* hash of (exporter, version, domain) -> slot + 1 */
+	uint32_t index_mask;
+	uint16_t port;			/* local port that datagrams come in by */
+	/* the datagram being decoded */
+	struct ft_source work;
+	int32_t slot;			/* of `work` in the table; -1: none yet, -2: table full */
+	struct decode_totals totals;
+	bool stopped;			/* the sink said so */
+	struct decoded now;
+};
+
+/* One export message.  version 5 9 10 … as ft_flow.version. */
+struct message {
+	struct decoder *d;
+	uint8_t version;
+	uint32_t exporter, domain;
+	wall_t arrived, header;	  /* header: as sent */
+	struct record_context ctx;
+	uint32_t sequence;
+	uint32_t records;	  /* data records seen, options included */
+	bool unknown;		  /* a set could not be counted: the next sequence number is not known */
+	bool replay;		  /* a kept set: it was counted when it came */
+};
+
+/* sources, index_memory: decoder_init allocates the index and everything learnt.  0 or FT_ENOMEM. */
+int decoder_init(struct decoder *d, struct ft_source *table, uint64_t *n_sources);
+void decoder_close(struct decoder *d);
+/* What was learnt and the source index are derived: build them from the table and the learn log's file. */
+int decoder_load(struct decoder *d, struct err *err);
+
+/* Decode one datagram.  Afterwards, unless d->stopped, call decode_finish() in the batch that commits it. */
+void decode_datagram(struct decoder *d, const uint8_t *bytes, size_t n, const uint8_t from[16], wall_t arrived);
+/* Put `work` into the table. */
+void decode_finish(struct decoder *d);
+
+/* ---- for the formats -------------------------------------------------------------------------- */
+void decode_netflow5(struct decoder *d, const uint8_t *bytes, size_t n, const uint8_t from[16], wall_t arrived);
+void decode_netflow9(struct decoder *d, const uint8_t *bytes, size_t n, const uint8_t from[16], wall_t arrived);
+void decode_ipfix(struct decoder *d, const uint8_t *bytes, size_t n, const uint8_t from[16], wall_t arrived);
+/* NetFlow v1 and v7: fixed layouts as v5 */
+void decode_netflow1(struct decoder *d, const uint8_t *bytes, size_t n, const uint8_t from[16], wall_t arrived);
+void decode_netflow7(struct decoder *d, const uint8_t *bytes, size_t n, const uint8_t from[16], wall_t arrived);
+
+/* source.c: begin a message: exporter, source, clock; false: refused, counted.  m has version, domain, header,
+ * ctx.uptime and has_uptime, sequence set. */
+bool source_begin(struct message *m, const uint8_t from[16]);
+/* Sequence: `units` the message carries by its own counting, once all of it is decoded. */
+void source_sequence(struct message *m, uint32_t units);
+/* hand a flow on; sets what the message knows.  false: stop */
+bool source_flow(struct message *m, struct decoded *d);
+/* datagram that is no message at all */
+void source_bad(struct decoder *d, const struct message *m, const char *why);
+void source_undecodable(struct message *m, unsigned set, const char *why);
+/* a kept set of this source was given up */
+void source_gave_up(struct decoder *d, uint32_t exporter, uint8_t version, uint32_t domain);
+/* words of ft_source.state, and why */
+const char *source_state(const struct ft_source *s, wall_t now, char *why, size_t n);
+
+/* sets.c: data sets of v9 and IPFIX (one of them, with its header taken off) */
+void sets_data(struct message *m, unsigned id, struct cursor body);
+/* a template became known: decode what waited for it */
+void sets_waited(struct message *m, unsigned id);
+
+#endif

@@ -1,0 +1,158 @@
+/*
+ * ft-ingest - takes flow datagrams from UDP sockets, decodes them, and hands flows to ft-tracker.
+ *
+ * Owns: statedir/ingest.lmdb, segments "ingest.<i>", "flow.<i>.<s>", "exporters".  One thread a port; the main thread
+ * answers the control socket.  Must never wait for a disk on the way of a datagram.
+ */
+#include <errno.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "common/counters.h"
+#include "common/log.h"
+#include "common/proc.h"
+#include "ingest/control.h"
+
+/* 4 bytes of a flow's share of its datagram's header, kernel bookkeeping and all; 60 of its record */
+enum { QUEUE_BYTES_A_FLOW = 120, SOURCES_AN_EXPORTER = 2 };
+
+static int
+open_state(struct ingest *g, const char *dir, struct err *err)
+{
+	if (mkdir(dir, 0750) != 0 && errno != EEXIST)
+		return err_sys(err, "%s: can't make the folder", dir);
+	return learn_open(&g->kv, &g->db, dir, err);
+}
+
+static int
+open_port(struct ingest *g, const struct proc *p, unsigned index, uint64_t *memory, struct err *err)
+{
+	const struct conf *c = p->conf;
+	uint64_t flows = conf_uint(c, CONF_stall) * conf_uint(c, CONF_peakflows);
+	struct ingest_thread_options o = {.index = index,
+		.port = conf_port(c, CONF_netflow_netflowport, index),
+		.shards = (unsigned)conf_uint(c, CONF_sessiontables_trackerthreads),
+		.sources = (uint32_t)conf_uint(c, CONF_netflow_maxexporters) * SOURCES_AN_EXPORTER,
+		.templates = (uint32_t)conf_uint(c, CONF_netflow_maxtemplates),
+		.waiting_bytes = conf_uint(c, CONF_netflow_maxwaiting),
+		.kv = g->kv,
+		.db = g->db};
+	struct ingest_thread *t = &g->thread[g->n];
+	struct port_sockets *s = &g->sockets[g->n];
+	o.ring_slots = flows / o.shards;
+	/* A port that can't be bound leaves its rings in place all the same: the tracker expects one a port, and they may
+	 * hold flows. */
+	int rc = ingest_thread_open(t, p->shm, &o, &g->exporters, &g->stop, &g->drain, err);
+	if (rc != 0)
+		return rc;
+	atomic_store(&t->refuse_old, !conf_bool(c, CONF_netflow_ignoreoldnetflows));
+	*memory += t->shm.size;
+	for (unsigned i = 0; i < o.shards; i++)
+		*memory += t->ring[i].shm.size;
+	if (sockets_open(s, conf_str(c, CONF_netflow_listenaddress), o.port, flows * QUEUE_BYTES_A_FLOW, err) != 0)
+		log_critical("%s", err->text);
+	for (unsigned i = 0; i < s->n; i++)
+		if (s->fresh[i])
+			ingest_thread_new_socket(t, i);
+	t->receive = sockets_receive;
+	t->receive_ctx = s;
+	s->wake = g->wake;
+	s->batch = (unsigned)conf_uint(c, CONF_netflow_batch);
+	g->n++;
+	return 0;
+}
+
+static int
+open_ports(struct ingest *g, const struct proc *p, struct err *err)
+{
+	const char *const *words;
+	unsigned ports = conf_list(p->conf, CONF_netflow_netflowport, &words), listening = 0;
+	uint64_t memory = 0;
+	for (unsigned i = 0; i < ports && i < INGEST_PORTS; i++) {
+		int rc = open_port(g, p, i, &memory, err);
+		if (rc != 0)
+			return rc;
+		listening += g->sockets[i].n > 0;
+	}
+	if (listening == 0)
+		return err_set(err, FT_EBUSY, "none of the %u ports of netflowport can be listened at", ports);
+	ingest_show_buffers(g,
+		conf_uint(p->conf, CONF_stall) * conf_uint(p->conf, CONF_peakflows) * QUEUE_BYTES_A_FLOW);
+	log_high("listening at %u of %u ports; %.0f MB of shared memory", listening, ports, (double)memory / 1e6);
+	return 0;
+}
+
+static void *
+run(void *thread)
+{
+	ingest_thread_run(thread);
+	return NULL;
+}
+
+static int
+open_all(struct ingest *g, struct proc *p, struct err *err)
+{
+	g->proc = p;
+	g->wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	if (g->wake < 0)
+		return err_sys(err, "can't make an eventfd");
+	int rc = open_state(g, conf_str(p->conf, CONF_statedir), err);
+	if (rc == 0)
+		rc = exporters_open(&g->exporters, p->shm, g->kv, (uint32_t)conf_uint(p->conf, CONF_netflow_maxexporters), err);
+	if (rc == 0)
+		rc = open_ports(g, p, err);
+	if (rc == 0)
+		ingest_restore_counters(g);
+	return rc;
+}
+
+static void
+close_all(struct ingest *g)
+{
+	struct err err;
+	for (unsigned i = 0; i < g->n; i++) {
+		sockets_close(&g->sockets[i]);
+		ingest_thread_close(&g->thread[i]);
+	}
+	exporters_close(&g->exporters);
+	if (kv_sync(g->kv, &err) != 0)
+		log_critical("%s", err.text);
+	kv_close(g->kv);
+}
+
+int
+main(int argc, char **argv)
+{
+	static struct ingest g;
+	struct proc p = {.ctx = &g, .on_ctl = ingest_control, .on_reload = ingest_reload};
+	struct err err = {0};
+	pthread_t thread[INGEST_PORTS];
+	if (proc_start(&p, "ft-ingest", argc, argv) != 0)
+		return p.exit_code;
+	if (open_all(&g, &p, &err) != 0)
+		return proc_fail(&p, &err);
+	for (unsigned i = 0; i < g.n; i++)
+		if ((errno = pthread_create(&thread[i], NULL, run, &g.thread[i])) != 0) {
+			err_sys(&err, "can't start a thread");
+			return proc_fail(&p, &err);
+		}
+	proc_ready(&p);
+	while (proc_running(&p)) {
+		/* rpc_server_turn needs some time for itself; a quarter of a second is often enough for the rest */
+		proc_turn(&p, (span_t){g.draining ? 20000 : 250000});
+		ingest_housekeeping(&g);
+	}
+	uint64_t one = 1;
+	atomic_store(&g.stop, true);
+	ssize_t n = write(g.wake, &one, sizeof one);
+	(void)n; /* an eventfd takes it always */
+	for (unsigned i = 0; i < g.n; i++)
+		pthread_join(thread[i], NULL);
+	close_all(&g);
+	return proc_stop(&p);
+}

@@ -1,0 +1,18 @@
+# ft-ingest: sockets and decoders.  The decoders alone (decode.h) need neither sockets nor shared memory.
+ingest_SRCS := \
+	ingest/control.c \
+	ingest/decode.c \
+	ingest/exporter.c \
+	ingest/ipfix.c \
+	ingest/learn.c \
+	ingest/netflow5.c \
+	ingest/netflow9.c \
+	ingest/options.c \
+	ingest/program.c \
+	ingest/sets.c \
+	ingest/socket.c \
+	ingest/source.c \
+	ingest/template.c \
+	ingest/thread.c \
+	ingest/waiting.c
+ingest_PROGS := ft-ingest:ingest/main.c ft-sockets:ingest/keeper_main.c

@@ -1,0 +1,32 @@
+/*
+ * options.h - what exporters say about themselves in options data: sampling rates, boot time, names of interfaces,
+ * applications and VRFs; and waiting sets (waiting.c).
+ */
+#ifndef FT_INGEST_OPTIONS_H
+#define FT_INGEST_OPTIONS_H
+
+#include "ingest/decode.h"
+#include "ingest/learn.h"
+#include "ingest/template.h"
+
+#define OPTIONS_DEFAULT UINT32_MAX /* the rate of flows that name no sampler */
+
+struct option_table *option_table_new(void);
+void option_table_free(struct option_table *t);
+/* One options data record.  Bytes it took, or -1 if it is cut short. */
+int options_record(struct message *m, const struct template *t, const uint8_t *p, size_t left);
+/* rate of a sampler of this message's exporter and domain; 0 unknown */
+uint32_t options_rate(const struct option_table *t, const struct message *m, uint32_t sampler);
+uint64_t options_init_time(const struct option_table *t, const struct message *m);
+int options_load(struct decoder *d, struct err *err);
+
+/* waiting.c: sets that came before their template */
+struct waiting *waiting_new(void);
+void waiting_free(struct waiting *w);
+void waiting_keep(struct message *m, unsigned id, const struct cursor *body);
+size_t waiting_sets(const struct waiting *w);
+/* Give up what is older than 30 minutes at `now`; returns how many sets. */
+unsigned waiting_expire(struct decoder *d, wall_t now);
+int waiting_load(struct decoder *d, struct err *err);
+
+#endif

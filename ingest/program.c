@@ -1,0 +1,593 @@
+/*
+ * program.c - compiles templates and runs the result (program.h).
+ *
+ * Two steps a record: the moves (one switch an element, no branches on what the record holds), then finish(), which
+ * settles what depends on several elements: which address pair, which counters, which kind of times.
+ */
+#include "ingest/program.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/addr.h"
+#include "common/cursor.h"
+
+enum op_kind { UINT, V4, V6, MAC, APP, /* made at compile time: the common sizes without a loop */ U8, U16, U32, U64, U32TO64, SKIP };
+
+struct element {
+	uint32_t pen;
+	uint16_t id;
+	uint8_t kind, width;
+	uint16_t target;
+	const char *name;
+};
+static const struct element elements[] = {
+#define ELEMENT(pen, id, name, kind, target)                                                                  \
+	{pen, id, kind, (uint8_t)sizeof(((struct decoded *)0)->target), offsetof(struct decoded, target), #name},
+#include "common/elements.def"
+#undef ELEMENT
+};
+
+static const struct element *
+find(uint32_t pen, uint16_t id)
+{
+	for (size_t i = 0; i < sizeof elements / sizeof elements[0]; i++)
+		if (elements[i].id == id && elements[i].pen == pen)
+			return &elements[i];
+	return NULL;
+}
+
+const char *
+program_element_name(uint32_t pen, uint16_t id)
+{
+	const struct element *e = find(pen, id);
+	return e ? e->name : NULL;
+}
+
+#define TARGET(field) offsetof(struct decoded, field)
+/* target of an element -> what its presence means */
+static const struct {
+	uint16_t target;
+	uint8_t has;
+	uint32_t bits, ext;
+} meaning[] = {
+	{TARGET(f.bytes), HAS_BYTES, 0, 0},
+	{TARGET(f.packets), HAS_BYTES, 0, 0},
+	{TARGET(s.bytes_total), HAS_TOTAL, 0, 0},
+	{TARGET(s.packets_total), HAS_TOTAL, 0, 0},
+	{TARGET(s.out_bytes), HAS_OUT, 0, 0},
+	{TARGET(s.out_packets), HAS_OUT, 0, 0},
+	{TARGET(s.init_bytes), HAS_INIT, 0, 0},
+	{TARGET(s.resp_bytes), HAS_RESP, 0, 0},
+	{TARGET(s.init_packets), HAS_INIT, 0, 0},
+	{TARGET(s.resp_packets), HAS_RESP, 0, 0},
+	{TARGET(s.rev_bytes), HAS_REVERSE, 0, 0},
+	{TARGET(s.rev_packets), HAS_REVERSE, 0, 0},
+	{TARGET(s.src4), HAS_SRC4, 0, 0},
+	{TARGET(s.dst4), HAS_DST4, 0, 0},
+	{TARGET(s.src6), HAS_SRC6, 0, 0},
+	{TARGET(s.dst6), HAS_DST6, 0, 0},
+	{TARGET(s.first_uptime), HAS_UPTIME, 0, 0},
+	{TARGET(s.last_uptime), HAS_UPTIME, 0, 0},
+	{TARGET(s.first_ms), HAS_MS, 0, 0},
+	{TARGET(s.last_ms), HAS_MS, 0, 0},
+	{TARGET(s.first_ntp), HAS_NTP, 0, 0},
+	{TARGET(s.last_ntp), HAS_NTP, 0, 0},
+	{TARGET(s.first_s), HAS_S, 0, 0},
+	{TARGET(s.last_s), HAS_S, 0, 0},
+	{TARGET(s.first_delta), HAS_DELTA, 0, 0},
+	{TARGET(s.last_delta), HAS_DELTA, 0, 0},
+	{TARGET(s.observed_ms), HAS_OBSERVED, 0, 0},
+	{TARGET(s.observed_s), HAS_OBSERVED_S, 0, 0},
+	{TARGET(s.duration_ms), HAS_DURATION, 0, 0},
+	{TARGET(s.init_ms), HAS_INIT_TIME, 0, 0},
+	{TARGET(s.rev_first_ms), HAS_REV_TIME, 0, 0},
+	{TARGET(s.rev_first_uptime), HAS_REV_UPTIME, 0, 0},
+	{TARGET(s.vlan), HAS_VLAN, 0, 0},
+	{TARGET(s.post_vlan), HAS_POST_VLAN, 0, 0},
+	{TARGET(s.dot1q), HAS_DOT1Q, 0, 0},
+	{TARGET(s.post_dot1q), HAS_POST_DOT1Q, 0, 0},
+	{TARGET(s.next_hop4), HAS_NEXT_HOP4, 0, 0},
+	{TARGET(s.bgp_next_hop4), HAS_BGP_NEXT_HOP4, 0, 0},
+	{TARGET(s.next_hop6), HAS_NEXT_HOP6, 0, 0},
+	{TARGET(s.bgp_next_hop6), HAS_BGP_NEXT_HOP6, 0, 0},
+	{TARGET(s.mpls), HAS_MPLS, 0, FT_EXT_MPLS},
+	{TARGET(s.nat_src4), HAS_NAT4, 0, FT_EXT_NAT},
+	{TARGET(s.nat_dst4), HAS_NAT4, 0, FT_EXT_NAT},
+	{TARGET(x.nat_src), HAS_NAT6, 0, FT_EXT_NAT},
+	{TARGET(x.nat_dst), HAS_NAT6, 0, FT_EXT_NAT},
+	{TARGET(x.nat_src_port), HAS_NAT_PORTS, 0, FT_EXT_NAT},
+	{TARGET(x.nat_dst_port), HAS_NAT_PORTS, 0, FT_EXT_NAT},
+	{TARGET(x.app), HAS_APP, 0, FT_EXT_APP},
+	{TARGET(s.forwarding), HAS_FORWARDING, 0, FT_EXT_FWD},
+	{TARGET(x.nsel_event), HAS_EVENT, 0, FT_EXT_NSEL},
+	{TARGET(x.nsel_ext_event), HAS_EXT_EVENT, 0, FT_EXT_NSEL_EXT},
+	{TARGET(x.vrf), HAS_VRF, 0, FT_EXT_VRF},
+	{TARGET(x.end_reason), HAS_END_REASON, 0, FT_EXT_END_REASON},
+	{TARGET(x.src_mac), HAS_MAC, 0, FT_EXT_MAC},
+	{TARGET(x.dst_mac), HAS_MAC, 0, FT_EXT_MAC},
+	{TARGET(s.sampling), HAS_SAMPLING, 0, 0},
+	{TARGET(s.sampler_interval), HAS_SAMPLING, 0, 0},
+	{TARGET(s.psamp_interval), HAS_SAMPLING, 0, 0},
+	{TARGET(s.psamp_population), HAS_SAMPLING, 0, 0},
+	{TARGET(s.sampler), HAS_SAMPLER, 0, 0},
+	{TARGET(s.icmp4), HAS_ICMP4, 0, 0},
+	{TARGET(s.icmp6), HAS_ICMP6, 0, 0},
+	{TARGET(s.icmp_type), HAS_ICMP_TYPE, 0, 0},
+	{TARGET(s.biflow), HAS_BIFLOW, 0, 0},
+	{TARGET(f.in_if), HAS_IF, FT_FLOW_HAS_IF, 0},
+	{TARGET(f.out_if), HAS_IF, FT_FLOW_HAS_IF, 0},
+	{TARGET(f.src_as), HAS_AS, FT_FLOW_HAS_AS, 0},
+	{TARGET(f.dst_as), HAS_AS, FT_FLOW_HAS_AS, 0},
+	{TARGET(s.src_mask4), HAS_MASK, FT_FLOW_HAS_MASK, 0},
+	{TARGET(s.src_mask6), HAS_MASK, FT_FLOW_HAS_MASK, 0},
+	{TARGET(f.tos), HAS_TOS, FT_FLOW_HAS_TOS, 0},
+	{TARGET(f.flags), HAS_FLAGS, FT_FLOW_HAS_FLAGS, 0},
+	{TARGET(f.proto), HAS_PROTO, 0, 0},
+	{TARGET(s.ip_version), HAS_IP_VERSION, 0, 0},
+};
+
+static void
+note(struct program *g, uint16_t target)
+{
+	for (size_t i = 0; i < sizeof meaning / sizeof meaning[0]; i++)
+		if (meaning[i].target == target) {
+			g->has |= UINT64_C(1) << meaning[i].has;
+			g->bits |= meaning[i].bits;
+			g->ext |= meaning[i].ext;
+		}
+}
+
+/* common sizes get moves without a loop */
+static uint8_t
+specialise(uint8_t kind, uint8_t width, uint16_t length)
+{
+	if (kind != UINT || length == PROGRAM_VARIABLE)
+		return kind;
+	if (length == 1 && width == 1)
+		return U8;
+	if (length == 2 && width == 2)
+		return U16;
+	if (length == 4 && width == 4)
+		return U32;
+	if (length == 8 && width == 8)
+		return U64;
+	if (length == 4 && width == 8)
+		return U32TO64;
+	return UINT;
+}
+
+struct program *
+program_compile(const struct template_field *fields, unsigned n, uint8_t version, unsigned n_scope)
+{
+	struct program *g = calloc(1, sizeof *g + n * sizeof g->op[0]);
+	unsigned least = 0;
+	if (g == NULL)
+		return NULL;
+	g->fields = fields;
+	g->n_fields = (uint16_t)n;
+	for (unsigned i = 0; i < n; i++)
+		if (fields[i].length == PROGRAM_VARIABLE)
+			g->variable = true;
+	for (unsigned i = 0; i < n; i++) {
+		const struct element *e = version == 9 && i < n_scope ? NULL : find(fields[i].pen, fields[i].id);
+		uint16_t length = fields[i].length;
+		/* an address or MAC of another length is something else */
+		if (e && ((e->kind == V4 && length != 4) || (e->kind == V6 && length != 16) || (e->kind == MAC && length != 6)))
+			e = NULL;
+		if (e && length > 0) {
+			g->op[g->n_ops++] = (struct program_op){specialise(e->kind, e->width, length), e->width, length,
+				(uint16_t)(g->variable ? i : least), e->target};
+			note(g, e->target);
+		}
+		least += length == PROGRAM_VARIABLE ? 1 : length;
+	}
+	g->record_bytes = (uint16_t)(least > 65535 ? 65535 : least);
+	return g;
+}
+
+/* ---- moves ------------------------------------------------------------------------------------ */
+
+static inline void
+store(uint8_t *to, unsigned width, uint64_t v)
+{
+	switch (width) {
+	case 1:
+		to[0] = (uint8_t)v;
+		break;
+	case 2: {
+		uint16_t w = (uint16_t)v;
+		memcpy(to, &w, 2);
+		break;
+	}
+	case 4: {
+		/* a value that does not fit is kept as large as can be, not wrapped into a small one */
+		uint32_t w = v > UINT32_MAX ? UINT32_MAX : (uint32_t)v;
+		memcpy(to, &w, 4);
+		break;
+	}
+	default:
+		memcpy(to, &v, 8);
+	}
+}
+
+/* RFC 6759: engine id, then a selector of up to 7 bytes (longer ones are cut) */
+static void
+move_app(uint8_t *to, const uint8_t *p, size_t n)
+{
+	uint64_t selector = 0;
+	for (size_t i = 1; i < n && i < 8; i++)
+		selector = selector << 8 | p[i];
+	uint64_t v = (uint64_t)p[0] << 56 | (selector & 0xffffffffffffff);
+	memcpy(to, &v, 8);
+}
+
+static inline void
+move(const struct program_op *o, const uint8_t *p, size_t n, uint8_t *base)
+{
+	uint8_t *to = base + o->target;
+	uint16_t v2;
+	uint32_t v4;
+	uint64_t v8;
+	switch (o->kind) {
+	case U8:
+		to[0] = p[0];
+		break;
+	case U16:
+		memcpy(&v2, p, 2);
+		v2 = __builtin_bswap16(v2);
+		memcpy(to, &v2, 2);
+		break;
+	case U32:
+		memcpy(&v4, p, 4);
+		v4 = __builtin_bswap32(v4);
+		memcpy(to, &v4, 4);
+		break;
+	case U64:
+		memcpy(&v8, p, 8);
+		v8 = __builtin_bswap64(v8);
+		memcpy(to, &v8, 8);
+		break;
+	case U32TO64:
+		memcpy(&v4, p, 4);
+		v8 = __builtin_bswap32(v4);
+		memcpy(to, &v8, 8);
+		break;
+	case V4:
+		addr_from_v4(to, p);
+		break;
+	case V6:
+		memcpy(to, p, 16);
+		break;
+	case MAC:
+		memcpy(to, p, 6);
+		break;
+	case APP:
+		if (n > 0)
+			move_app(to, p, n);
+		break;
+	case UINT: {
+		struct cursor c = cursor_of(p, n);
+		store(to, o->width, cursor_uint(&c, n));
+		break;
+	}
+	default:
+		break;
+	}
+}
+
+/* where each field of a record with variable lengths is; bytes taken, or -1 */
+static int
+locate(const struct program *g, const uint8_t *p, size_t left, const uint8_t **at, uint16_t *length)
+{
+	struct cursor c = cursor_of(p, left);
+	for (unsigned i = 0; i < g->n_fields; i++) {
+		size_t n = g->fields[i].length;
+		if (n == PROGRAM_VARIABLE) {
+			n = cursor_u8(&c);
+			if (n == 255)
+				n = cursor_u16(&c);
+		}
+		at[i] = cursor_take(&c, n);
+		length[i] = (uint16_t)n;
+		if (c.bad)
+			return -1;
+	}
+	return (int)(left - cursor_left(&c));
+}
+
+/* ---- what depends on several elements --------------------------------------------------------- */
+
+static int64_t
+ntp_us(uint64_t ntp)
+{
+	/* RFC 7011 section 6.1.9: seconds since 1900 and a 32-bit fraction, for micro- and nanoseconds alike */
+	return ((int64_t)(ntp >> 32) - 2208988800ll) * 1000000 + (int64_t)(((ntp & 0xffffffff) * 1000000) >> 32);
+}
+
+static int64_t
+from_uptime(const struct program *g, const struct record_context *c, const struct decoded *d, uint32_t stamp)
+{
+	if (c->has_uptime)
+		return uptime_to_wall(c->export_time, c->uptime, (uptime_t){stamp}).us;
+	int64_t init = program_carries(g, HAS_INIT_TIME) ? (int64_t)d->s.init_ms : c->init_ms;
+	if (init == 0)
+		return c->export_time.us;
+	/* milliseconds since the device's start; they wrap at 2^32, so the latest turn not after the export counts */
+	int64_t t = init + stamp, export_ms = c->export_time.us / 1000;
+	while (t + (INT64_C(1) << 32) <= export_ms + 60000)
+		t += INT64_C(1) << 32;
+	return t * 1000 + c->correction_us;
+}
+
+static void
+finish_times(const struct program *g, const struct record_context *c, struct decoded *d)
+{
+	struct ft_flow *f = &d->f;
+	const struct scratch *s = &d->s;
+	int64_t first = 0, last = 0, fix = c->correction_us;
+	/* start and end may be of different kinds: each takes the finest it has */
+	if (program_carries(g, HAS_UPTIME)) {
+		first = s->first_uptime ? from_uptime(g, c, d, s->first_uptime) : 0;
+		last = s->last_uptime ? from_uptime(g, c, d, s->last_uptime) : 0;
+		if (first == 0 && last == 0 && !program_carries(g, HAS_MS))
+			first = last = from_uptime(g, c, d, 0);
+	}
+	if (program_carries(g, HAS_S)) {
+		first = s->first_s ? (int64_t)s->first_s * 1000000 + fix : first;
+		last = s->last_s ? (int64_t)s->last_s * 1000000 + fix : last;
+	}
+	if (program_carries(g, HAS_DELTA)) {
+		first = c->export_time.us - s->first_delta;
+		last = c->export_time.us - s->last_delta;
+	}
+	if (program_carries(g, HAS_OBSERVED_S) && first == 0)
+		first = (int64_t)s->observed_s * 1000000 + fix;
+	if (program_carries(g, HAS_OBSERVED) && first == 0)
+		first = (int64_t)(s->observed_ms % (UINT64_C(1) << 53)) * 1000 + fix;
+	if (program_carries(g, HAS_MS)) {
+		/* a value that can't be milliseconds since 1970 is no time */
+		first = s->first_ms && s->first_ms < (UINT64_C(1) << 50) ? (int64_t)s->first_ms * 1000 + fix : first;
+		last = s->last_ms && s->last_ms < (UINT64_C(1) << 50) ? (int64_t)s->last_ms * 1000 + fix : last;
+	}
+	if (program_carries(g, HAS_NTP)) {
+		first = s->first_ntp ? ntp_us(s->first_ntp) + fix : first;
+		last = s->last_ntp ? ntp_us(s->last_ntp) + fix : last;
+	}
+	if (program_carries(g, HAS_DURATION) && first && !last)
+		last = first + (int64_t)s->duration_ms * 1000;
+	if (first == 0 && last == 0) {
+		first = last = c->export_time.us;
+		f->bits |= FT_FLOW_NOTIME;
+	} else if (first == 0)
+		first = last;
+	else if (last == 0)
+		last = first;
+	if (last < first) { /* some exporters interchange them */
+		int64_t t = first;
+		first = last;
+		last = t;
+	}
+	f->first_us = first;
+	f->last_us = last;
+}
+
+static void
+finish_addresses(const struct program *g, struct decoded *d)
+{
+	static const uint8_t zero4[16] = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff, 0, 0, 0, 0}, zero6[16];
+	struct scratch *s = &d->s;
+	bool v6 = program_carries(g, HAS_SRC6) || program_carries(g, HAS_DST6);
+	bool v4 = program_carries(g, HAS_SRC4) || program_carries(g, HAS_DST4);
+	if (v4 && v6) {
+		/* both pairs in one record (the unused one is zero): the IP version decides, else the pair that is set */
+		if (program_carries(g, HAS_IP_VERSION) && (s->ip_version == 4 || s->ip_version == 6))
+			v6 = s->ip_version == 6;
+		else
+			v6 = memcmp(s->src4, zero4, 16) == 0 && memcmp(s->dst4, zero4, 16) == 0 &&
+			     (memcmp(s->src6, zero6, 16) != 0 || memcmp(s->dst6, zero6, 16) != 0);
+	}
+	if (v6) {
+		memcpy(d->f.src, s->src6, 16);
+		memcpy(d->f.dst, s->dst6, 16);
+		d->f.src_mask = s->src_mask6;
+		d->f.dst_mask = s->dst_mask6;
+		d->f.bits |= FT_FLOW_V6;
+	} else {
+		memcpy(d->f.src, program_carries(g, HAS_SRC4) ? s->src4 : zero4, 16);
+		memcpy(d->f.dst, program_carries(g, HAS_DST4) ? s->dst4 : zero4, 16);
+		d->f.src_mask = s->src_mask4;
+		d->f.dst_mask = s->dst_mask4;
+	}
+}
+
+static void
+finish_counters(const struct program *g, struct decoded *d)
+{
+	struct ft_flow *f = &d->f;
+	const struct scratch *s = &d->s;
+	if (program_carries(g, HAS_INIT) || program_carries(g, HAS_RESP)) {
+		/* initiator and responder: what 1 and 85 repeat there is the sum or one of the two */
+		if (program_carries(g, HAS_INIT)) {
+			f->bytes = s->init_bytes;
+			f->packets = program_carries(g, HAS_BYTES) && s->init_packets == 0 ? f->packets : s->init_packets;
+		}
+	} else if (!program_carries(g, HAS_BYTES)) {
+		if (program_carries(g, HAS_TOTAL)) {
+			f->bytes = s->bytes_total;
+			f->packets = s->packets_total;
+		} else if (program_carries(g, HAS_OUT)) {
+			f->bytes = s->out_bytes;
+			f->packets = s->out_packets;
+		} else
+			f->bits |= FT_FLOW_NOCOUNT;
+	}
+	if (program_carries(g, HAS_BYTES) && f->bytes == 0 && f->packets == 0 && program_carries(g, HAS_OUT) &&
+		!program_carries(g, HAS_INIT)) { /* egress records carry zeros in 1 and 2 */
+		f->bytes = s->out_bytes;
+		f->packets = s->out_packets;
+	}
+}
+
+static void
+finish_ext(const struct program *g, struct decoded *d)
+{
+	struct ft_flow_ext *x = &d->x;
+	const struct scratch *s = &d->s;
+	x->has = g->ext;
+	if (program_carries(g, HAS_NEXT_HOP4) || program_carries(g, HAS_NEXT_HOP6) || program_carries(g, HAS_BGP_NEXT_HOP4) ||
+		program_carries(g, HAS_BGP_NEXT_HOP6)) {
+		bool v6 = (d->f.bits & FT_FLOW_V6) != 0;
+		const uint8_t *hop = v6 && program_carries(g, HAS_NEXT_HOP6)	   ? s->next_hop6
+				     : program_carries(g, HAS_NEXT_HOP4)	   ? s->next_hop4
+				     : program_carries(g, HAS_NEXT_HOP6)	   ? s->next_hop6
+				     : v6 && program_carries(g, HAS_BGP_NEXT_HOP6) ? s->bgp_next_hop6
+				     : program_carries(g, HAS_BGP_NEXT_HOP4)	   ? s->bgp_next_hop4
+										   : s->bgp_next_hop6;
+		static const uint8_t zero[16], zero4[16] = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff};
+		if (memcmp(hop, zero, 16) != 0 && memcmp(hop, zero4, 16) != 0) {
+			memcpy(x->next_hop, hop, 16);
+			x->has |= FT_EXT_NEXT_HOP;
+		}
+	}
+	if (program_carries(g, HAS_NAT4)) {
+		memcpy(x->nat_src, s->nat_src4, 16);
+		memcpy(x->nat_dst, s->nat_dst4, 16);
+	}
+	if (program_carries(g, HAS_MPLS))
+		x->mpls_label = s->mpls >> 4; /* 20 bits label, 3 experimental, 1 bottom of stack */
+	if (program_carries(g, HAS_FORWARDING)) /* 1, 2 or 4 bytes; the status is the first of a wide one */
+		x->forwarding_status = (uint8_t)(s->forwarding > 0xffffff ? s->forwarding >> 24 : s->forwarding);
+}
+
+static void
+finish(const struct program *g, const struct record_context *c, struct decoded *d)
+{
+	struct ft_flow *f = &d->f;
+	struct scratch *s = &d->s;
+	f->bits = g->bits;
+	f->export_us = c->export_time.us;
+	finish_addresses(g, d);
+	finish_counters(g, d);
+	finish_times(g, c, d);
+	if (program_carries(g, HAS_VLAN) || program_carries(g, HAS_DOT1Q)) {
+		f->in_vlan = program_carries(g, HAS_VLAN) && (s->vlan || !program_carries(g, HAS_DOT1Q)) ? s->vlan : s->dot1q;
+		f->bits |= FT_FLOW_HAS_VLAN;
+	}
+	if (program_carries(g, HAS_POST_VLAN) || program_carries(g, HAS_POST_DOT1Q)) {
+		f->out_vlan = program_carries(g, HAS_POST_VLAN) && (s->post_vlan || !program_carries(g, HAS_POST_DOT1Q))
+				      ? s->post_vlan
+				      : s->post_dot1q;
+		f->bits |= FT_FLOW_HAS_OUT_VLAN;
+	}
+	if (!program_carries(g, HAS_PROTO) && (program_carries(g, HAS_ICMP4) || program_carries(g, HAS_ICMP6)))
+		f->proto = program_carries(g, HAS_ICMP4) ? 1 : 58;
+	if (f->proto == 1 || f->proto == 58) {
+		uint16_t icmp = f->dst_port;
+		if (program_carries(g, HAS_ICMP_TYPE))
+			icmp = (uint16_t)(s->icmp_type << 8 | s->icmp_code);
+		else if (program_carries(g, HAS_ICMP4) && (f->proto == 1 || !program_carries(g, HAS_ICMP6)))
+			icmp = s->icmp4;
+		else if (program_carries(g, HAS_ICMP6))
+			icmp = s->icmp6;
+		f->icmp_type = (uint8_t)(icmp >> 8);
+		f->icmp_code = (uint8_t)icmp;
+		f->src_port = 0;
+		f->dst_port = icmp;
+		f->bits |= FT_FLOW_ICMP;
+	}
+	if (program_carries(g, HAS_INIT) || program_carries(g, HAS_RESP) || program_carries(g, HAS_EVENT))
+		f->bits |= FT_FLOW_SRC_CLIENT;
+	if (program_carries(g, HAS_BIFLOW)) /* RFC 5103 section 6.3: 1 initiator, 2 reverse initiator */
+		f->bits |= s->biflow == 1 ? FT_FLOW_SRC_CLIENT : s->biflow == 2 ? FT_FLOW_DST_CLIENT : 0;
+	else if (program_carries(g, HAS_REVERSE))
+		f->bits |= FT_FLOW_SRC_CLIENT;
+	if (g->ext || program_carries(g, HAS_NEXT_HOP4) || program_carries(g, HAS_NEXT_HOP6) ||
+		program_carries(g, HAS_BGP_NEXT_HOP4) || program_carries(g, HAS_BGP_NEXT_HOP6))
+		finish_ext(g, d);
+	if (d->x.has)
+		f->bits |= FT_FLOW_EXT;
+}
+
+int
+program_run(const struct program *g, const uint8_t *p, size_t left, const struct record_context *c, struct decoded *d)
+{
+	memset(d, 0, sizeof *d);
+	int took = g->record_bytes;
+	if (!g->variable) {
+		if (left < g->record_bytes)
+			return -1;
+		for (unsigned i = 0; i < g->n_ops; i++)
+			move(&g->op[i], p + g->op[i].offset, g->op[i].length, (uint8_t *)d);
+	} else {
+		const uint8_t *at[PROGRAM_FIELDS];
+		uint16_t length[PROGRAM_FIELDS];
+		took = locate(g, p, left, at, length);
+		if (took < 0)
+			return -1;
+		for (unsigned i = 0; i < g->n_ops; i++)
+			move(&g->op[i], at[g->op[i].offset], length[g->op[i].offset], (uint8_t *)d);
+	}
+	finish(g, c, d);
+	return took;
+}
+
+bool
+program_reverse(const struct program *g, const struct decoded *d, struct decoded *r)
+{
+	uint64_t bytes = 0, packets = 0;
+	if (program_carries(g, HAS_RESP)) {
+		bytes = d->s.resp_bytes;
+		packets = d->s.resp_packets;
+	} else if (program_carries(g, HAS_REVERSE)) {
+		bytes = d->s.rev_bytes;
+		packets = d->s.rev_packets;
+	}
+	if (bytes == 0 && packets == 0) /* an empty reverse side is no flow */
+		return false;
+	*r = *d;
+	struct ft_flow *f = &r->f;
+	memcpy(f->src, d->f.dst, 16);
+	memcpy(f->dst, d->f.src, 16);
+	f->bytes = bytes;
+	f->packets = packets;
+	f->src_port = d->f.dst_port;
+	f->dst_port = d->f.src_port;
+	f->in_if = d->f.out_if;
+	f->out_if = d->f.in_if;
+	f->src_as = d->f.dst_as;
+	f->dst_as = d->f.src_as;
+	f->src_mask = d->f.dst_mask;
+	f->dst_mask = d->f.src_mask;
+	if (f->bits & FT_FLOW_HAS_OUT_VLAN) {
+		f->in_vlan = d->f.out_vlan;
+		f->out_vlan = d->f.in_vlan;
+	}
+	f->tos = program_carries(g, HAS_REVERSE) ? d->s.rev_tos : d->f.tos;
+	f->flags = program_carries(g, HAS_REVERSE) ? d->s.rev_flags : 0;
+	if (program_carries(g, HAS_REV_TIME) && d->s.rev_first_ms && d->s.rev_first_ms < (UINT64_C(1) << 50)) {
+		f->first_us = (int64_t)d->s.rev_first_ms * 1000;
+		f->last_us = d->s.rev_last_ms >= d->s.rev_first_ms && d->s.rev_last_ms < (UINT64_C(1) << 50)
+				     ? (int64_t)d->s.rev_last_ms * 1000
+				     : f->first_us;
+	}
+	f->bits |= FT_FLOW_REVERSE;
+	/* who is the client stays the same host, which is the other side of this flow */
+	uint32_t client = d->f.bits & (FT_FLOW_SRC_CLIENT | FT_FLOW_DST_CLIENT);
+	f->bits &= ~(uint32_t)(FT_FLOW_SRC_CLIENT | FT_FLOW_DST_CLIENT);
+	f->bits |= client & FT_FLOW_SRC_CLIENT ? FT_FLOW_DST_CLIENT : client & FT_FLOW_DST_CLIENT ? FT_FLOW_SRC_CLIENT : 0;
+	if (f->bits & FT_FLOW_ICMP) { /* the request names both directions: its reply has the answering type */
+		f->icmp_type = d->f.icmp_type == 8 ? 0 : d->f.icmp_type == 128 ? 129 : d->f.icmp_type;
+		f->src_port = 0;
+		f->dst_port = (uint16_t)(f->icmp_type << 8 | f->icmp_code);
+	}
+	if (r->f.bits & FT_FLOW_EXT) {
+		memcpy(r->x.src_mac, d->x.dst_mac, 6);
+		memcpy(r->x.dst_mac, d->x.src_mac, 6);
+		memcpy(r->x.nat_src, d->x.nat_dst, 16);
+		memcpy(r->x.nat_dst, d->x.nat_src, 16);
+		r->x.nat_src_port = d->x.nat_dst_port;
+		r->x.nat_dst_port = d->x.nat_src_port;
+	}
+	return true;
+}

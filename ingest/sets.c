@@ -1,0 +1,103 @@
+/*
+ * sets.c - data sets of NetFlow v9 and IPFIX: records by their template's program.
+ */
+#include <string.h>
+
+#include "ingest/options.h"
+
+/* the rate a flow was sampled at, as far as it or its exporter says; 0 unknown */
+static uint32_t
+sampling(const struct message *m, const struct program *g, const struct decoded *r)
+{
+	const struct scratch *s = &r->s;
+	if (program_carries(g, HAS_SAMPLING)) {
+		if (s->sampler_interval)
+			return s->sampler_interval;
+		if (s->sampling)
+			return s->sampling;
+		if (s->psamp_interval)
+			return (uint32_t)(((uint64_t)s->psamp_interval + s->psamp_space) / s->psamp_interval);
+		if (s->psamp_size && s->psamp_population >= s->psamp_size)
+			return s->psamp_population / s->psamp_size;
+	}
+	if (program_carries(g, HAS_SAMPLER)) {
+		uint32_t rate = options_rate(m->d->options, m, (uint32_t)s->sampler);
+		if (rate || s->sampler == 0) /* 0 is "not sampled" unless a sampler 0 was told of */
+			return rate;
+	}
+	return m->d->work.sampling;
+}
+
+/* Some exporters fill sets or whole datagrams with zeros far beyond the padding that is allowed (PAN-OS, NX-OS).  A
+ * record of nothing but zeros, up to the end of the set, is such padding. */
+static bool
+all_zero(const struct cursor *c)
+{
+	static const uint8_t zero[64];
+	const uint8_t *p = c->at;
+	size_t n = cursor_left(c);
+	for (; n >= sizeof zero; p += sizeof zero, n -= sizeof zero)
+		if (memcmp(p, zero, sizeof zero) != 0)
+			return false;
+	return memcmp(p, zero, n) == 0;
+}
+
+static bool
+flow_record(struct message *m, const struct template *t, struct cursor *c)
+{
+	struct decoder *d = m->d;
+	struct decoded *r = &d->now, back;
+	size_t left = cursor_left(c);
+	int took = program_run(t->program, c->at, left, &m->ctx, r);
+	if (took <= 0)
+		return false;
+	const uint8_t *p = cursor_take(c, (size_t)took);
+	m->records++;
+	r->f.sampling = sampling(m, t->program, r);
+	if (d->sink.record) {
+		r->f.exporter = m->exporter;
+		d->sink.record(d->sink.ctx, m, t, r, p, (size_t)took);
+	}
+	if (program_reverse(t->program, r, &back))
+		return source_flow(m, r) && source_flow(m, &back);
+	return source_flow(m, r);
+}
+
+static bool
+option_record(struct message *m, const struct template *t, struct cursor *c)
+{
+	struct decoder *d = m->d;
+	int took = options_record(m, t, c->at, cursor_left(c));
+	if (took <= 0)
+		return false;
+	const uint8_t *p = cursor_take(c, (size_t)took);
+	m->records++;
+	if (d->sink.record) {
+		(void)program_run(t->program, p, (size_t)took, &m->ctx, &d->now);
+		d->sink.record(d->sink.ctx, m, t, &d->now, p, (size_t)took);
+	}
+	return true;
+}
+
+void
+sets_data(struct message *m, unsigned id, struct cursor c)
+{
+	const struct template *t = template_find(m->d->templates, m->exporter, m->version, m->domain, (uint16_t)id);
+	if (t == NULL) {
+		m->unknown = true;
+		waiting_keep(m, id, &c);
+		return;
+	}
+	size_t least = t->program->record_bytes;
+	/* what is shorter than the shortest record is padding, however long it is */
+	while (!m->d->stopped && cursor_left(&c) >= least) {
+		if (c.at[0] == 0 && all_zero(&c))
+			return;
+		bool good = t->options ? option_record(m, t, &c) : flow_record(m, t, &c);
+		if (!good && !m->d->stopped) {
+			if (cursor_left(&c) > 3) /* up to three bytes are padding, even where a variable field could begin */
+				source_undecodable(m, id, "record cut short");
+			return;
+		}
+	}
+}

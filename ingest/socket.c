@@ -1,0 +1,214 @@
+/*
+ * socket.c - see socket.h.  A descriptor kept by the keeper comes back with its queue; only when there is none is the
+ * port bound.
+ */
+#include "ingest/socket.h"
+
+#include <ctype.h>
+#include <dirent.h>
+#include <errno.h>
+#include <netdb.h>
+#include <netinet/in.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "common/log.h"
+#include "common/proc.h"
+
+/* inode of the socket that is bound to this port, 0 unknown */
+static unsigned long
+inode_of(const char *table, unsigned port)
+{
+	char line[512];
+	unsigned long inode = 0;
+	FILE *f = fopen(table, "re");
+	while (f && inode == 0 && fgets(line, sizeof line, f)) {
+		unsigned local;
+		unsigned long found;
+		/* sl local_address remote_address st queues tr tm->when retrnsmt uid timeout inode */
+		if (sscanf(line, " %*d: %*[0-9A-Fa-f]:%x %*[0-9A-Fa-f]:%*x %*x %*x:%*x %*x:%*x %*x %*d %*d %lu", &local, &found) == 2 &&
+			local == port)
+			inode = found;
+	}
+	if (f)
+		fclose(f);
+	return inode;
+}
+
+static bool
+has_descriptor(const char *pid, const char *link)
+{
+	char path[300], to[64];
+	snprintf(path, sizeof path, "/proc/%s/fd", pid);
+	DIR *d = opendir(path);
+	bool found = false;
+	for (struct dirent *e; d && !found && (e = readdir(d));) {
+		char fd[600];
+		snprintf(fd, sizeof fd, "%s/%s", path, e->d_name);
+		ssize_t n = readlink(fd, to, sizeof to - 1);
+		if (n > 0) {
+			to[n] = 0;
+			found = strcmp(to, link) == 0;
+		}
+	}
+	if (d)
+		closedir(d);
+	return found;
+}
+
+/* " (held by NAME, pid N)", or "" when it can't be seen */
+static void
+holder(unsigned port, char *out, size_t size)
+{
+	char link[64], path[300], name[64] = "?";
+	unsigned long inode = inode_of("/proc/net/udp", port);
+	if (inode == 0)
+		inode = inode_of("/proc/net/udp6", port);
+	out[0] = 0;
+	if (inode == 0)
+		return;
+	snprintf(link, sizeof link, "socket:[%lu]", inode);
+	DIR *d = opendir("/proc");
+	for (struct dirent *e; d && (e = readdir(d));) {
+		if (!isdigit((unsigned char)e->d_name[0]) || !has_descriptor(e->d_name, link))
+			continue;
+		snprintf(path, sizeof path, "/proc/%s/comm", e->d_name);
+		FILE *f = fopen(path, "re");
+		if (f && fgets(name, sizeof name, f))
+			name[strcspn(name, "\n")] = 0;
+		if (f)
+			fclose(f);
+		snprintf(out, size, " (held by %s, pid %.20s)", name, e->d_name);
+		break;
+	}
+	if (d)
+		closedir(d);
+}
+
+static void
+set_up(struct port_sockets *p, int fd, uint64_t want)
+{
+	int one = 1, size = want > INT32_MAX / 2 ? INT32_MAX / 2 : (int)want, got = 0;
+	socklen_t n = sizeof got;
+	(void)setsockopt(fd, SOL_SOCKET, SO_RXQ_OVFL, &one, sizeof one);
+	/* beyond rmem_max where we may, else as far as it goes; ft-ctl status shows how long that lasts */
+	if (setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &size, sizeof size) != 0)
+		(void)setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &size, sizeof size);
+	if (getsockopt(fd, SOL_SOCKET, SO_RCVBUF, &got, &n) == 0 && (p->buffer_bytes == 0 || (uint64_t)got < p->buffer_bytes))
+		p->buffer_bytes = (uint64_t)got;
+}
+
+static int
+open_one(struct port_sockets *p, const struct addrinfo *a, uint64_t want, struct err *err)
+{
+	char host[80], name[120], who[160];
+	int one = 1, zero = 0;
+	if (getnameinfo(a->ai_addr, a->ai_addrlen, host, sizeof host, NULL, 0, NI_NUMERICHOST) != 0)
+		snprintf(host, sizeof host, "?");
+	snprintf(name, sizeof name, "udp:%s:%u", host, p->port);
+	int fd = proc_kept_fd(name);
+	bool fresh = fd < 0;
+	if (fresh) {
+		fd = socket(a->ai_family, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+		if (fd < 0) {
+			if (a->ai_family == AF_INET6 && errno == EAFNOSUPPORT)
+				return 0;
+			return err_sys(err, "can't make a UDP socket");
+		}
+		if (a->ai_family == AF_INET6) /* "::" takes IPv4 too when nothing else is asked for */
+			(void)setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, strcmp(host, "::") == 0 ? &zero : &one, sizeof one);
+		if (bind(fd, a->ai_addr, a->ai_addrlen) != 0) {
+			int why = errno;
+			close(fd);
+			if (why == EADDRNOTAVAIL && p->n > 0)
+				return 0; /* no IPv6 on this machine */
+			holder(p->port, who, sizeof who);
+			errno = why;
+			return err_sys(err, "UDP port %u at %s%s: can't listen; free it or change netflowport", p->port, host, who);
+		}
+		if (proc_keep_fd(name, fd) == FT_ESYS)
+			log_high("%s could not be handed to the keeper: a restart will lose its queue", name);
+	} else
+		log_high("%s taken over with its queue", name);
+	set_up(p, fd, want);
+	p->fresh[p->n] = fresh;
+	p->fd[p->n++] = fd;
+	return 0;
+}
+
+int
+sockets_open(struct port_sockets *p, const char *address, unsigned port, uint64_t want, struct err *err)
+{
+	struct addrinfo hints = {.ai_family = AF_UNSPEC, .ai_socktype = SOCK_DGRAM, .ai_flags = AI_PASSIVE}, *list = NULL;
+	char service[16];
+	p->port = port;
+	p->n = 0;
+	snprintf(service, sizeof service, "%u", port);
+	if (address[0] == 0)
+		hints.ai_family = AF_INET6; /* one dual-stack socket */
+	int rc = getaddrinfo(address[0] ? address : NULL, service, &hints, &list);
+	if (rc != 0 && address[0] == 0) {
+		hints.ai_family = AF_INET;
+		rc = getaddrinfo(NULL, service, &hints, &list);
+	}
+	if (rc != 0)
+		return err_set(err, FT_EINVAL, "listenaddress %s: %s", address, gai_strerror(rc));
+	rc = 0;
+	for (const struct addrinfo *a = list; a && rc == 0 && p->n < THREAD_SOCKETS; a = a->ai_next) {
+		bool twice = false;
+		for (const struct addrinfo *b = list; b != a; b = b->ai_next)
+			twice |= a->ai_addrlen == b->ai_addrlen && memcmp(a->ai_addr, b->ai_addr, a->ai_addrlen) == 0;
+		if (!twice)
+			rc = open_one(p, a, want, err);
+	}
+	/* "localhost" is 127.0.0.1 alone in some /etc/hosts; IPv6 loopback is meant as well */
+	if (rc == 0 && strcmp(address, "localhost") == 0 && p->n == 1) {
+		struct sockaddr_in6 six = {.sin6_family = AF_INET6, .sin6_port = htons((uint16_t)port), .sin6_addr = IN6ADDR_LOOPBACK_INIT};
+		struct addrinfo a = {.ai_family = AF_INET6, .ai_addr = (struct sockaddr *)&six, .ai_addrlen = sizeof six};
+		rc = open_one(p, &a, want, err);
+	}
+	freeaddrinfo(list);
+	return rc != 0 ? rc : p->n ? 0 : err_set(err, FT_ESYS, "port %u: no address to listen at", port);
+}
+
+void
+sockets_close(struct port_sockets *p)
+{
+	for (unsigned i = 0; i < p->n; i++)
+		close(p->fd[i]);
+	p->n = 0;
+}
+
+unsigned
+sockets_receive(void *ctx, struct ingest_thread *t)
+{
+	struct port_sockets *p = ctx;
+	struct pollfd at[THREAD_SOCKETS + 1];
+	unsigned want = p->batch && p->batch < t->batch->count ? p->batch : t->batch->count;
+	for (unsigned turn = 0; turn < 2; turn++) {
+		for (unsigned i = 0; i < p->n; i++) {
+			/* take turns, so that a busy socket does not starve the other */
+			unsigned k = (p->turn + i) % p->n;
+			t->batch->socket = k;
+			t->batch->arrived_us = wall_now().us;
+			int n = recvmmsg(p->fd[k], t->batch->msg, want, MSG_DONTWAIT, NULL);
+			if (n > 0) {
+				p->turn = k + 1;
+				return (unsigned)n;
+			}
+			if (n < 0 && errno != EAGAIN && errno != EINTR)
+				log_limited(LOG_L_CRITICAL, "port %u: can't receive: %s", p->port, strerror(errno));
+		}
+		if (turn == 1)
+			break;
+		for (unsigned i = 0; i < p->n; i++)
+			at[i] = (struct pollfd){p->fd[i], POLLIN, 0};
+		at[p->n] = (struct pollfd){p->wake, POLLIN, 0};
+		if (poll(at, p->n + 1, 250) <= 0)
+			return 0;
+	}
+	return 0;
+}

@@ -1,0 +1,331 @@
+/*
+ * template.c - templates: parsed with bounds, compiled, remembered (RFC 3954 sections 5.2 and 6.1, RFC 7011 sections
+ * 3.4 and 8).
+ *
+ * A template that can't be right deletes what was known under its id: data would otherwise be decoded by a layout the
+ * exporter no longer uses.  Withdrawals are for reliable transports (RFC 7011 section 8.4) and ignored here.
+ */
+#include "ingest/template.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/hash.h"
+
+struct template_table {
+	struct template **slot; /* open addressing; a deleted place is closed up */
+	uint32_t mask, used;
+};
+
+/* what the file has of a template, fields behind it */
+struct stored {
+	uint16_t n_fields, n_scope;
+	uint8_t options, pad[3];
+};
+
+enum { SETS_TEMPLATE_MIN = 256 };
+
+struct template_table *
+template_table_new(void)
+{
+	struct template_table *t = calloc(1, sizeof *t);
+	if (t == NULL)
+		return NULL;
+	t->mask = 255;
+	t->slot = calloc(t->mask + 1, sizeof *t->slot);
+	if (t->slot == NULL) {
+		free(t);
+		return NULL;
+	}
+	return t;
+}
+
+static void
+template_free(struct template *t)
+{
+	free(t->program);
+	free(t);
+}
+
+void
+template_table_free(struct template_table *t)
+{
+	if (t == NULL)
+		return;
+	for (uint32_t i = 0; i <= t->mask; i++)
+		if (t->slot[i])
+			template_free(t->slot[i]);
+	free(t->slot);
+	free(t);
+}
+
+unsigned
+template_count(const struct template_table *t)
+{
+	return t->used;
+}
+
+static uint32_t
+place(const struct template_table *t, uint32_t exporter, uint8_t version, uint32_t domain, uint16_t id)
+{
+	uint64_t h = hash_mix((uint64_t)exporter << 32 | domain, (uint64_t)version << 16 | id);
+	return (uint32_t)h & t->mask;
+}
+
+static uint32_t
+locate(const struct template_table *t, uint32_t exporter, uint8_t version, uint32_t domain, uint16_t id)
+{
+	uint32_t i = place(t, exporter, version, domain, id);
+	for (const struct template *p; (p = t->slot[i]) != NULL; i = (i + 1) & t->mask)
+		if (p->id == id && p->exporter == exporter && p->domain == domain && p->version == version)
+			break;
+	return i;
+}
+
+struct template *
+template_find(const struct template_table *t, uint32_t exporter, uint8_t version, uint32_t domain, uint16_t id)
+{
+	return t->slot[locate(t, exporter, version, domain, id)];
+}
+
+static void
+grow(struct template_table *t)
+{
+	struct template **was = t->slot;
+	uint32_t n = t->mask + 1;
+	t->mask = n * 2 - 1;
+	t->slot = calloc((size_t)n * 2, sizeof *t->slot);
+	CHECK(t->slot != NULL);
+	for (uint32_t i = 0; i < n; i++)
+		if (was[i])
+			t->slot[locate(t, was[i]->exporter, was[i]->version, was[i]->domain, was[i]->id)] = was[i];
+	free(was);
+}
+
+static void
+insert(struct template_table *t, struct template *new)
+{
+	if (t->used * 2 > t->mask)
+		grow(t);
+	uint32_t i = locate(t, new->exporter, new->version, new->domain, new->id);
+	if (t->slot[i])
+		template_free(t->slot[i]);
+	else
+		t->used++;
+	t->slot[i] = new;
+}
+
+static void
+take_out(struct template_table *t, uint32_t i)
+{
+	template_free(t->slot[i]);
+	t->slot[i] = NULL;
+	t->used--;
+	/* what stood behind it moves up, so that a search never stops at the hole */
+	for (uint32_t j = (i + 1) & t->mask; t->slot[j]; j = (j + 1) & t->mask) {
+		struct template *p = t->slot[j];
+		t->slot[j] = NULL;
+		t->slot[locate(t, p->exporter, p->version, p->domain, p->id)] = p;
+	}
+}
+
+static struct learn_key
+key_of(uint32_t exporter, uint8_t version, uint32_t domain, uint16_t id)
+{
+	return (struct learn_key){
+		.kind = LEARN_TEMPLATE, .version = version, .exporter = exporter, .domain = domain, .id = id};
+}
+
+static void
+forget(struct decoder *d, struct template *t)
+{
+	struct learn_key key = key_of(t->exporter, t->version, t->domain, t->id);
+	learn_del(d->learn, &key);
+	take_out(d->templates, locate(d->templates, t->exporter, t->version, t->domain, t->id));
+}
+
+static void
+remember(struct decoder *d, const struct template *t)
+{
+	struct {
+		struct stored s;
+		struct template_field field[PROGRAM_FIELDS];
+	} v = {.s = {t->n_fields, t->n_scope, t->options, {0}}};
+	struct learn_key key = key_of(t->exporter, t->version, t->domain, t->id);
+	memcpy(v.field, t->field, t->n_fields * sizeof t->field[0]);
+	learn_put(d->learn, &key, &v, sizeof v.s + t->n_fields * sizeof t->field[0]);
+}
+
+static struct template *
+make(uint32_t exporter, uint8_t version, uint32_t domain, uint16_t id, const struct template_field *field, unsigned n,
+	unsigned n_scope, bool options)
+{
+	struct template *t = calloc(1, sizeof *t + n * sizeof t->field[0]);
+	CHECK(t != NULL);
+	*t = (struct template){.exporter = exporter, .domain = domain, .id = id, .version = version, .options = options,
+		.n_fields = (uint16_t)n, .n_scope = (uint16_t)n_scope};
+	memcpy(t->field, field, n * sizeof *field);
+	t->program = program_compile(t->field, n, version, options ? n_scope : 0);
+	CHECK(t->program != NULL);
+	return t;
+}
+
+static void
+learn_template(struct message *m, uint16_t id, const struct template_field *field, unsigned n, unsigned n_scope,
+	bool options)
+{
+	struct decoder *d = m->d;
+	struct template *old = template_find(d->templates, m->exporter, m->version, m->domain, id);
+	if (old && old->n_fields == n && old->n_scope == n_scope && old->options == options &&
+		memcmp(old->field, field, n * sizeof *field) == 0) {
+		old->provisional = false;
+		return;
+	}
+	if (old == NULL && d->work.templates >= d->limits.templates) {
+		d->totals.bound_hits++;
+		source_undecodable(m, id, "more templates than maxtemplates allows");
+		return;
+	}
+	if (old == NULL)
+		d->work.templates++;
+	struct template *t = make(m->exporter, m->version, m->domain, id, field, n, n_scope, options);
+	insert(d->templates, t);
+	remember(d, t);
+	if (!m->replay)
+		sets_waited(m, id);
+}
+
+static void
+refuse(struct message *m, uint16_t id, const char *why)
+{
+	struct decoder *d = m->d;
+	struct template *old = template_find(d->templates, m->exporter, m->version, m->domain, id);
+	source_undecodable(m, id, why);
+	if (old) {
+		forget(d, old);
+		if (d->work.templates > 0)
+			d->work.templates--;
+	}
+}
+
+/* NULL, or why the template can't be used */
+static const char *
+judge(const struct template_field *field, unsigned n, bool v9)
+{
+	unsigned bytes = 0;
+	for (unsigned i = 0; i < n; i++) {
+		/* in v9 65535 is a length like any other, and no record is that long */
+		if (v9 && field[i].length == PROGRAM_VARIABLE)
+			return "template with a field of 65535 bytes";
+		bytes += field[i].length == PROGRAM_VARIABLE ? 1 : field[i].length;
+	}
+	if (bytes == 0)
+		return "template whose records have no bytes";
+	return bytes > 65535 ? "template whose records are longer than a datagram" : NULL;
+}
+
+static void
+read_fields(struct cursor *c, unsigned n, bool v9, struct template_field *field)
+{
+	for (unsigned i = 0; i < n; i++) {
+		uint16_t id = cursor_u16(c), length = cursor_u16(c);
+		uint32_t pen = 0;
+		/* the enterprise bit; in v9 the whole word is the id (some vendors use high ones) */
+		if (!v9 && (id & 0x8000)) {
+			pen = cursor_u32(c);
+			id &= 0x7fff;
+		}
+		field[i] = (struct template_field){pen, id, length};
+	}
+}
+
+void
+template_set(struct message *m, struct cursor c, bool options)
+{
+	struct template_field field[PROGRAM_FIELDS];
+	bool v9 = m->version == 9;
+	/* fewer than four bytes, or a template id of 0, is padding */
+	while (!m->d->stopped && cursor_left(&c) >= 4) {
+		uint16_t id = cursor_u16(&c), n, n_scope = 0;
+		if (options && v9) {
+			/* lengths in bytes (RFC 3954 section 6.1) */
+			n_scope = cursor_u16(&c) / 4;
+			n = (uint16_t)(n_scope + cursor_u16(&c) / 4);
+		} else {
+			n = cursor_u16(&c);
+			if (options && n > 0)
+				n_scope = cursor_u16(&c);
+		}
+		if (id == 0 && n == 0)
+			return;
+		if (n == 0 && !v9)
+			continue; /* a withdrawal */
+		if (id < SETS_TEMPLATE_MIN) {
+			source_undecodable(m, id, "template id below 256");
+			return;
+		}
+		if (n > PROGRAM_FIELDS || n_scope > n || (options && !v9 && n_scope == 0)) {
+			refuse(m, id, n > PROGRAM_FIELDS ? "template with too many fields" : "options template with a bad scope");
+			return;
+		}
+		read_fields(&c, n, v9, field);
+		if (c.bad) {
+			refuse(m, id, "template cut short");
+			return;
+		}
+		const char *why = judge(field, n, v9);
+		if (why)
+			refuse(m, id, why);
+		else
+			learn_template(m, id, field, n, n_scope, options);
+	}
+}
+
+static int
+load_one(void *ctx, const struct learn_key *key, const uint8_t *value, size_t n)
+{
+	struct decoder *d = ctx;
+	struct template_field field[PROGRAM_FIELDS];
+	struct stored s;
+	if (n < sizeof s)
+		return 0;
+	memcpy(&s, value, sizeof s);
+	if (s.n_fields == 0 || s.n_fields > PROGRAM_FIELDS || n != sizeof s + s.n_fields * sizeof field[0])
+		return 0;
+	memcpy(field, value + sizeof s, s.n_fields * sizeof field[0]);
+	struct template *t = make(key->exporter, key->version, key->domain, (uint16_t)key->id, field, s.n_fields,
+		s.n_scope, s.options != 0);
+	t->provisional = true;
+	insert(d->templates, t);
+	return 0;
+}
+
+int
+template_load(struct decoder *d, struct err *err)
+{
+	return learn_each(d->learn, LEARN_TEMPLATE, load_one, d, err);
+}
+
+void
+template_restart(struct decoder *d, uint32_t exporter, uint8_t version, uint32_t domain)
+{
+	for (uint32_t i = 0; i <= d->templates->mask;) {
+		struct template *t = d->templates->slot[i];
+		if (t && t->provisional && t->exporter == exporter && t->version == version && t->domain == domain) {
+			forget(d, t); /* another may have moved into this place: look again */
+			if (d->work.templates > 0)
+				d->work.templates--;
+		} else
+			i++;
+	}
+}
+
+void
+template_count_known(const struct decoder *d, struct ft_source *s)
+{
+	for (uint32_t i = 0; i <= d->templates->mask; i++) {
+		const struct template *t = d->templates->slot[i];
+		if (t && t->exporter == s->exporter && t->version == s->version && t->domain == s->domain)
+			s->templates++;
+	}
+}

@@ -1,0 +1,37 @@
+/*
+ * template.h - templates by (exporter, version, domain, id): the source port is no part of the key, since exporters
+ * send options and data from different ports, and restart on another one (RFC 7011 section 8.4 notwithstanding).
+ */
+#ifndef FT_INGEST_TEMPLATE_H
+#define FT_INGEST_TEMPLATE_H
+
+#include "ingest/decode.h"
+#include "ingest/learn.h"
+
+struct template {
+	uint32_t exporter, domain;
+	uint16_t id;
+	uint8_t version;
+	bool options;
+	bool provisional;	/* from before the start: not yet confirmed by the exporter */
+	uint16_t n_fields, n_scope;
+	struct program *program;
+	struct template_field field[];
+};
+
+struct template_table *template_table_new(void);
+void template_table_free(struct template_table *t);
+unsigned template_count(const struct template_table *t);
+
+struct template *template_find(const struct template_table *t, uint32_t exporter, uint8_t version, uint32_t domain,
+	uint16_t id);
+/* A template set (options: an options template set), its header taken off: v9 set ids 0 and 1, IPFIX 2 and 3. */
+void template_set(struct message *m, struct cursor body, bool options);
+/* Load what the learn log's file has. */
+int template_load(struct decoder *d, struct err *err);
+/* How many are known of a source that has no slot yet. */
+void template_count_known(const struct decoder *d, struct ft_source *s);
+/* The exporter restarted: templates not confirmed since our start are void. */
+void template_restart(struct decoder *d, uint32_t exporter, uint8_t version, uint32_t domain);
+
+#endif
