@@ -1,10 +1,19 @@
 # Command line tools: each its main file here; what they share goes into cli_SRCS.
 cli_SRCS := \
+	cli/client.c \
 	cli/ctl_drain.c \
 	cli/ctl_print.c \
-	cli/ctl_status.c
+	cli/ctl_status.c \
+	cli/options.c \
+	cli/picture.c \
+	cli/table.c \
+	cli/view.c
 cli_PROGS := \
 	ft-config:cli/ft_config.c \
-	ft-ctl:cli/ft_ctl.c
-cli_USES :=
-cli_LIBS :=
+	ft-ctl:cli/ft_ctl.c \
+	ftsq:cli/ftsq.c \
+	ftstat:cli/ftstat.c \
+	ftum:cli/ftum.c
+cli_USES := render
+# only ftstat draws: the others must not load Cairo
+cli_LIBS := -Wl,--as-needed
