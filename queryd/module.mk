@@ -4,6 +4,7 @@ queryd_ENGINE := \
 	queryd/compile.c \
 	queryd/engine.c \
 	queryd/grammar.c \
+	queryd/held.c \
 	queryd/join.c \
 	queryd/kernel_mask.c \
 	queryd/kernel_sum.c \

@@ -145,6 +145,18 @@ plan(struct query *q)
 	atomic_store(&q->context->rows_total, rows);
 }
 
+void
+query_everything(struct query *q)
+{
+	q->everything = true;
+	for (uint32_t i = 0; i < q->source->n; i++)
+		if (q->block_state[i] == BLOCK_PRUNED)
+			q->block_state[i] = BLOCK_UNKNOWN;
+	q->blocks_pruned = 0;
+	set64_free(&q->several);
+	plan(q);
+}
+
 int
 query_open(struct query *q, const struct query_spec *spec, struct query_context *c,
 	const struct source *source, const struct services *services, struct err *err)

@@ -79,6 +79,7 @@ struct worker {
 struct pass {
 	enum scan_level level;
 	bool count; /* its rows are the answer's rows_scanned */
+	bool alone; /* on one thread, blocks in order */
 	void *ctx;
 	/* each thread: makes and takes away worker->part; both may be NULL.  end runs on the query's thread, one
 	 * worker after the other, and merges; rc of the pass is 0 then */
@@ -93,6 +94,8 @@ struct pass {
 int query_open(struct query *q, const struct query_spec *spec, struct query_context *c,
 	const struct source *source, const struct services *services, struct err *err);
 void query_close(struct query *q);
+/* From here on passes read blocks and slices outside the frame too; sets of `several` start anew. */
+void query_everything(struct query *q);
 void query_warn(struct query *q, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 /* the common members of every answer */
 int query_report(struct query *q, json_t *answer);

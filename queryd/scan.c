@@ -254,7 +254,7 @@ int
 scan(struct query *q, const struct pass *p)
 {
 	struct scan_shared shared = {.q = q, .p = p};
-	unsigned n = q->context->threads, live = 0;
+	unsigned n = p->alone ? 1 : q->context->threads, live = 0;
 	if (n > q->source->n)
 		n = q->source->n;
 	if (n < 1)
