@@ -182,8 +182,7 @@ complain(const struct client *c, const json_t *reply)
 			out = map[i].exit_code;
 	const char *filter = c->o->query ? c->o->query : c->o->act == ACT_FILTER ? c->o->act_text : NULL;
 	if (code && strcmp(code, "bad_filter") == 0 && at && filter) {
-		fprintf(stderr, "%s: the filter is wrong at character %s: %s\n  %s\n  %*s^\n", c->o->tool, at, text ? text : "",
-			filter, atoi(at) > 0 ? atoi(at) - 1 : 0, "");
+		fprintf(stderr, "%s: %s\n  %s\n  %*s^\n", c->o->tool, text ? text : "", filter, atoi(at) > 0 ? atoi(at) - 1 : 0, "");
 		return out;
 	}
 	fprintf(stderr, "%s: %s\n", c->o->tool, text ? text : "refused without a reason");

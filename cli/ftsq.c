@@ -163,7 +163,7 @@ finish(struct printer *p, const json_t *summary)
 			else
 				table_grouped(v, n[i]);
 		}
-		printf("%s sessions, %sB, %s packets, %s flows\n", n[0], n[1], n[2], n[3]);
+		printf("%s sessions, %s%sB, %s packets, %s flows\n", n[0], n[1], strlen(n[1]) < 4 ? " " : "", n[2], n[3]);
 	}
 	view_remarks(p->o, summary);
 	if (fflush(stdout) != 0) {

@@ -267,8 +267,8 @@ view_table(const struct options *o, const json_t *view, FILE *to)
 	total_rows(t, view, labels, series);
 	table_print(t, to);
 	table_free(t);
-	fprintf(to, "%s sessions, %sB, %s packets, %s flows\n", table_grouped(amount(total, "sessions"), a[0]),
-		table_number(amount(total, "bytes"), a[1]), table_grouped(amount(total, "packets"), a[2]),
+	fprintf(to, "%s sessions, %s%sB, %s packets, %s flows\n", table_grouped(amount(total, "sessions"), a[0]),
+		table_number(amount(total, "bytes"), a[1]), amount(total, "bytes") < 1000 ? " " : "", table_grouped(amount(total, "packets"), a[2]),
 		table_grouped(amount(total, "flows"), a[3]));
 }
 

@@ -105,6 +105,8 @@ handle(void *ctx, struct rpc_call *call)
 	r->call = call;
 	r->in = call->request;
 	r->started = mono_now();
+	if (strncmp(call->peer, "::ffff:", 7) == 0) /* IPv4 on an IPv6 socket */
+		memmove(call->peer, call->peer + 7, strlen(call->peer + 7) + 1);
 	pthread_mutex_lock(&s->mutex);
 	r->next = s->list;
 	r->at = &s->list;

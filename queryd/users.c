@@ -323,6 +323,8 @@ users_open(struct users **out, const char *dir, char first[USERS_FIRST_PASSWORD]
 	int rc = make_folder(dir, err);
 	if (rc == 0)
 		rc = kv_open(&u->kv, path, (size_t)256 << 20, 4, KV_CREATE, err);
+	if (rc == 0 && chmod(path, 0600) != 0)
+		rc = err_sys(err, "%s: can't be made readable by its owner alone", path);
 	if (rc == 0)
 		rc = load(u, err);
 	if (rc == 0 && u->n == 0)
