@@ -18,6 +18,7 @@ common_SRCS := \
 	common/kv.c \
 	common/log.c \
 	common/names.c \
+	common/packet.c \
 	common/proc.c \
 	common/ring.c \
 	common/rpc.c \

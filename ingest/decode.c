@@ -7,11 +7,14 @@
 #include <string.h>
 
 #include "ingest/options.h"
+#include "ingest/sflow.h"
 
 static const struct {
 	uint16_t version;
-	void (*decode)(struct decoder *d, const uint8_t *bytes, size_t n, const uint8_t from[16], wall_t arrived);
+	void (*decode)(
+		struct decoder *d, const uint8_t *bytes, size_t n, const uint8_t from[16], wall_t arrived);
 } formats[] = {
+	{0, decode_sflow}, /* the upper half of its 32-bit version */
 	{1, decode_netflow1},
 	{5, decode_netflow5},
 	{7, decode_netflow7},
@@ -39,10 +42,12 @@ decoder_close(struct decoder *d)
 	template_table_free(d->templates);
 	option_table_free(d->options);
 	waiting_free(d->waiting);
+	sflow_table_free(d->sflow);
 	free(d->index);
 	d->templates = NULL;
 	d->options = NULL;
 	d->waiting = NULL;
+	d->sflow = NULL;
 	d->index = NULL;
 }
 

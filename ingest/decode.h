@@ -28,6 +28,8 @@ struct template;
 struct option_table;
 struct waiting;
 struct message;
+struct sflow_counters;
+struct sflow_table;
 
 struct decode_sink {
 	void *ctx;
@@ -41,42 +43,46 @@ struct decode_sink {
 	void (*trouble)(void *ctx, const struct message *m, unsigned set, const char *why);
 	/* The id of an exporter; 0: refused (maxexporters). */
 	uint32_t (*exporter)(void *ctx, const uint8_t address[16], wall_t now, bool *disabled);
+	/* What a counter sample of sFlow says of an interface.  May be NULL. */
+	void (*counters)(void *ctx, const struct message *m, const struct sflow_counters *k);
 	/* The slot of a source is about to change (undo log).  May be NULL. */
 	void (*touch)(void *ctx, struct ft_source *slot);
 };
 
 struct decode_limits {
-	unsigned templates;  /* an exporter and domain */
-	size_t waiting;	     /* bytes of sets kept, in all */
+	unsigned templates; /* an exporter and domain */
+	size_t waiting;     /* bytes of sets kept, in all */
 	unsigned sources;
-	bool refuse_old;     /* ignoreoldnetflows no: exports more than a day old are refused */
-	bool trust_clock;    /* clock trust: no correction */
+	bool refuse_old;  /* ignoreoldnetflows no: exports more than a day old are refused */
+	bool trust_clock; /* clock trust: no correction */
+	bool sflow_from;  /* sflow/agentaddress no: an sFlow exporter is who sends, not the agent it names */
 };
 
 /* totals of one datagram, applied when it is finished */
 struct decode_totals {
-	uint64_t datagrams, flows, sequence_gaps, undecodable, bad_datagrams, sets_dropped, exporters_refused, bound_hits,
-		old_refused, full_wait_us;
+	uint64_t datagrams, flows, sequence_gaps, undecodable, bad_datagrams, sets_dropped, exporters_refused,
+		bound_hits, old_refused, full_wait_us;
 	int64_t sets_waiting; /* change of the gauge */
 };
 
 struct decoder {
 	struct decode_sink sink;
 	struct decode_limits limits;
-	struct learn *learn;		/* never NULL: one without a file remembers nothing */
+	struct learn *learn; /* never NULL: one without a file remembers nothing */
 	struct template_table *templates;
 	struct option_table *options;
 	struct waiting *waiting;
-	struct ft_source *source;	/* table; slots used are [0, *n_sources) */
+	struct sflow_table *sflow; /* NULL until the first sFlow sample */
+	struct ft_source *source; /* table; slots used are [0, *n_sources) */
 	uint64_t *n_sources;
-	uint32_t *index;		/* hash of (exporter, version, domain) -> slot + 1 */
+	uint32_t *index; /* hash of (exporter, version, domain) -> slot + 1 */
 	uint32_t index_mask;
-	uint16_t port;			/* local port that datagrams come in by */
+	uint16_t port; /* local port that datagrams come in by */
 	/* the datagram being decoded */
 	struct ft_source work;
-	int32_t slot;			/* of `work` in the table; -1: none yet, -2: table full */
+	int32_t slot; /* of `work` in the table; -1: none yet, -2: table full */
 	struct decode_totals totals;
-	bool stopped;			/* the sink said so */
+	bool stopped; /* the sink said so */
 	struct decoded now;
 };
 
@@ -85,12 +91,12 @@ struct message {
 	struct decoder *d;
 	uint8_t version;
 	uint32_t exporter, domain;
-	wall_t arrived, header;	  /* header: as sent */
+	wall_t arrived, header; /* header: as sent */
 	struct record_context ctx;
 	uint32_t sequence;
-	uint32_t records;	  /* data records seen, options included */
-	bool unknown;		  /* a set could not be counted: the next sequence number is not known */
-	bool replay;		  /* a kept set: it was counted when it came */
+	uint32_t records; /* data records seen, options included */
+	bool unknown;     /* a set could not be counted: the next sequence number is not known */
+	bool replay;      /* a kept set: it was counted when it came */
 };
 
 /* sources, index_memory: decoder_init allocates the index and everything learnt.  0 or FT_ENOMEM. */
@@ -100,17 +106,25 @@ void decoder_close(struct decoder *d);
 int decoder_load(struct decoder *d, struct err *err);
 
 /* Decode one datagram.  Afterwards, unless d->stopped, call decode_finish() in the batch that commits it. */
-void decode_datagram(struct decoder *d, const uint8_t *bytes, size_t n, const uint8_t from[16], wall_t arrived);
+void decode_datagram(
+	struct decoder *d, const uint8_t *bytes, size_t n, const uint8_t from[16], wall_t arrived);
 /* Put `work` into the table. */
 void decode_finish(struct decoder *d);
 
 /* ---- for the formats -------------------------------------------------------------------------- */
-void decode_netflow5(struct decoder *d, const uint8_t *bytes, size_t n, const uint8_t from[16], wall_t arrived);
-void decode_netflow9(struct decoder *d, const uint8_t *bytes, size_t n, const uint8_t from[16], wall_t arrived);
+void decode_netflow5(
+	struct decoder *d, const uint8_t *bytes, size_t n, const uint8_t from[16], wall_t arrived);
+void decode_netflow9(
+	struct decoder *d, const uint8_t *bytes, size_t n, const uint8_t from[16], wall_t arrived);
 void decode_ipfix(struct decoder *d, const uint8_t *bytes, size_t n, const uint8_t from[16], wall_t arrived);
 /* NetFlow v1 and v7: fixed layouts as v5 */
-void decode_netflow1(struct decoder *d, const uint8_t *bytes, size_t n, const uint8_t from[16], wall_t arrived);
-void decode_netflow7(struct decoder *d, const uint8_t *bytes, size_t n, const uint8_t from[16], wall_t arrived);
+void decode_netflow1(
+	struct decoder *d, const uint8_t *bytes, size_t n, const uint8_t from[16], wall_t arrived);
+void decode_netflow7(
+	struct decoder *d, const uint8_t *bytes, size_t n, const uint8_t from[16], wall_t arrived);
+
+/* sFlow 2, 4 and 5: versions 18, 20 and 21; the domain is the sub-agent */
+void decode_sflow(struct decoder *d, const uint8_t *bytes, size_t n, const uint8_t from[16], wall_t arrived);
 
 /* source.c: begin a message: exporter, source, clock; false: refused, counted.  m has version, domain, header,
  * ctx.uptime and has_uptime, sequence set. */

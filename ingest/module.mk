@@ -10,6 +10,9 @@ ingest_SRCS := \
 	ingest/options.c \
 	ingest/program.c \
 	ingest/sets.c \
+	ingest/sflow.c \
+	ingest/sflow24.c \
+	ingest/sflow_flow.c \
 	ingest/socket.c \
 	ingest/source.c \
 	ingest/template.c \

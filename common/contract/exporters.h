@@ -61,7 +61,7 @@ struct ft_source {
 	uint16_t port;	   /* local port it arrives at */
 	uint32_t sampling; /* rate in force, 0 unknown */
 	uint64_t datagrams, flows, options;
-	uint64_t sequence_gaps;	  /* units missing: flows for v5 and IPFIX, datagrams for v9 */
+	uint64_t sequence_gaps;	  /* units missing: flows for v5 and IPFIX, datagrams for v9, sFlow */
 	uint64_t undecodable_sets;
 	uint64_t sets_waiting;	  /* kept for their template */
 	uint64_t sets_dropped;	  /* bound or 30 minutes hit */
@@ -76,8 +76,10 @@ struct ft_source {
 	 * since when, boot time learnt from options (IE 160, milliseconds since 1970; 0 unknown) */
 	int64_t correction_us, offset_us, offset_since_us;
 	uint64_t init_ms;
+	/* sFlow: samples missing by the numbers of the agent's data sources; packets its samplers had to pass over */
+	uint64_t samples_missing, sampler_drops;
 	uint32_t flags; /* FT_SOURCE_SEQUENCE … */
-	uint8_t pad[28];
+	uint8_t pad[12];
 };
 enum {
 	FT_SOURCE_SEQUENCE = 1u << 0,  /* next_sequence is known */
