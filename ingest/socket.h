@@ -12,13 +12,15 @@ struct port_sockets {
 	int fd[THREAD_SOCKETS];
 	bool fresh[THREAD_SOCKETS]; /* bound now, not taken over */
 	unsigned turn;
-	int wake; /* eventfd of the process: readable ends the wait */
+	unsigned got;          /* datagrams of the latest call */
+	int wake;              /* eventfd of the process: readable ends the wait */
 	uint64_t buffer_bytes; /* what the kernel gave the smallest */
 };
 
 /* Listen at `address` ("" = all, IPv4 and IPv6; a name may have several addresses).  want_bytes: queue asked for.  On
  * failure err says which process holds the port, as far as can be found out. */
-int sockets_open(struct port_sockets *p, const char *address, unsigned port, uint64_t want_bytes, struct err *err);
+int sockets_open(
+	struct port_sockets *p, const char *address, unsigned port, uint64_t want_bytes, struct err *err);
 void sockets_close(struct port_sockets *p);
 /* for ingest_thread.receive: recvmmsg into the batch from whichever socket has something; waits up to 250 ms */
 unsigned sockets_receive(void *ctx, struct ingest_thread *t);
