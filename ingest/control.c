@@ -17,17 +17,18 @@ source_json(const struct ingest *g, const struct ft_source *s, wall_t now)
 	if (e)
 		addr_text(e->address, address);
 	const char *state = source_state(s, now, why, sizeof why);
-	json_t *o = json_pack("{s:I, s:s, s:s, s:I, s:i, s:i, s:s, s:s}", "id", (json_int_t)s->exporter, "address", address,
-		"name", e ? e->name : "", "domain", (json_int_t)s->domain, "version", (int)s->version, "port", (int)s->port,
-		"state", state, "why", why);
+	json_t *o = json_pack("{s:I, s:s, s:s, s:I, s:i, s:i, s:s, s:s}", "id", (json_int_t)s->exporter,
+		"address", address, "name", e ? e->name : "", "domain", (json_int_t)s->domain, "version",
+		(int)s->version, "port", (int)s->port, "state", state, "why", why);
 	const struct {
 		const char *name;
 		uint64_t value;
 	} row[] = {{"datagrams", s->datagrams}, {"flows", s->flows}, {"options", s->options},
-		{"sequence_gaps", s->sequence_gaps}, {"duplicates", s->duplicates}, {"undecodable", s->undecodable_sets},
-		{"sets_waiting", s->sets_waiting}, {"sets_dropped", s->sets_dropped}, {"kernel_drops", s->kernel_drops},
-		{"full_wait_us", s->full_wait_us}, {"last_us", (uint64_t)s->last_us}, {"skew_us", (uint64_t)s->skew_us},
-		{"sampling", s->sampling}, {"templates", s->templates}};
+		{"sequence_gaps", s->sequence_gaps}, {"duplicates", s->duplicates},
+		{"undecodable", s->undecodable_sets}, {"sets_waiting", s->sets_waiting},
+		{"sets_dropped", s->sets_dropped}, {"kernel_drops", s->kernel_drops},
+		{"full_wait_us", s->full_wait_us}, {"last_us", (uint64_t)s->last_us},
+		{"skew_us", (uint64_t)s->skew_us}, {"sampling", s->sampling}, {"templates", s->templates}};
 	for (unsigned i = 0; i < sizeof row / sizeof row[0]; i++)
 		json_object_set_new(o, row[i].name, json_integer((json_int_t)row[i].value));
 	return o;
@@ -54,7 +55,8 @@ ingest_control(void *ctx, struct rpc_call *call)
 {
 	struct ingest *g = ctx;
 	if (strcmp(call->op, "exporters") == 0)
-		rpc_reply(g->proc->ctl, call, json_pack("{s:o}", "exporters", exporters_json(g)), NULL, 0, false, false);
+		rpc_reply(g->proc->ctl, call, json_pack("{s:o}", "exporters", exporters_json(g)), NULL, 0,
+			false, false);
 	else if (strcmp(call->op, "drain") == 0 && g->draining == NULL) {
 		g->draining = call;
 		atomic_store(&g->drain, true);
@@ -62,7 +64,8 @@ ingest_control(void *ctx, struct rpc_call *call)
 	} else if (strcmp(call->op, "drain") == 0)
 		rpc_reply_error(g->proc->ctl, call, "refused", NULL, "a drain is under way");
 	else
-		rpc_reply_error(g->proc->ctl, call, "unknown_op", "/op", "unknown operation '%.64s'", call->op);
+		rpc_reply_error(
+			g->proc->ctl, call, "unknown_op", "/op", "unknown operation '%.64s'", call->op);
 }
 
 void
@@ -78,9 +81,10 @@ void
 ingest_restore_counters(struct ingest *g)
 {
 	static const enum counter row[THREAD_COUNTERS] = {COUNTER_ingest_datagrams, COUNTER_ingest_flows,
-		COUNTER_ingest_kernel_drops, COUNTER_ingest_sequence_gaps, COUNTER_ingest_undecodable, COUNTER_ingest_bad_datagrams,
-		COUNTER_ingest_sets_dropped, COUNTER_ingest_old_refused, COUNTER_ingest_exporters_refused,
-		COUNTER_ingest_full_wait_us, COUNTER_ingest_resumed, COUNTER_ingest_bound_hits};
+		COUNTER_ingest_kernel_drops, COUNTER_ingest_sequence_gaps, COUNTER_ingest_undecodable,
+		COUNTER_ingest_bad_datagrams, COUNTER_ingest_sets_dropped, COUNTER_ingest_old_refused,
+		COUNTER_ingest_exporters_refused, COUNTER_ingest_full_wait_us, COUNTER_ingest_resumed,
+		COUNTER_ingest_bound_hits};
 	for (unsigned c = 0; c < THREAD_COUNTERS; c++) {
 		uint64_t sum = 0;
 		for (unsigned i = 0; i < g->n; i++)
@@ -99,7 +103,8 @@ ingest_show_buffers(struct ingest *g, uint64_t bytes)
 	uint64_t seconds = bytes ? least / 2 * stall / bytes : 0;
 	counter_set(COUNTER_ingest_socket_seconds, seconds < stall ? seconds : stall);
 	if (seconds < stall)
-		log_high("socket queues hold %llu of %llu seconds of peakflows: raise net.core.rmem_max, or give ft-ingest "
+		log_high("socket queues hold %llu of %llu seconds of peakflows: raise net.core.rmem_max, or "
+			 "give ft-ingest "
 			 "CAP_NET_ADMIN",
 			(unsigned long long)seconds, (unsigned long long)stall);
 }

@@ -88,7 +88,8 @@ exporters_open(struct exporter_table *x, const char *shm_dir, struct kv *kv, uin
 	x->t = x->shm.base;
 	if (made)
 		x->t->capacity = most;
-	for (x->mask = 1023; x->mask < x->t->capacity * 2; x->mask = x->mask * 2 + 1) {}
+	for (x->mask = 1023; x->mask < x->t->capacity * 2; x->mask = x->mask * 2 + 1) {
+	}
 	x->index = calloc(x->mask + 1, sizeof *x->index);
 	if (x->index == NULL)
 		return err_set(err, FT_ENOMEM, "out of memory for %u exporters", x->t->capacity);
@@ -125,7 +126,8 @@ add(struct exporter_table *x, const uint8_t key[32])
 			kv_abort(t);
 	}
 	if (rc != 0) {
-		log_limited(LOG_L_CRITICAL, "a new exporter can't be remembered, so it is not taken: %s", err.text);
+		log_limited(LOG_L_CRITICAL, "a new exporter can't be remembered, so it is not taken: %s",
+			err.text);
 		return 0;
 	}
 	publish(x, key, &s);
@@ -150,5 +152,6 @@ exporters_id(struct exporter_table *x, const uint8_t address[16], const uint8_t 
 const struct ft_exporter *
 exporters_get(const struct exporter_table *x, uint32_t id)
 {
-	return id >= 1 && id <= atomic_load_explicit(&x->t->count, memory_order_acquire) ? &x->t->slot[id - 1] : NULL;
+	return id >= 1 && id <= atomic_load_explicit(&x->t->count, memory_order_acquire) ? &x->t->slot[id - 1]
+											 : NULL;
 }

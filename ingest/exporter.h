@@ -20,10 +20,12 @@ struct exporter_table {
 	uint32_t mask;
 };
 
-int exporters_open(struct exporter_table *x, const char *shm_dir, struct kv *kv, uint32_t most, struct err *err);
+int exporters_open(
+	struct exporter_table *x, const char *shm_dir, struct kv *kv, uint32_t most, struct err *err);
 void exporters_close(struct exporter_table *x);
 /* id of the exporter, made durable (against a kill) if it is new; 0: the table is full.  Any thread. */
-uint32_t exporters_id(struct exporter_table *x, const uint8_t address[16], const uint8_t guid[16], bool *disabled);
+uint32_t exporters_id(
+	struct exporter_table *x, const uint8_t address[16], const uint8_t guid[16], bool *disabled);
 /* NULL: no such id */
 const struct ft_exporter *exporters_get(const struct exporter_table *x, uint32_t id);
 

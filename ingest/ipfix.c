@@ -33,7 +33,8 @@ decode_ipfix(struct decoder *d, const uint8_t *bytes, size_t n, const uint8_t fr
 		if (id == 0 && size == 0)
 			break; /* padding between sets is not allowed, and sent */
 		if (size < 4 || size - 4u > cursor_left(&c)) {
-			source_undecodable(&m, id, size < 4 ? "set shorter than its header" : "set cut short");
+			source_undecodable(
+				&m, id, size < 4 ? "set shorter than its header" : "set cut short");
 			break;
 		}
 		struct cursor body = cursor_sub(&c, size - 4u);

@@ -14,6 +14,7 @@
 
 struct learn_change {
 	struct learn_key key;
+	uint32_t datagram; /* that taught it: several may be written at once */
 	bool gone;
 	uint32_t n;
 	uint8_t *value;
@@ -65,7 +66,8 @@ learn_open(struct kv **kv, unsigned *db, const char *statedir, struct err *err)
 		return rc;
 	/* Power loss may tear an unsynced file.  Templates come again; exporter ids are in the blocks by address. */
 	snprintf(aside, sizeof aside, "%s.damaged", path);
-	log_critical("%s is damaged, it is kept as %s and begun anew: templates are learnt again", path, aside);
+	log_critical(
+		"%s is damaged, it is kept as %s and begun anew: templates are learnt again", path, aside);
 	if (rename(path, aside) != 0)
 		return err_sys(err, "can't rename %s", path);
 	return open_file(kv, db, path, err);
@@ -84,7 +86,7 @@ collect(struct learn *l, const struct learn_key *key, const void *value, size_t 
 		l->room = room;
 	}
 	struct learn_change *c = &l->change[l->n_changes++];
-	*c = (struct learn_change){.key = *key, .gone = gone, .n = (uint32_t)n};
+	*c = (struct learn_change){.key = *key, .datagram = l->datagram, .gone = gone, .n = (uint32_t)n};
 	c->key.port = key->kind == LEARN_EXPORTER ? 0 : l->port;
 	if (n > 0) {
 		c->value = malloc(n);
@@ -140,11 +142,11 @@ clear_undo(struct learn *l, struct kv_txn *t, struct err *err)
 }
 
 static int
-write_undo(struct learn *l, struct kv_txn *t, const struct learn_key *key, struct err *err)
+write_undo(struct learn *l, struct kv_txn *t, const struct learn_change *c, struct err *err)
 {
 	struct kv_bytes old = {NULL, 0};
-	bool had = kv_get(t, 0, key, sizeof *key, &old) == 0;
-	struct undo u = {l->incarnation, l->batch, l->datagram, had, *key};
+	bool had = kv_get(t, l->db, &c->key, sizeof c->key, &old) == 0;
+	struct undo u = {l->incarnation, l->batch, c->datagram, had, c->key};
 	struct learn_key k = undo_key(l, l->undo_n);
 	size_t n = sizeof u + (had ? old.n : 0);
 	/* old points into the map: copy before the put may move pages */
@@ -163,7 +165,7 @@ write_undo(struct learn *l, struct kv_txn *t, const struct learn_key *key, struc
 static int
 write_change(struct learn *l, struct kv_txn *t, const struct learn_change *c, struct err *err)
 {
-	int rc = c->key.kind == LEARN_EXPORTER ? 0 : write_undo(l, t, &c->key, err);
+	int rc = c->key.kind == LEARN_EXPORTER ? 0 : write_undo(l, t, c, err);
 	if (rc != 0)
 		return rc;
 	if (!c->gone)
@@ -254,7 +256,8 @@ learn_recover(struct learn *l, bool unfinished, uint32_t from, struct err *err)
 
 int
 learn_each(struct learn *l, enum learn_kind kind,
-	int (*f)(void *ctx, const struct learn_key *key, const uint8_t *value, size_t n), void *ctx, struct err *err)
+	int (*f)(void *ctx, const struct learn_key *key, const uint8_t *value, size_t n), void *ctx,
+	struct err *err)
 {
 	struct kv_txn *t;
 	struct kv_cursor *c;

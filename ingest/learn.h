@@ -28,15 +28,15 @@ enum learn_kind {
 	LEARN_TEMPLATE = 't',
 	LEARN_WAITING = 'w',
 	LEARN_SAMPLER = 's',
-	LEARN_OPTION = 'o',   /* interface, application, VRF names */
+	LEARN_OPTION = 'o', /* interface, application, VRF names */
 	LEARN_UNDO = 'u',
 };
 
 struct learn_key {
 	uint8_t kind, version;
-	uint16_t port;	   /* local port: each thread learns for itself */
+	uint16_t port; /* local port: each thread learns for itself */
 	uint32_t exporter, domain;
-	uint32_t id;	   /* template, sampler, interface … */
+	uint32_t id; /* template, sampler, interface … */
 	uint64_t sub;
 };
 
@@ -65,7 +65,8 @@ void learn_forget(struct learn *l); /* drop what was collected */
 int learn_recover(struct learn *l, bool unfinished, uint32_t from, struct err *err);
 /* Call f for each value of a kind and this port (exporters: all).  f returns 0 to go on. */
 int learn_each(struct learn *l, enum learn_kind kind,
-	int (*f)(void *ctx, const struct learn_key *key, const uint8_t *value, size_t n), void *ctx, struct err *err);
+	int (*f)(void *ctx, const struct learn_key *key, const uint8_t *value, size_t n), void *ctx,
+	struct err *err);
 void learn_close(struct learn *l); /* frees; the file stays open */
 
 #endif

@@ -54,7 +54,8 @@ open_port(struct ingest *g, const struct proc *p, unsigned index, uint64_t *memo
 	*memory += t->shm.size;
 	for (unsigned i = 0; i < o.shards; i++)
 		*memory += t->ring[i].shm.size;
-	if (sockets_open(s, conf_str(c, CONF_netflow_listenaddress), o.port, flows * QUEUE_BYTES_A_FLOW, err) != 0)
+	if (sockets_open(
+		    s, conf_str(c, CONF_netflow_listenaddress), o.port, flows * QUEUE_BYTES_A_FLOW, err) != 0)
 		log_critical("%s", err->text);
 	for (unsigned i = 0; i < s->n; i++)
 		if (s->fresh[i])
@@ -80,10 +81,12 @@ open_ports(struct ingest *g, const struct proc *p, struct err *err)
 		listening += g->sockets[i].n > 0;
 	}
 	if (listening == 0)
-		return err_set(err, FT_EBUSY, "none of the %u ports of netflowport can be listened at", ports);
-	ingest_show_buffers(g,
-		conf_uint(p->conf, CONF_stall) * conf_uint(p->conf, CONF_peakflows) * QUEUE_BYTES_A_FLOW);
-	log_high("listening at %u of %u ports; %.0f MB of shared memory", listening, ports, (double)memory / 1e6);
+		return err_set(
+			err, FT_EBUSY, "none of the %u ports of netflowport can be listened at", ports);
+	ingest_show_buffers(
+		g, conf_uint(p->conf, CONF_stall) * conf_uint(p->conf, CONF_peakflows) * QUEUE_BYTES_A_FLOW);
+	log_high("listening at %u of %u ports; %.0f MB of shared memory", listening, ports,
+		(double)memory / 1e6);
 	return 0;
 }
 
@@ -103,7 +106,8 @@ open_all(struct ingest *g, struct proc *p, struct err *err)
 		return err_sys(err, "can't make an eventfd");
 	int rc = open_state(g, conf_str(p->conf, CONF_statedir), err);
 	if (rc == 0)
-		rc = exporters_open(&g->exporters, p->shm, g->kv, (uint32_t)conf_uint(p->conf, CONF_netflow_maxexporters), err);
+		rc = exporters_open(&g->exporters, p->shm, g->kv,
+			(uint32_t)conf_uint(p->conf, CONF_netflow_maxexporters), err);
 	if (rc == 0)
 		rc = open_ports(g, p, err);
 	if (rc == 0)

@@ -134,7 +134,8 @@ decode_netflow5(struct decoder *d, const uint8_t *bytes, size_t n, const uint8_t
 	m.domain = cursor_u16(&c); /* engine type and id: each counts for itself */
 	unsigned rate = cursor_u16(&c) & 0x3fff;
 	if (c.bad || count > FLOWS_MAX * 2) {
-		source_bad(d, &m, c.bad ? "NetFlow v5 header cut short" : "NetFlow v5 with more records than fit");
+		source_bad(d, &m,
+			c.bad ? "NetFlow v5 header cut short" : "NetFlow v5 with more records than fit");
 		return;
 	}
 	if (!source_begin(&m, from))
@@ -151,7 +152,8 @@ decode_netflow1(struct decoder *d, const uint8_t *bytes, size_t n, const uint8_t
 	struct cursor c = cursor_of(bytes, n);
 	unsigned count = header(&m, &c);
 	if (c.bad || count > FLOWS_MAX) {
-		source_bad(d, &m, c.bad ? "NetFlow v1 header cut short" : "NetFlow v1 with more records than fit");
+		source_bad(d, &m,
+			c.bad ? "NetFlow v1 header cut short" : "NetFlow v1 with more records than fit");
 		return;
 	}
 	if (source_begin(&m, from))
@@ -167,7 +169,8 @@ decode_netflow7(struct decoder *d, const uint8_t *bytes, size_t n, const uint8_t
 	m.sequence = cursor_u32(&c);
 	cursor_skip(&c, 4);
 	if (c.bad || count > FLOWS_MAX) {
-		source_bad(d, &m, c.bad ? "NetFlow v7 header cut short" : "NetFlow v7 with more records than fit");
+		source_bad(d, &m,
+			c.bad ? "NetFlow v7 header cut short" : "NetFlow v7 with more records than fit");
 		return;
 	}
 	if (!source_begin(&m, from))

@@ -28,7 +28,8 @@ decode_netflow9(struct decoder *d, const uint8_t *bytes, size_t n, const uint8_t
 		if (id == 0 && length == 0)
 			break;
 		if (length < 4 || length - 4u > cursor_left(&c)) {
-			source_undecodable(&m, id, length < 4 ? "flowset shorter than its header" : "flowset cut short");
+			source_undecodable(
+				&m, id, length < 4 ? "flowset shorter than its header" : "flowset cut short");
 			break;
 		}
 		struct cursor body = cursor_sub(&c, length - 4u);

@@ -51,7 +51,8 @@ static struct option **
 place(const struct option_table *t, const struct learn_key *key)
 {
 	uint64_t h = hash_mix((uint64_t)key->exporter << 32 | key->domain,
-		hash_mix(key->sub, (uint64_t)key->id << 16 | (uint64_t)key->kind << 8 | key->version) ^ hash_secret());
+		hash_mix(key->sub, (uint64_t)key->id << 16 | (uint64_t)key->kind << 8 | key->version) ^
+			hash_secret());
 	struct option **at = (struct option **)(uintptr_t)&t->bucket[h & 4095];
 	while (*at && memcmp(&(*at)->key, key, sizeof *key) != 0)
 		at = &(*at)->next;
@@ -93,8 +94,11 @@ learn_option(struct message *m, const struct learn_key *key, const void *value, 
 static struct learn_key
 sampler_key(const struct message *m, uint32_t sampler)
 {
-	return (struct learn_key){
-		.kind = LEARN_SAMPLER, .version = m->version, .exporter = m->exporter, .domain = m->domain, .id = sampler};
+	return (struct learn_key){.kind = LEARN_SAMPLER,
+		.version = m->version,
+		.exporter = m->exporter,
+		.domain = m->domain,
+		.id = sampler};
 }
 
 uint32_t
@@ -114,8 +118,11 @@ uint64_t
 options_init_time(const struct option_table *t, const struct message *m)
 {
 	uint64_t ms = 0;
-	struct learn_key key = {
-		.kind = LEARN_OPTION, .version = ABOUT_INIT, .exporter = m->exporter, .domain = m->domain, .id = m->version};
+	struct learn_key key = {.kind = LEARN_OPTION,
+		.version = ABOUT_INIT,
+		.exporter = m->exporter,
+		.domain = m->domain,
+		.id = m->version};
 	const struct option *o = t->used ? *place(t, &key) : NULL;
 	if (o && o->n == sizeof ms)
 		memcpy(&ms, o->value, sizeof ms);
@@ -160,7 +167,7 @@ static void
 note(struct seen *s, uint16_t id, const uint8_t *p, size_t n)
 {
 	switch (id) {
-	case 10: /* ingressInterface */
+	case 10:  /* ingressInterface */
 	case 252: /* ingressPhysicalInterface */
 		s->has_interface = true;
 		s->interface = number(p, n);
@@ -168,7 +175,7 @@ note(struct seen *s, uint16_t id, const uint8_t *p, size_t n)
 	case 34: /* samplingInterval */
 		s->interval = number(p, n);
 		break;
-	case 48: /* samplerId */
+	case 48:  /* samplerId */
 	case 302: /* selectorId */
 		s->has_sampler = true;
 		s->sampler = number(p, n);
@@ -297,8 +304,11 @@ options_record(struct message *m, const struct template *t, const uint8_t *p, si
 	learn_rate(m, &s);
 	learn_names(m, &s);
 	if (s.init_ms) {
-		struct learn_key key = {.kind = LEARN_OPTION, .version = ABOUT_INIT, .exporter = m->exporter,
-			.domain = m->domain, .id = m->version};
+		struct learn_key key = {.kind = LEARN_OPTION,
+			.version = ABOUT_INIT,
+			.exporter = m->exporter,
+			.domain = m->domain,
+			.id = m->version};
 		learn_option(m, &key, &s.init_ms, sizeof s.init_ms);
 		m->d->work.init_ms = s.init_ms;
 		m->ctx.init_ms = (int64_t)s.init_ms;

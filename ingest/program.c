@@ -12,7 +12,19 @@
 #include "common/addr.h"
 #include "common/cursor.h"
 
-enum op_kind { UINT, V4, V6, MAC, APP, /* made at compile time: the common sizes without a loop */ U8, U16, U32, U64, U32TO64, SKIP };
+enum op_kind {
+	UINT,
+	V4,
+	V6,
+	MAC,
+	APP,
+	/* made at compile time: the common sizes without a loop */ U8,
+	U16,
+	U32,
+	U64,
+	U32TO64,
+	SKIP
+};
 
 struct element {
 	uint32_t pen;
@@ -22,8 +34,9 @@ struct element {
 	const char *name;
 };
 static const struct element elements[] = {
-#define ELEMENT(pen, id, name, kind, target)                                                                  \
-	{pen, id, kind, (uint8_t)sizeof(((struct decoded *)0)->target), offsetof(struct decoded, target), #name},
+#define ELEMENT(pen, id, name, kind, target)                                                                 \
+	{pen, id, kind, (uint8_t)sizeof(((struct decoded *)0)->target), offsetof(struct decoded, target),    \
+		#name},
 #include "common/elements.def"
 #undef ELEMENT
 };
@@ -170,14 +183,16 @@ program_compile(const struct template_field *fields, unsigned n, uint8_t version
 		if (fields[i].length == PROGRAM_VARIABLE)
 			g->variable = true;
 	for (unsigned i = 0; i < n; i++) {
-		const struct element *e = version == 9 && i < n_scope ? NULL : find(fields[i].pen, fields[i].id);
+		const struct element *e =
+			version == 9 && i < n_scope ? NULL : find(fields[i].pen, fields[i].id);
 		uint16_t length = fields[i].length;
 		/* an address or MAC of another length is something else */
-		if (e && ((e->kind == V4 && length != 4) || (e->kind == V6 && length != 16) || (e->kind == MAC && length != 6)))
+		if (e && ((e->kind == V4 && length != 4) || (e->kind == V6 && length != 16) ||
+				 (e->kind == MAC && length != 6)))
 			e = NULL;
 		if (e && length > 0) {
-			g->op[g->n_ops++] = (struct program_op){specialise(e->kind, e->width, length), e->width, length,
-				(uint16_t)(g->variable ? i : least), e->target};
+			g->op[g->n_ops++] = (struct program_op){specialise(e->kind, e->width, length),
+				e->width, length, (uint16_t)(g->variable ? i : least), e->target};
 			note(g, e->target);
 		}
 		least += length == PROGRAM_VARIABLE ? 1 : length;
@@ -302,7 +317,8 @@ static int64_t
 ntp_us(uint64_t ntp)
 {
 	/* RFC 7011 section 6.1.9: seconds since 1900 and a 32-bit fraction, for micro- and nanoseconds alike */
-	return ((int64_t)(ntp >> 32) - 2208988800ll) * 1000000 + (int64_t)(((ntp & 0xffffffff) * 1000000) >> 32);
+	return ((int64_t)(ntp >> 32) - 2208988800ll) * 1000000 +
+	       (int64_t)(((ntp & 0xffffffff) * 1000000) >> 32);
 }
 
 static int64_t
@@ -347,8 +363,10 @@ finish_times(const struct program *g, const struct record_context *c, struct dec
 		first = (int64_t)(s->observed_ms % (UINT64_C(1) << 53)) * 1000 + fix;
 	if (program_carries(g, HAS_MS)) {
 		/* a value that can't be milliseconds since 1970 is no time */
-		first = s->first_ms && s->first_ms < (UINT64_C(1) << 50) ? (int64_t)s->first_ms * 1000 + fix : first;
-		last = s->last_ms && s->last_ms < (UINT64_C(1) << 50) ? (int64_t)s->last_ms * 1000 + fix : last;
+		first = s->first_ms && s->first_ms < (UINT64_C(1) << 50) ? (int64_t)s->first_ms * 1000 + fix
+									 : first;
+		last = s->last_ms && s->last_ms < (UINT64_C(1) << 50) ? (int64_t)s->last_ms * 1000 + fix
+								      : last;
 	}
 	if (program_carries(g, HAS_NTP)) {
 		first = s->first_ntp ? ntp_us(s->first_ntp) + fix : first;
@@ -410,7 +428,8 @@ finish_counters(const struct program *g, struct decoded *d)
 		/* initiator and responder: what 1 and 85 repeat there is the sum or one of the two */
 		if (program_carries(g, HAS_INIT)) {
 			f->bytes = s->init_bytes;
-			f->packets = program_carries(g, HAS_BYTES) && s->init_packets == 0 ? f->packets : s->init_packets;
+			f->packets = program_carries(g, HAS_BYTES) && s->init_packets == 0 ? f->packets
+											   : s->init_packets;
 		}
 	} else if (!program_carries(g, HAS_BYTES)) {
 		if (program_carries(g, HAS_TOTAL)) {
@@ -422,7 +441,8 @@ finish_counters(const struct program *g, struct decoded *d)
 		} else
 			f->bits |= FT_FLOW_NOCOUNT;
 	}
-	if (program_carries(g, HAS_BYTES) && f->bytes == 0 && f->packets == 0 && program_carries(g, HAS_OUT) &&
+	if (program_carries(g, HAS_BYTES) && f->bytes == 0 && f->packets == 0 &&
+		program_carries(g, HAS_OUT) &&
 		!program_carries(g, HAS_INIT)) { /* egress records carry zeros in 1 and 2 */
 		f->bytes = s->out_bytes;
 		f->packets = s->out_packets;
@@ -435,14 +455,14 @@ finish_ext(const struct program *g, struct decoded *d)
 	struct ft_flow_ext *x = &d->x;
 	const struct scratch *s = &d->s;
 	x->has = g->ext;
-	if (program_carries(g, HAS_NEXT_HOP4) || program_carries(g, HAS_NEXT_HOP6) || program_carries(g, HAS_BGP_NEXT_HOP4) ||
-		program_carries(g, HAS_BGP_NEXT_HOP6)) {
+	if (program_carries(g, HAS_NEXT_HOP4) || program_carries(g, HAS_NEXT_HOP6) ||
+		program_carries(g, HAS_BGP_NEXT_HOP4) || program_carries(g, HAS_BGP_NEXT_HOP6)) {
 		bool v6 = (d->f.bits & FT_FLOW_V6) != 0;
-		const uint8_t *hop = v6 && program_carries(g, HAS_NEXT_HOP6)	   ? s->next_hop6
-				     : program_carries(g, HAS_NEXT_HOP4)	   ? s->next_hop4
-				     : program_carries(g, HAS_NEXT_HOP6)	   ? s->next_hop6
+		const uint8_t *hop = v6 && program_carries(g, HAS_NEXT_HOP6)       ? s->next_hop6
+				     : program_carries(g, HAS_NEXT_HOP4)           ? s->next_hop4
+				     : program_carries(g, HAS_NEXT_HOP6)           ? s->next_hop6
 				     : v6 && program_carries(g, HAS_BGP_NEXT_HOP6) ? s->bgp_next_hop6
-				     : program_carries(g, HAS_BGP_NEXT_HOP4)	   ? s->bgp_next_hop4
+				     : program_carries(g, HAS_BGP_NEXT_HOP4)       ? s->bgp_next_hop4
 										   : s->bgp_next_hop6;
 		static const uint8_t zero[16], zero4[16] = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff};
 		if (memcmp(hop, zero, 16) != 0 && memcmp(hop, zero4, 16) != 0) {
@@ -455,9 +475,10 @@ finish_ext(const struct program *g, struct decoded *d)
 		memcpy(x->nat_dst, s->nat_dst4, 16);
 	}
 	if (program_carries(g, HAS_MPLS))
-		x->mpls_label = s->mpls >> 4; /* 20 bits label, 3 experimental, 1 bottom of stack */
+		x->mpls_label = s->mpls >> 4;   /* 20 bits label, 3 experimental, 1 bottom of stack */
 	if (program_carries(g, HAS_FORWARDING)) /* 1, 2 or 4 bytes; the status is the first of a wide one */
-		x->forwarding_status = (uint8_t)(s->forwarding > 0xffffff ? s->forwarding >> 24 : s->forwarding);
+		x->forwarding_status =
+			(uint8_t)(s->forwarding > 0xffffff ? s->forwarding >> 24 : s->forwarding);
 }
 
 static void
@@ -471,16 +492,20 @@ finish(const struct program *g, const struct record_context *c, struct decoded *
 	finish_counters(g, d);
 	finish_times(g, c, d);
 	if (program_carries(g, HAS_VLAN) || program_carries(g, HAS_DOT1Q)) {
-		f->in_vlan = program_carries(g, HAS_VLAN) && (s->vlan || !program_carries(g, HAS_DOT1Q)) ? s->vlan : s->dot1q;
+		f->in_vlan = program_carries(g, HAS_VLAN) && (s->vlan || !program_carries(g, HAS_DOT1Q))
+				     ? s->vlan
+				     : s->dot1q;
 		f->bits |= FT_FLOW_HAS_VLAN;
 	}
 	if (program_carries(g, HAS_POST_VLAN) || program_carries(g, HAS_POST_DOT1Q)) {
-		f->out_vlan = program_carries(g, HAS_POST_VLAN) && (s->post_vlan || !program_carries(g, HAS_POST_DOT1Q))
+		f->out_vlan = program_carries(g, HAS_POST_VLAN) &&
+					      (s->post_vlan || !program_carries(g, HAS_POST_DOT1Q))
 				      ? s->post_vlan
 				      : s->post_dot1q;
 		f->bits |= FT_FLOW_HAS_OUT_VLAN;
 	}
-	if (!program_carries(g, HAS_PROTO) && (program_carries(g, HAS_ICMP4) || program_carries(g, HAS_ICMP6)))
+	if (!program_carries(g, HAS_PROTO) &&
+		(program_carries(g, HAS_ICMP4) || program_carries(g, HAS_ICMP6)))
 		f->proto = program_carries(g, HAS_ICMP4) ? 1 : 58;
 	if (f->proto == 1 || f->proto == 58) {
 		uint16_t icmp = f->dst_port;
@@ -510,7 +535,8 @@ finish(const struct program *g, const struct record_context *c, struct decoded *
 }
 
 int
-program_run(const struct program *g, const uint8_t *p, size_t left, const struct record_context *c, struct decoded *d)
+program_run(const struct program *g, const uint8_t *p, size_t left, const struct record_context *c,
+	struct decoded *d)
 {
 	memset(d, 0, sizeof *d);
 	int took = g->record_bytes;
@@ -565,7 +591,8 @@ program_reverse(const struct program *g, const struct decoded *d, struct decoded
 	}
 	f->tos = program_carries(g, HAS_REVERSE) ? d->s.rev_tos : d->f.tos;
 	f->flags = program_carries(g, HAS_REVERSE) ? d->s.rev_flags : 0;
-	if (program_carries(g, HAS_REV_TIME) && d->s.rev_first_ms && d->s.rev_first_ms < (UINT64_C(1) << 50)) {
+	if (program_carries(g, HAS_REV_TIME) && d->s.rev_first_ms &&
+		d->s.rev_first_ms < (UINT64_C(1) << 50)) {
 		f->first_us = (int64_t)d->s.rev_first_ms * 1000;
 		f->last_us = d->s.rev_last_ms >= d->s.rev_first_ms && d->s.rev_last_ms < (UINT64_C(1) << 50)
 				     ? (int64_t)d->s.rev_last_ms * 1000
@@ -575,8 +602,11 @@ program_reverse(const struct program *g, const struct decoded *d, struct decoded
 	/* who is the client stays the same host, which is the other side of this flow */
 	uint32_t client = d->f.bits & (FT_FLOW_SRC_CLIENT | FT_FLOW_DST_CLIENT);
 	f->bits &= ~(uint32_t)(FT_FLOW_SRC_CLIENT | FT_FLOW_DST_CLIENT);
-	f->bits |= client & FT_FLOW_SRC_CLIENT ? FT_FLOW_DST_CLIENT : client & FT_FLOW_DST_CLIENT ? FT_FLOW_SRC_CLIENT : 0;
-	if (f->bits & FT_FLOW_ICMP) { /* the request names both directions: its reply has the answering type */
+	f->bits |= client & FT_FLOW_SRC_CLIENT   ? FT_FLOW_DST_CLIENT
+		   : client & FT_FLOW_DST_CLIENT ? FT_FLOW_SRC_CLIENT
+						 : 0;
+	if (f->bits &
+		FT_FLOW_ICMP) { /* the request names both directions: its reply has the answering type */
 		f->icmp_type = d->f.icmp_type == 8 ? 0 : d->f.icmp_type == 128 ? 129 : d->f.icmp_type;
 		f->src_port = 0;
 		f->dst_port = (uint16_t)(f->icmp_type << 8 | f->icmp_code);

@@ -23,7 +23,8 @@ enum { PROGRAM_FIELDS = 512, PROGRAM_VARIABLE = 65535 };
 /* what does not go straight into a flow */
 struct scratch {
 	uint8_t src4[16], dst4[16], src6[16], dst6[16];
-	uint8_t next_hop4[16], bgp_next_hop4[16], next_hop6[16], bgp_next_hop6[16], nat_src4[16], nat_dst4[16];
+	uint8_t next_hop4[16], bgp_next_hop4[16], next_hop6[16], bgp_next_hop6[16], nat_src4[16],
+		nat_dst4[16];
 	uint64_t out_bytes, out_packets, bytes_total, packets_total;
 	uint64_t init_bytes, resp_bytes, init_packets, resp_packets, rev_bytes, rev_packets;
 	uint64_t first_ms, last_ms, first_ntp, last_ntp, first_s, last_s, init_ms, observed_s, observed_ms;
@@ -51,17 +52,64 @@ struct template_field {
 
 /* what a template carries; bits of program.has */
 enum program_has {
-	HAS_BYTES, HAS_TOTAL, HAS_OUT, HAS_INIT, HAS_RESP, HAS_REVERSE, HAS_SRC4, HAS_DST4, HAS_SRC6, HAS_DST6,
-	HAS_UPTIME, HAS_MS, HAS_NTP, HAS_S, HAS_DELTA, HAS_OBSERVED, HAS_OBSERVED_S, HAS_DURATION, HAS_INIT_TIME,
-	HAS_VLAN, HAS_POST_VLAN, HAS_DOT1Q, HAS_POST_DOT1Q, HAS_NEXT_HOP4, HAS_BGP_NEXT_HOP4, HAS_NEXT_HOP6,
-	HAS_BGP_NEXT_HOP6, HAS_MPLS, HAS_NAT4, HAS_NAT6, HAS_NAT_PORTS, HAS_APP, HAS_FORWARDING, HAS_EVENT,
-	HAS_EXT_EVENT, HAS_VRF, HAS_END_REASON, HAS_MAC, HAS_SAMPLING, HAS_SAMPLER, HAS_ICMP4, HAS_ICMP6, HAS_ICMP_TYPE,
-	HAS_BIFLOW, HAS_REV_TIME, HAS_REV_UPTIME, HAS_IF, HAS_AS, HAS_MASK, HAS_TOS, HAS_FLAGS, HAS_PROTO, HAS_IP_VERSION,
+	HAS_BYTES,
+	HAS_TOTAL,
+	HAS_OUT,
+	HAS_INIT,
+	HAS_RESP,
+	HAS_REVERSE,
+	HAS_SRC4,
+	HAS_DST4,
+	HAS_SRC6,
+	HAS_DST6,
+	HAS_UPTIME,
+	HAS_MS,
+	HAS_NTP,
+	HAS_S,
+	HAS_DELTA,
+	HAS_OBSERVED,
+	HAS_OBSERVED_S,
+	HAS_DURATION,
+	HAS_INIT_TIME,
+	HAS_VLAN,
+	HAS_POST_VLAN,
+	HAS_DOT1Q,
+	HAS_POST_DOT1Q,
+	HAS_NEXT_HOP4,
+	HAS_BGP_NEXT_HOP4,
+	HAS_NEXT_HOP6,
+	HAS_BGP_NEXT_HOP6,
+	HAS_MPLS,
+	HAS_NAT4,
+	HAS_NAT6,
+	HAS_NAT_PORTS,
+	HAS_APP,
+	HAS_FORWARDING,
+	HAS_EVENT,
+	HAS_EXT_EVENT,
+	HAS_VRF,
+	HAS_END_REASON,
+	HAS_MAC,
+	HAS_SAMPLING,
+	HAS_SAMPLER,
+	HAS_ICMP4,
+	HAS_ICMP6,
+	HAS_ICMP_TYPE,
+	HAS_BIFLOW,
+	HAS_REV_TIME,
+	HAS_REV_UPTIME,
+	HAS_IF,
+	HAS_AS,
+	HAS_MASK,
+	HAS_TOS,
+	HAS_FLAGS,
+	HAS_PROTO,
+	HAS_IP_VERSION,
 };
 
 struct program_op {
 	uint8_t kind;
-	uint8_t width;	 /* of the target, bytes */
+	uint8_t width;   /* of the target, bytes */
 	uint16_t length; /* in the record */
 	uint16_t offset; /* in the record, if fixed; else the number of the field */
 	uint16_t target; /* in struct decoded */
@@ -69,7 +117,8 @@ struct program_op {
 
 struct program {
 	bool variable;
-	uint16_t record_bytes; /* exact if fixed, else the least (RFC 7011: a variable field takes 1 at least) */
+	uint16_t
+		record_bytes; /* exact if fixed, else the least (RFC 7011: a variable field takes 1 at least) */
 	uint16_t n_ops, n_fields;
 	uint64_t has;
 	uint32_t bits, ext; /* ft_flow.bits and ft_flow_ext.has that every record of it gets */
@@ -79,14 +128,15 @@ struct program {
 
 /* Compile; fields must outlive the program.  Of an options template of v9 the first n_scope fields are scopes, not
  * elements.  NULL: out of memory.  Elements that are not in elements.def are left out. */
-struct program *program_compile(const struct template_field *fields, unsigned n, uint8_t version, unsigned n_scope);
+struct program *program_compile(
+	const struct template_field *fields, unsigned n, uint8_t version, unsigned n_scope);
 
 /* Time and context of the datagram that a record came in. */
 struct record_context {
-	wall_t export_time;  /* header clock, corrected */
-	uptime_t uptime;     /* NetFlow v5, v9 */
+	wall_t export_time; /* header clock, corrected */
+	uptime_t uptime;    /* NetFlow v5, v9 */
 	bool has_uptime;
-	int64_t init_ms;     /* IPFIX: systemInitTime learnt from options; 0 unknown */
+	int64_t init_ms;       /* IPFIX: systemInitTime learnt from options; 0 unknown */
 	int64_t correction_us; /* added to the record's absolute times */
 };
 

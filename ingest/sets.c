@@ -82,7 +82,8 @@ option_record(struct message *m, const struct template *t, struct cursor *c)
 void
 sets_data(struct message *m, unsigned id, struct cursor c)
 {
-	const struct template *t = template_find(m->d->templates, m->exporter, m->version, m->domain, (uint16_t)id);
+	const struct template *t =
+		template_find(m->d->templates, m->exporter, m->version, m->domain, (uint16_t)id);
 	if (t == NULL) {
 		m->unknown = true;
 		waiting_keep(m, id, &c);
@@ -95,7 +96,8 @@ sets_data(struct message *m, unsigned id, struct cursor c)
 			return;
 		bool good = t->options ? option_record(m, t, &c) : flow_record(m, t, &c);
 		if (!good && !m->d->stopped) {
-			if (cursor_left(&c) > 3) /* up to three bytes are padding, even where a variable field could begin */
+			if (cursor_left(&c) >
+				3) /* up to three bytes are padding, even where a variable field could begin */
 				source_undecodable(m, id, "record cut short");
 			return;
 		}

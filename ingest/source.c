@@ -20,7 +20,15 @@
 
 #define SECOND INT64_C(1000000)
 #define YEAR_2001 (978307200 * SECOND)
-enum { AHEAD_S = 600, STEADY_S = 600, DAY_S = 86400, LEAST_S = 2, JUMP = 1 << 20, BACK = 1 << 16, UPTIME_SLACK_MS = 60000 };
+enum {
+	AHEAD_S = 600,
+	STEADY_S = 600,
+	DAY_S = 86400,
+	LEAST_S = 2,
+	JUMP = 1 << 20,
+	BACK = 1 << 16,
+	UPTIME_SLACK_MS = 60000
+};
 
 static int64_t
 magnitude(int64_t v)
@@ -80,7 +88,8 @@ clock_correct(struct message *m, struct ft_source *s)
 	int64_t skew = m->header.us - m->arrived.us;
 	s->skew_us = skew;
 	if (m->header.us < YEAR_2001 || skew > AHEAD_S * SECOND) {
-		if (!(s->flags & FT_SOURCE_CORRECTED) || magnitude(s->correction_us + skew) > (LEAST_S + 1) * SECOND)
+		if (!(s->flags & FT_SOURCE_CORRECTED) ||
+			magnitude(s->correction_us + skew) > (LEAST_S + 1) * SECOND)
 			s->correction_us = -skew;
 		s->flags |= FT_SOURCE_CORRECTED;
 		s->offset_since_us = 0;
@@ -100,7 +109,8 @@ clock_correct(struct message *m, struct ft_source *s)
 		s->offset_since_us = m->arrived.us;
 		s->flags &= ~(uint32_t)FT_SOURCE_CORRECTED;
 		s->correction_us = 0;
-	} else if (m->arrived.us - s->offset_since_us >= STEADY_S * SECOND && !(s->flags & FT_SOURCE_CORRECTED)) {
+	} else if (m->arrived.us - s->offset_since_us >= STEADY_S * SECOND &&
+		   !(s->flags & FT_SOURCE_CORRECTED)) {
 		s->correction_us = -s->offset_us;
 		s->flags |= FT_SOURCE_CORRECTED;
 	}
@@ -136,7 +146,8 @@ source_begin(struct message *m, const uint8_t from[16])
 	if (d->slot >= 0)
 		*s = d->source[d->slot];
 	else {
-		*s = (struct ft_source){.exporter = m->exporter, .domain = m->domain, .version = m->version, .port = d->port};
+		*s = (struct ft_source){
+			.exporter = m->exporter, .domain = m->domain, .version = m->version, .port = d->port};
 		s->sampling = options_rate(d->options, m, OPTIONS_DEFAULT);
 		s->init_ms = options_init_time(d->options, m);
 		template_count_known(d, s);
@@ -230,9 +241,9 @@ decode_finish(struct decoder *d)
 	struct ft_source *s = &d->work;
 	if (d->slot == -2)
 		return;
-	s->state = s->undecodable_sets && s->undecodable_sets * 10 > s->datagrams	 ? FT_SOURCE_UNDECODABLE
-		   : s->sets_waiting && s->templates == 0				 ? FT_SOURCE_NO_TEMPLATE
-		   : s->flags & FT_SOURCE_CORRECTED					 ? FT_SOURCE_CLOCK_WRONG
+	s->state = s->undecodable_sets && s->undecodable_sets * 10 > s->datagrams ? FT_SOURCE_UNDECODABLE
+		   : s->sets_waiting && s->templates == 0                         ? FT_SOURCE_NO_TEMPLATE
+		   : s->flags & FT_SOURCE_CORRECTED                               ? FT_SOURCE_CLOCK_WRONG
 		   : s->sequence_gaps && s->sequence_gaps * 100 > s->flows + s->datagrams ? FT_SOURCE_GAPS
 											  : FT_SOURCE_OK;
 	s->full_wait_us += d->totals.full_wait_us;
@@ -272,7 +283,9 @@ source_state(const struct ft_source *s, wall_t now, char *why, size_t n)
 	}
 	switch (s->state) {
 	case FT_SOURCE_NO_TEMPLATE:
-		snprintf(why, n, "%llu sets wait for their template: the exporter has not sent it yet (set its template refresh lower)",
+		snprintf(why, n,
+			"%llu sets wait for their template: the exporter has not sent it yet (set its "
+			"template refresh lower)",
 			(unsigned long long)s->sets_waiting);
 		return "no template yet";
 	case FT_SOURCE_CLOCK_WRONG:
@@ -280,7 +293,8 @@ source_state(const struct ft_source *s, wall_t now, char *why, size_t n)
 			(double)magnitude(s->skew_us) / 1e6, s->skew_us < 0 ? "behind" : "ahead");
 		return "clock wrong";
 	case FT_SOURCE_GAPS:
-		snprintf(why, n, "%llu %s missing by its own numbers: lost on the way here or in the socket queue",
+		snprintf(why, n,
+			"%llu %s missing by its own numbers: lost on the way here or in the socket queue",
 			(unsigned long long)s->sequence_gaps, s->version == 9 ? "datagrams" : "flows");
 		return "sequence gaps";
 	case FT_SOURCE_UNDECODABLE:

@@ -83,7 +83,8 @@ locate(const struct template_table *t, uint32_t exporter, uint8_t version, uint3
 }
 
 struct template *
-template_find(const struct template_table *t, uint32_t exporter, uint8_t version, uint32_t domain, uint16_t id)
+template_find(
+	const struct template_table *t, uint32_t exporter, uint8_t version, uint32_t domain, uint16_t id)
 {
 	return t->slot[locate(t, exporter, version, domain, id)];
 }
@@ -98,7 +99,8 @@ grow(struct template_table *t)
 	CHECK(t->slot != NULL);
 	for (uint32_t i = 0; i < n; i++)
 		if (was[i])
-			t->slot[locate(t, was[i]->exporter, was[i]->version, was[i]->domain, was[i]->id)] = was[i];
+			t->slot[locate(t, was[i]->exporter, was[i]->version, was[i]->domain, was[i]->id)] =
+				was[i];
 	free(was);
 }
 
@@ -157,13 +159,18 @@ remember(struct decoder *d, const struct template *t)
 }
 
 static struct template *
-make(uint32_t exporter, uint8_t version, uint32_t domain, uint16_t id, const struct template_field *field, unsigned n,
-	unsigned n_scope, bool options)
+make(uint32_t exporter, uint8_t version, uint32_t domain, uint16_t id, const struct template_field *field,
+	unsigned n, unsigned n_scope, bool options)
 {
 	struct template *t = calloc(1, sizeof *t + n * sizeof t->field[0]);
 	CHECK(t != NULL);
-	*t = (struct template){.exporter = exporter, .domain = domain, .id = id, .version = version, .options = options,
-		.n_fields = (uint16_t)n, .n_scope = (uint16_t)n_scope};
+	*t = (struct template){.exporter = exporter,
+		.domain = domain,
+		.id = id,
+		.version = version,
+		.options = options,
+		.n_fields = (uint16_t)n,
+		.n_scope = (uint16_t)n_scope};
 	memcpy(t->field, field, n * sizeof *field);
 	t->program = program_compile(t->field, n, version, options ? n_scope : 0);
 	CHECK(t->program != NULL);
@@ -171,8 +178,8 @@ make(uint32_t exporter, uint8_t version, uint32_t domain, uint16_t id, const str
 }
 
 static void
-learn_template(struct message *m, uint16_t id, const struct template_field *field, unsigned n, unsigned n_scope,
-	bool options)
+learn_template(struct message *m, uint16_t id, const struct template_field *field, unsigned n,
+	unsigned n_scope, bool options)
 {
 	struct decoder *d = m->d;
 	struct template *old = template_find(d->templates, m->exporter, m->version, m->domain, id);
@@ -265,7 +272,9 @@ template_set(struct message *m, struct cursor c, bool options)
 			return;
 		}
 		if (n > PROGRAM_FIELDS || n_scope > n || (options && !v9 && n_scope == 0)) {
-			refuse(m, id, n > PROGRAM_FIELDS ? "template with too many fields" : "options template with a bad scope");
+			refuse(m, id,
+				n > PROGRAM_FIELDS ? "template with too many fields"
+						   : "options template with a bad scope");
 			return;
 		}
 		read_fields(&c, n, v9, field);
@@ -293,8 +302,8 @@ load_one(void *ctx, const struct learn_key *key, const uint8_t *value, size_t n)
 	if (s.n_fields == 0 || s.n_fields > PROGRAM_FIELDS || n != sizeof s + s.n_fields * sizeof field[0])
 		return 0;
 	memcpy(field, value + sizeof s, s.n_fields * sizeof field[0]);
-	struct template *t = make(key->exporter, key->version, key->domain, (uint16_t)key->id, field, s.n_fields,
-		s.n_scope, s.options != 0);
+	struct template *t = make(key->exporter, key->version, key->domain, (uint16_t)key->id, field,
+		s.n_fields, s.n_scope, s.options != 0);
 	t->provisional = true;
 	insert(d->templates, t);
 	return 0;
@@ -311,7 +320,8 @@ template_restart(struct decoder *d, uint32_t exporter, uint8_t version, uint32_t
 {
 	for (uint32_t i = 0; i <= d->templates->mask;) {
 		struct template *t = d->templates->slot[i];
-		if (t && t->provisional && t->exporter == exporter && t->version == version && t->domain == domain) {
+		if (t && t->provisional && t->exporter == exporter && t->version == version &&
+			t->domain == domain) {
 			forget(d, t); /* another may have moved into this place: look again */
 			if (d->work.templates > 0)
 				d->work.templates--;

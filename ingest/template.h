@@ -8,12 +8,13 @@
 #include "ingest/decode.h"
 #include "ingest/learn.h"
 
-struct template {
+struct template
+{
 	uint32_t exporter, domain;
 	uint16_t id;
 	uint8_t version;
 	bool options;
-	bool provisional;	/* from before the start: not yet confirmed by the exporter */
+	bool provisional; /* from before the start: not yet confirmed by the exporter */
 	uint16_t n_fields, n_scope;
 	struct program *program;
 	struct template_field field[];
@@ -23,8 +24,8 @@ struct template_table *template_table_new(void);
 void template_table_free(struct template_table *t);
 unsigned template_count(const struct template_table *t);
 
-struct template *template_find(const struct template_table *t, uint32_t exporter, uint8_t version, uint32_t domain,
-	uint16_t id);
+struct template *template_find(
+	const struct template_table *t, uint32_t exporter, uint8_t version, uint32_t domain, uint16_t id);
 /* A template set (options: an options template set), its header taken off: v9 set ids 0 and 1, IPFIX 2 and 3. */
 void template_set(struct message *m, struct cursor body, bool options);
 /* Load what the learn log's file has. */

@@ -87,8 +87,12 @@ make_room(struct ingest_thread *t, unsigned shard, uint64_t want)
 	commit(t);
 	mono_t begin = mono_now();
 	uint64_t head = stage_record(&t->stage)->output[shard];
-	while (ring_room(&t->ring[shard], head, want) < want && !atomic_load_explicit(t->stop, memory_order_relaxed))
-		ring_wait_room(&t->ring[shard], head, want, (span_t){WAIT_US});
+	while (ring_room(&t->ring[shard], head, want) < want &&
+		!atomic_load_explicit(t->stop, memory_order_relaxed))
+		if (t->while_full)
+			t->while_full(t->receive_ctx, t, shard);
+		else
+			ring_wait_room(&t->ring[shard], head, want, (span_t){WAIT_US});
 	t->decoder.totals.full_wait_us += (uint64_t)mono_since(mono_now(), begin).us;
 	stage_begin(&t->stage);
 	return ring_room(&t->ring[shard], head, want) >= want;
@@ -259,14 +263,16 @@ arm(struct ingest_thread *t)
 		m->msg_controllen = FT_CONTROL_BYTES;
 		m->msg_flags = 0;
 	}
-	atomic_store_explicit(&t->batch->batch, stage_record(&t->stage)->input[IN_BATCH] + 1, memory_order_release);
+	atomic_store_explicit(
+		&t->batch->batch, stage_record(&t->stage)->input[IN_BATCH] + 1, memory_order_release);
 	atomic_signal_fence(memory_order_seq_cst);
 }
 
 static bool
 armed(const struct ingest_thread *t)
 {
-	return atomic_load_explicit(&t->batch->batch, memory_order_acquire) == stage_record(&t->stage)->input[IN_BATCH] + 1;
+	return atomic_load_explicit(&t->batch->batch, memory_order_acquire) ==
+	       stage_record(&t->stage)->input[IN_BATCH] + 1;
 }
 
 static unsigned
@@ -305,7 +311,8 @@ static void
 expire(struct ingest_thread *t)
 {
 	mono_t now = mono_now();
-	if (waiting_sets(t->decoder.waiting) == 0 || mono_since(now, t->expired).us < span_seconds(EXPIRE_S).us)
+	if (waiting_sets(t->decoder.waiting) == 0 ||
+		mono_since(now, t->expired).us < span_seconds(EXPIRE_S).us)
 		return;
 	t->expired = now;
 	stage_begin(&t->stage);
@@ -326,8 +333,8 @@ ingest_thread_run(struct ingest_thread *t)
 		/* draining: sockets are kept and queue, but what has been received is worked off */
 		if (atomic_load_explicit(t->drain, memory_order_relaxed) && !(armed(t) && received(t) > 0)) {
 			atomic_store(&t->idle, true);
-			ring_wait_room(&t->ring[0], stage_record(&t->stage)->output[0], ring_capacity(&t->ring[0]) + 1,
-				(span_t){WAIT_US});
+			ring_wait_room(&t->ring[0], stage_record(&t->stage)->output[0],
+				ring_capacity(&t->ring[0]) + 1, (span_t){WAIT_US});
 			continue;
 		}
 		atomic_store_explicit(&t->idle, false, memory_order_relaxed);
@@ -339,8 +346,8 @@ ingest_thread_run(struct ingest_thread *t)
 
 /* ---- opening ---------------------------------------------------------------------------------- */
 
-#define INGEST_LAYOUT                                                                                         \
-	FT_LAYOUT5(sizeof(struct ft_source), sizeof(struct ingest_header), sizeof(struct ft_datagram_slot),           \
+#define INGEST_LAYOUT                                                                                        \
+	FT_LAYOUT5(sizeof(struct ft_source), sizeof(struct ingest_header), sizeof(struct ft_datagram_slot),  \
 		sizeof(struct ft_stage_record), sizeof(struct ft_datagram_batch) + FT_DATAGRAMS)
 enum { PAGE = 4096 };
 
@@ -432,15 +439,20 @@ ingest_thread_attach(struct ingest_thread *t, const struct ingest_thread_options
 	publish(t);
 	t->touched = calloc(t->h->sources, sizeof *t->touched);
 	if (t->touched == NULL)
-		return err_set(err, FT_ENOMEM, "out of memory for %llu sources", (unsigned long long)t->h->sources);
+		return err_set(
+			err, FT_ENOMEM, "out of memory for %llu sources", (unsigned long long)t->h->sources);
 	point_messages(t);
 	const struct ft_stage_record *r = stage_record(&t->stage);
-	t->learn = (struct learn){.kv = o->kv, .db = o->db, .port = learning_port(t), .incarnation = t->h->seg.incarnation,
+	t->learn = (struct learn){.kv = o->kv,
+		.db = o->db,
+		.port = learning_port(t),
+		.incarnation = t->h->seg.incarnation,
 		.batch = r->input[IN_BATCH] + 1};
 	int rc = learn_recover(&t->learn, armed(t), (uint32_t)r->input[IN_DATAGRAM], err);
 	if (rc != 0)
 		return rc;
-	t->decoder.sink = (struct decode_sink){t, on_flow, NULL, on_trouble, on_exporter, on_touch};
+	t->decoder.sink = (struct decode_sink){
+		.ctx = t, .flow = on_flow, .trouble = on_trouble, .exporter = on_exporter, .touch = on_touch};
 	t->decoder.limits = (struct decode_limits){
 		.templates = o->templates, .waiting = o->waiting_bytes, .sources = (unsigned)t->h->sources};
 	t->decoder.learn = &t->learn;
@@ -460,13 +472,15 @@ ingest_thread_detach(struct ingest_thread *t)
 }
 
 static int
-open_segment(struct ingest_thread *t, const char *shm_dir, const struct ingest_thread_options *o, struct err *err)
+open_segment(
+	struct ingest_thread *t, const char *shm_dir, const struct ingest_thread_options *o, struct err *err)
 {
 	static const struct shm_kind kind = {FT_INGEST_MAGIC, FT_INGEST_VERSION, INGEST_LAYOUT};
 	char name[32];
 	bool made;
 	snprintf(name, sizeof name, "ingest.%u", o->index);
-	int rc = shm_open_or_create(&t->shm, shm_dir, name, &kind, ingest_segment_bytes(o->sources), &made, err);
+	int rc = shm_open_or_create(
+		&t->shm, shm_dir, name, &kind, ingest_segment_bytes(o->sources), &made, err);
 	if (rc != 0)
 		return rc;
 	t->h = t->shm.base;
@@ -478,13 +492,15 @@ open_segment(struct ingest_thread *t, const char *shm_dir, const struct ingest_t
 }
 
 static int
-open_rings(struct ingest_thread *t, const char *shm_dir, const struct ingest_thread_options *o, struct err *err)
+open_rings(
+	struct ingest_thread *t, const char *shm_dir, const struct ingest_thread_options *o, struct err *err)
 {
 	static const struct shm_kind kind = {FT_FLOW_MAGIC, FT_FLOW_VERSION, FT_FLOW_LAYOUT};
 	char name[40];
 	for (unsigned s = 0; s < o->shards; s++) {
 		snprintf(name, sizeof name, "flow.%u.%u", o->index, s);
-		int rc = ring_create(&t->ring[s], shm_dir, name, &kind, sizeof(struct ft_flow), o->ring_slots, err);
+		int rc = ring_create(
+			&t->ring[s], shm_dir, name, &kind, sizeof(struct ft_flow), o->ring_slots, err);
 		if (rc != 0)
 			return rc;
 	}

@@ -24,9 +24,19 @@ enum { ID_SOURCES = 0, ID_DROPS = 1, ID_PORT = ID_DROPS + THREAD_SOCKETS, ID_USE
 
 /* exact counters, in the stage's record, in this order */
 enum thread_counter {
-	THREAD_DATAGRAMS, THREAD_FLOWS, THREAD_KERNEL_DROPS, THREAD_GAPS, THREAD_UNDECODABLE, THREAD_BAD,
-	THREAD_SETS_DROPPED, THREAD_OLD_REFUSED, THREAD_EXPORTERS_REFUSED, THREAD_FULL_WAIT_US, THREAD_RESUMED,
-	THREAD_BOUND_HITS, THREAD_COUNTERS
+	THREAD_DATAGRAMS,
+	THREAD_FLOWS,
+	THREAD_KERNEL_DROPS,
+	THREAD_GAPS,
+	THREAD_UNDECODABLE,
+	THREAD_BAD,
+	THREAD_SETS_DROPPED,
+	THREAD_OLD_REFUSED,
+	THREAD_EXPORTERS_REFUSED,
+	THREAD_FULL_WAIT_US,
+	THREAD_RESUMED,
+	THREAD_BOUND_HITS,
+	THREAD_COUNTERS
 };
 
 struct ingest_header {
@@ -42,7 +52,7 @@ struct ingest_thread {
 	struct ingest_header *h;
 	struct stage stage;
 	struct ft_source *sources;
-	uint64_t *touched;	 /* a source: the batch in which it was kept in the undo log */
+	uint64_t *touched; /* a source: the batch in which it was kept in the undo log */
 	struct ft_datagram_batch *batch;
 	struct ft_datagram_slot *datagrams;
 	struct ring ring[THREAD_SHARDS];
@@ -50,8 +60,8 @@ struct ingest_thread {
 	struct learn learn;
 	struct exporter_table *exporters;
 	_Atomic bool *stop, *drain;
-	_Atomic bool idle;	 /* nothing of a batch is left; for drain */
-	_Atomic bool refuse_old; /* set from the main thread */
+	_Atomic bool idle;                        /* nothing of a batch is left; for drain */
+	_Atomic bool refuse_old;                  /* set from the main thread */
 	_Atomic uint64_t waiting_sets, templates; /* for the main thread's gauges */
 	uint64_t shown[THREAD_COUNTERS];
 	mono_t expired;
@@ -60,6 +70,8 @@ struct ingest_thread {
 	 * many, 0 none. */
 	unsigned (*receive)(void *ctx, struct ingest_thread *t);
 	void *receive_ctx;
+	/* Called instead of waiting for room in a ring; NULL but in tests, where the consumer is the same thread. */
+	void (*while_full)(void *ctx, struct ingest_thread *t, unsigned shard);
 
 	/* of the datagram being decoded */
 	uint64_t skip, done; /* flows that an earlier process published; flows so far */

@@ -95,13 +95,18 @@ waiting_keep(struct message *m, unsigned id, const struct cursor *body)
 		d->work.sets_dropped++;
 		d->totals.sets_dropped++;
 		if (d->sink.trouble)
-			d->sink.trouble(d->sink.ctx, m, id, "no template for it, and no room to keep it (maxwaiting)");
+			d->sink.trouble(d->sink.ctx, m, id,
+				"no template for it, and no room to keep it (maxwaiting)");
 		return;
 	}
 	struct kept *k = malloc(sizeof *k + n);
 	CHECK(k != NULL);
 	*k = (struct kept){
-		.key = {.kind = LEARN_WAITING, .version = m->version, .exporter = m->exporter, .domain = m->domain, .id = id,
+		.key = {.kind = LEARN_WAITING,
+			.version = m->version,
+			.exporter = m->exporter,
+			.domain = m->domain,
+			.id = id,
 			.sub = ++w->serial},
 		.arrived_us = m->arrived.us,
 		.export_us = m->ctx.export_time.us,
@@ -122,7 +127,8 @@ sets_waited(struct message *m, unsigned id)
 	struct decoder *d = m->d;
 	struct waiting *w = d->waiting;
 	unsigned b = bucket(m->exporter, m->version, m->domain, id);
-	for (struct kept *before = NULL, *k; !d->stopped && (k = before ? before->next : w->first[b]) != NULL;) {
+	for (struct kept *before = NULL, *k;
+		!d->stopped && (k = before ? before->next : w->first[b]) != NULL;) {
 		if (k->key.id != id || k->key.exporter != m->exporter || k->key.domain != m->domain ||
 			k->key.version != m->version) {
 			before = k;
@@ -132,8 +138,11 @@ sets_waited(struct message *m, unsigned id)
 		struct message then = *m;
 		then.replay = true;
 		then.arrived.us = k->arrived_us;
-		then.ctx = (struct record_context){.export_time = {k->export_us}, .uptime = {k->uptime_ms},
-			.has_uptime = k->has_uptime, .init_ms = m->ctx.init_ms, .correction_us = k->correction_us};
+		then.ctx = (struct record_context){.export_time = {k->export_us},
+			.uptime = {k->uptime_ms},
+			.has_uptime = k->has_uptime,
+			.init_ms = m->ctx.init_ms,
+			.correction_us = k->correction_us};
 		learn_del(d->learn, &k->key);
 		if (d->work.sets_waiting > 0)
 			d->work.sets_waiting--;
