@@ -1,5 +1,5 @@
 # what every process stands on: configuration, counters, requests, LMDB, kept sockets
-TEST_PROGS += conf_test counters_test rpc_test kv_test
+TEST_PROGS += conf_test counters_test rpc_test kv_test keeper_test
 conf_test_SRCS := tests/unit/conf_test.c
 counters_test_SRCS := tests/unit/counters_test.c
 rpc_test_SRCS := tests/unit/rpc_test.c
