@@ -173,7 +173,7 @@ view(void *ctx, uint32_t i, struct block_view *v, struct err *err)
 	if (i == s->damaged)
 		return err_set(err, FT_EFORMAT, "damaged on purpose");
 	int rc = block_view_open(v, s->g[i].h, &s->g[i].r, err);
-	if (rc == 0 && s->known && i % 2 == 0) {
+	if (rc == 0 && s->known && (s->all_known || i % 2 == 0)) {
 		v->min_first_us = s->g[i].min_first;
 		v->max_last_us = s->g[i].max_last;
 	}

@@ -38,7 +38,7 @@ struct blockgen_source {
 	struct source source;
 	struct snapshot_block *list;
 	struct blockgen *g;
-	bool known;
+	bool known, all_known; /* every second block; every block */
 	uint32_t damaged; /* index of a block whose view fails; UINT32_MAX: none */
 };
 void blockgen_source_open(struct blockgen_source *s, struct blockgen *g, uint32_t n, bool known);
