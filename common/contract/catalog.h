@@ -38,6 +38,8 @@ struct ft_catalog_record {
 	int64_t published_us;		 /* wall clock of this record */
 	uint64_t rows_total;		 /* slices in all segments and the open block */
 	uint32_t resident_segment, resident_block; /* from here on blocks are kept in RAM (memcachesize) */
+	int64_t gap_from_us, gap_to_us;	 /* what arrived between these may be missing: power or shared memory was
+					  * lost (the latest such time; both 0: never) */
 };
 
 struct ft_catalog {

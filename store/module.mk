@@ -1,0 +1,17 @@
+store_SRCS := \
+	store/admin.c \
+	store/catalog.c \
+	store/expire.c \
+	store/geo.c \
+	store/groups.c \
+	store/index.c \
+	store/intake.c \
+	store/journal.c \
+	store/open_block.c \
+	store/recover.c \
+	store/seal.c \
+	store/segment.c \
+	store/serve.c \
+	store/tags.c
+store_PROGS := ft-store:store/main.c
+store_LIBS := -lmaxminddb

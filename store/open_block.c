@@ -1,0 +1,513 @@
+/*
+ * open_block.c - see open_block.h.
+ */
+#include "store/open_block.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/hash.h"
+
+#define DICT_NONE FT_DICT_NONE
+#define DICT_ADDR FT_DICT_ADDR
+#define DICT_EXPORTER FT_DICT_EXPORTER
+#define DICT_WIDE FT_DICT_WIDE
+#define DICT_TEXT FT_DICT_TEXT
+const uint8_t open_column_bits[FT_COLUMNS] = {
+#define COLUMN(name, bits, dictionary, value) [FT_COL_##name] = bits,
+#include "common/fields.def"
+#undef COLUMN
+};
+const int8_t open_column_dict[FT_COLUMNS] = {
+#define COLUMN(name, bits, dictionary, value) [FT_COL_##name] = DICT_##dictionary,
+#include "common/fields.def"
+#undef COLUMN
+};
+const uint32_t open_entry_bytes[FT_DICTS] = {sizeof(struct ft_addr_entry), sizeof(struct ft_exporter_entry),
+	sizeof(struct ft_wide_entry), sizeof(struct ft_text_entry)};
+static const uint32_t dict_capacity[FT_DICTS] = {OPEN_ADDRS, OPEN_EXPORTERS, OPEN_WIDES, OPEN_TEXTS};
+
+enum { NEVER_SENT = 255 };
+
+struct open_counts
+open_block_empty(void)
+{
+	return (struct open_counts){.dict = {[FT_DICT_WIDE] = 1, [FT_DICT_TEXT] = 1}};
+}
+
+/* ---- layout -------------------------------------------------------------------------------------- */
+
+static uint64_t
+line_up(uint64_t at)
+{
+	return (at + FT_LINE - 1) & ~(uint64_t)(FT_LINE - 1);
+}
+
+static uint64_t
+lay_out(struct ft_open_header *h)
+{
+	uint64_t at = line_up(sizeof *h);
+	h->capacity = FT_BLOCK_ROWS;
+	h->columns = FT_COLUMNS;
+	for (unsigned c = 0; c < FT_COLUMNS; c++) {
+		h->column[c] = at;
+		at = line_up(at + (uint64_t)h->capacity * open_column_bits[c] / 8);
+	}
+	for (unsigned d = 0; d < FT_DICTS; d++) {
+		h->dict[d] = at;
+		h->dict_capacity[d] = dict_capacity[d];
+		at = line_up(at + (uint64_t)dict_capacity[d] * open_entry_bytes[d]);
+	}
+	h->heap = at;
+	h->heap_capacity = OPEN_HEAP;
+	return line_up(at + OPEN_HEAP);
+}
+
+static int
+index_make(struct open_index *x, uint32_t entries)
+{
+	uint32_t n = 16;
+	while (n < entries * 2)
+		n *= 2;
+	x->slot = calloc(n, sizeof *x->slot);
+	x->mask = n - 1;
+	return x->slot ? FT_OK : FT_ENOMEM;
+}
+
+static int
+take_over(struct open_block *b, struct err *err)
+{
+	uint8_t *base = b->shm.base;
+	b->h = b->shm.base;
+	for (unsigned c = 0; c < FT_COLUMNS; c++)
+		b->column[c] = base + b->h->column[c];
+	b->addr = (void *)(base + b->h->dict[FT_DICT_ADDR]);
+	b->exporter = (void *)(base + b->h->dict[FT_DICT_EXPORTER]);
+	b->wide = (void *)(base + b->h->dict[FT_DICT_WIDE]);
+	b->text = (void *)(base + b->h->dict[FT_DICT_TEXT]);
+	b->heap = base + b->h->heap;
+	b->seed = hash_secret();
+	b->addr_key = calloc(b->h->dict_capacity[FT_DICT_ADDR], sizeof *b->addr_key);
+	if (b->addr_key == NULL || index_make(&b->by_addr, b->h->dict_capacity[FT_DICT_ADDR]) != FT_OK ||
+		index_make(&b->by_bare, b->h->dict_capacity[FT_DICT_ADDR]) != FT_OK ||
+		index_make(&b->by_exporter, b->h->dict_capacity[FT_DICT_EXPORTER]) != FT_OK ||
+		index_make(&b->by_wide, b->h->dict_capacity[FT_DICT_WIDE]) != FT_OK ||
+		index_make(&b->by_text, b->h->dict_capacity[FT_DICT_TEXT]) != FT_OK) {
+		open_block_close(b);
+		return err_set(err, FT_ENOMEM, "out of memory for the open block");
+	}
+	return FT_OK;
+}
+
+int
+open_block_make(struct open_block *b, const char *shm_dir, const uint8_t store_uuid[16], uint32_t segment,
+	uint32_t block, struct err *err)
+{
+	char name[64];
+	struct ft_open_header layout = {0};
+	uint64_t size = lay_out(&layout);
+	*b = (struct open_block){.shm.fd = -1};
+	open_block_name(name, segment, block);
+	(void)shm_remove(shm_dir, name);
+	int rc = shm_create(&b->shm, shm_dir, name, &open_kind, size, err);
+	if (rc != FT_OK)
+		return rc;
+	struct ft_open_header *h = b->shm.base;
+	struct ft_seg_header seg = h->seg;
+	*h = layout;
+	h->seg = seg;
+	memcpy(h->store_uuid, store_uuid, 16);
+	h->segment = segment;
+	h->block = block;
+	rc = shm_publish(&b->shm, err);
+	if (rc != FT_OK) {
+		shm_close(&b->shm);
+		return rc;
+	}
+	b->next = open_block_empty();
+	return take_over(b, err);
+}
+
+void
+open_block_close(struct open_block *b)
+{
+	shm_close(&b->shm);
+	free(b->addr_key);
+	free(b->by_addr.slot);
+	free(b->by_bare.slot);
+	free(b->by_exporter.slot);
+	free(b->by_wide.slot);
+	free(b->by_text.slot);
+	*b = (struct open_block){.shm.fd = -1};
+}
+
+void *
+open_block_entries(const struct open_block *b, enum ft_dict d)
+{
+	return (uint8_t *)b->shm.base + b->h->dict[d];
+}
+
+/* ---- dictionaries -------------------------------------------------------------------------------- */
+
+static inline uint64_t
+addr_hash(const struct open_block *b, const uint8_t address[16], uint32_t as, uint8_t mask, uint32_t version)
+{
+	return hash_mix(hash_16(address, b->seed), (uint64_t)as << 8 | mask | (uint64_t)version << 40);
+}
+
+static void
+index_put(struct open_index *x, uint64_t hash, uint32_t code)
+{
+	uint32_t at = (uint32_t)hash & x->mask;
+	while (x->slot[at] != 0)
+		at = (at + 1) & x->mask;
+	x->slot[at] = code + 1;
+}
+
+static inline bool
+same_16(const uint8_t *a, const uint8_t *b)
+{
+	uint64_t x[2], y[2];
+	memcpy(x, a, 16);
+	memcpy(y, b, 16);
+	return ((x[0] ^ y[0]) | (x[1] ^ y[1])) == 0;
+}
+
+static uint32_t
+text_code(struct open_block *b, const void *text, uint32_t bytes)
+{
+	if (bytes == 0)
+		return 0;
+	if (bytes > TEXT_MOST)
+		bytes = TEXT_MOST;
+	uint64_t hash = hash_bytes(text, bytes, b->seed);
+	uint32_t at = (uint32_t)hash & b->by_text.mask, code;
+	for (; (code = b->by_text.slot[at]) != 0; at = (at + 1) & b->by_text.mask) {
+		const struct ft_text_entry *e = &b->text[code - 1];
+		if (e->bytes == bytes && memcmp(b->heap + e->offset, text, bytes) == 0)
+			return code - 1;
+	}
+	code = b->next.dict[FT_DICT_TEXT]++;
+	b->text[code] = (struct ft_text_entry){(uint32_t)b->next.heap, bytes};
+	memcpy(b->heap + b->next.heap, text, bytes);
+	b->next.heap += bytes;
+	b->by_text.slot[at] = code + 1;
+	return code;
+}
+
+static uint32_t
+wide_code(struct open_block *b, const uint8_t value[16])
+{
+	static const uint8_t zero[16];
+	if (same_16(value, zero))
+		return 0;
+	uint32_t at = (uint32_t)hash_16(value, b->seed) & b->by_wide.mask, code;
+	for (; (code = b->by_wide.slot[at]) != 0; at = (at + 1) & b->by_wide.mask)
+		if (same_16(b->wide[code - 1].value, value))
+			return code - 1;
+	code = b->next.dict[FT_DICT_WIDE]++;
+	memcpy(b->wide[code].value, value, 16);
+	b->by_wide.slot[at] = code + 1;
+	return code;
+}
+
+/* A new entry: tags are looked up once, here.  What the exporter sent wins. */
+static uint32_t
+new_address(struct open_block *b, const uint8_t address[16], uint32_t as, uint8_t mask, struct tags *tags)
+{
+	struct tag tag;
+	uint32_t code = b->next.dict[FT_DICT_ADDR]++;
+	struct ft_addr_entry *e = &b->addr[code];
+	bool v4 = address[10] == 0xff && address[11] == 0xff;
+	tags_of(tags, address, &tag);
+	for (unsigned i = 0; i < 10; i++)
+		v4 = v4 && address[i] == 0;
+	memcpy(e->address, address, 16);
+	e->as = as ? as : tag.as;
+	e->group = tag.group ? text_code(b, tag.group, (uint32_t)strlen(tag.group)) : 0;
+	e->tag_version = tags->version;
+	e->country = tag.country;
+	e->mask = mask;
+	e->net_bits = mask != NEVER_SENT && mask != 0 ? (uint8_t)(v4 ? 96 + mask : mask) : tag.net_bits;
+	b->addr_key[code] = (struct addr_key){.as = as, .mask = mask};
+	uint32_t at = (uint32_t)hash_16(address, b->seed ^ 1) & b->by_bare.mask, bare;
+	while ((bare = b->by_bare.slot[at]) != 0 && !same_16(b->addr[bare - 1].address, address))
+		at = (at + 1) & b->by_bare.mask;
+	if (bare == 0)
+		b->by_bare.slot[at] = code + 1;
+	e->bare = bare ? bare - 1 : code;
+	return code;
+}
+
+static inline uint32_t
+addr_code(struct open_block *b, const uint8_t address[16], uint32_t as, uint8_t mask, uint64_t hash, struct tags *tags)
+{
+	uint32_t at = (uint32_t)hash & b->by_addr.mask, code;
+	for (; (code = b->by_addr.slot[at]) != 0; at = (at + 1) & b->by_addr.mask) {
+		const struct ft_addr_entry *e = &b->addr[code - 1];
+		const struct addr_key *k = &b->addr_key[code - 1];
+		if (same_16(e->address, address) && k->as == as && k->mask == mask && e->tag_version == tags->version)
+			return code - 1;
+	}
+	code = new_address(b, address, as, mask, tags);
+	b->by_addr.slot[at] = code + 1;
+	return code;
+}
+
+static bool
+same_exporter(const struct ft_exporter_entry *a, const struct ft_exporter_entry *e)
+{
+	return memcmp(a, e, sizeof *a) == 0;
+}
+
+static uint32_t
+exporter_slow(struct open_block *b, const struct ft_slice *s, exporter_lookup lookup, void *ctx)
+{
+	struct ft_exporter_entry e = {.domain = s->domain, .version = s->version};
+	bool known = lookup != NULL && lookup(ctx, s->exporter, e.address, e.guid);
+	uint32_t at = (uint32_t)hash_bytes(&e, sizeof e, b->seed) & b->by_exporter.mask, code;
+	for (; (code = b->by_exporter.slot[at]) != 0; at = (at + 1) & b->by_exporter.mask)
+		if (same_exporter(&b->exporter[code - 1], &e))
+			break;
+	if (code == 0) {
+		code = ++b->next.dict[FT_DICT_EXPORTER];
+		b->exporter[code - 1] = e;
+		b->by_exporter.slot[at] = code;
+	}
+	if (known) {
+		uint32_t i = (s->exporter * 31 + s->domain * 7 + s->version) % 64;
+		b->exporter_cache[i].id = s->exporter;
+		b->exporter_cache[i].domain = s->domain;
+		b->exporter_cache[i].version = s->version;
+		b->exporter_cache[i].code = code - 1;
+	}
+	return code - 1;
+}
+
+static inline uint32_t
+exporter_code(struct open_block *b, const struct ft_slice *s, exporter_lookup lookup, void *ctx)
+{
+	uint32_t i = (s->exporter * 31 + s->domain * 7 + s->version) % 64;
+	if (s->exporter != 0 && b->exporter_cache[i].id == s->exporter && b->exporter_cache[i].domain == s->domain &&
+		b->exporter_cache[i].version == s->version)
+		return b->exporter_cache[i].code;
+	return exporter_slow(b, s, lookup, ctx);
+}
+
+/* ---- taking over what a predecessor left ----------------------------------------------------------- */
+
+static void
+index_committed(struct open_block *b)
+{
+	for (uint32_t i = 0; i < b->next.dict[FT_DICT_ADDR]; i++) {
+		const struct ft_addr_entry *e = &b->addr[i];
+		/* whether `as` was sent or looked up is forgotten: at worst the same address gets a second entry */
+		b->addr_key[i] = (struct addr_key){.as = e->as, .mask = e->mask};
+		index_put(&b->by_addr, addr_hash(b, e->address, e->as, e->mask, e->tag_version), i);
+		if (e->bare == i)
+			index_put(&b->by_bare, hash_16(e->address, b->seed ^ 1), i);
+	}
+	for (uint32_t i = 0; i < b->next.dict[FT_DICT_EXPORTER]; i++)
+		index_put(&b->by_exporter, hash_bytes(&b->exporter[i], sizeof b->exporter[i], b->seed), i);
+	for (uint32_t i = 1; i < b->next.dict[FT_DICT_WIDE]; i++)
+		index_put(&b->by_wide, hash_16(b->wide[i].value, b->seed), i);
+	for (uint32_t i = 1; i < b->next.dict[FT_DICT_TEXT]; i++)
+		index_put(&b->by_text, hash_bytes(b->heap + b->text[i].offset, b->text[i].bytes, b->seed), i);
+}
+
+/* What a killed batch may have written of the columns becomes zero again; entries are written whole, and need not. */
+static void
+clear_beyond(struct open_block *b)
+{
+	uint32_t rows = b->next.rows, n = b->h->capacity - rows < OPEN_BATCH ? b->h->capacity - rows : OPEN_BATCH;
+	for (unsigned c = 0; c < FT_COLUMNS; c++) {
+		size_t width = open_column_bits[c] / 8;
+		memset(b->column[c] + rows * width, 0, n * width);
+	}
+}
+
+static bool
+counts_fit(const struct ft_open_header *h, const struct open_counts *c)
+{
+	for (unsigned d = 0; d < FT_DICTS; d++)
+		if (c->dict[d] > h->dict_capacity[d])
+			return false;
+	return c->rows <= h->capacity && c->heap <= h->heap_capacity;
+}
+
+int
+open_block_attach(struct open_block *b, const char *shm_dir, uint32_t segment, uint32_t block,
+	const struct open_counts *counts, struct err *err)
+{
+	char name[64];
+	struct ft_open_header layout = {0};
+	uint64_t size = lay_out(&layout);
+	*b = (struct open_block){.shm.fd = -1};
+	open_block_name(name, segment, block);
+	int rc = shm_open_rw(&b->shm, shm_dir, name, &open_kind, err);
+	if (rc != FT_OK)
+		return rc;
+	const struct ft_open_header *h = b->shm.base;
+	if (b->shm.size < size || h->segment != segment || h->block != block || h->columns != FT_COLUMNS ||
+		memcmp(h->column, layout.column, sizeof h->column) != 0 ||
+		memcmp(h->dict, layout.dict, sizeof h->dict) != 0 || h->heap != layout.heap || !counts_fit(h, counts)) {
+		shm_close(&b->shm);
+		return err_set(err, FT_ELAYOUT,
+			"%s/%s was made by another build and may hold slices: run `ft-ctl drain` with that build, then start "
+			"again",
+			shm_dir, name);
+	}
+	b->next = *counts;
+	rc = take_over(b, err);
+	if (rc != FT_OK)
+		return rc;
+	b->next = *counts;
+	index_committed(b);
+	clear_beyond(b);
+	return FT_OK;
+}
+
+/* ---- appending ------------------------------------------------------------------------------------ */
+
+static uint32_t
+least(uint32_t n, uint64_t room, uint32_t each)
+{
+	return room / each < n ? (uint32_t)(room / each) : n;
+}
+
+uint32_t
+open_block_room(const struct open_block *b)
+{
+	const struct ft_open_header *h = b->h;
+	const struct open_counts *c = &b->next;
+	uint32_t n = least(OPEN_BATCH, h->capacity - c->rows, 1);
+	n = least(n, h->dict_capacity[FT_DICT_ADDR] - c->dict[FT_DICT_ADDR], 2);
+	n = least(n, h->dict_capacity[FT_DICT_EXPORTER] - c->dict[FT_DICT_EXPORTER], 1);
+	n = least(n, h->dict_capacity[FT_DICT_WIDE] - c->dict[FT_DICT_WIDE], 5);
+	n = least(n, h->dict_capacity[FT_DICT_TEXT] - c->dict[FT_DICT_TEXT], 3);
+	return least(n, h->heap_capacity - c->heap, TEXT_MOST + 2 * 256);
+}
+
+struct codes { /* of a batch; one array a dictionary column */
+	uint32_t client[OPEN_BATCH], server[OPEN_BATCH], exporter[OPEN_BATCH];
+	uint32_t client_mac[OPEN_BATCH], server_mac[OPEN_BATCH], next_hop[OPEN_BATCH], nat_client[OPEN_BATCH],
+		nat_server[OPEN_BATCH], app_name[OPEN_BATCH], elements[OPEN_BATCH];
+	bool ext, text;
+};
+
+static void
+find_addresses(struct open_block *b, const struct open_slice *in, uint32_t n, struct tags *tags, struct codes *k)
+{
+	uint64_t hc[OPEN_BATCH], hs[OPEN_BATCH];
+	/* hash and prefetch first: the table is larger than the cache, and misses overlap this way */
+	for (uint32_t i = 0; i < n; i++) {
+		const struct ft_slice *s = in[i].s;
+		uint32_t ca = s->present & FT_HAS_CLIENT_AS ? s->client_as : 0;
+		uint32_t sa = s->present & FT_HAS_SERVER_AS ? s->server_as : 0;
+		uint8_t cm = s->present & FT_HAS_CLIENT_MASK ? s->client_mask : NEVER_SENT;
+		uint8_t sm = s->present & FT_HAS_SERVER_MASK ? s->server_mask : NEVER_SENT;
+		hc[i] = addr_hash(b, s->client, ca, cm, tags->version);
+		hs[i] = addr_hash(b, s->server, sa, sm, tags->version);
+		__builtin_prefetch(&b->by_addr.slot[(uint32_t)hc[i] & b->by_addr.mask]);
+		__builtin_prefetch(&b->by_addr.slot[(uint32_t)hs[i] & b->by_addr.mask]);
+	}
+	for (uint32_t i = 0; i < n; i++) {
+		uint32_t c = b->by_addr.slot[(uint32_t)hc[i] & b->by_addr.mask];
+		uint32_t s = b->by_addr.slot[(uint32_t)hs[i] & b->by_addr.mask];
+		if (c)
+			__builtin_prefetch(&b->addr[c - 1]);
+		if (s)
+			__builtin_prefetch(&b->addr[s - 1]);
+	}
+	for (uint32_t i = 0; i < n; i++) {
+		const struct ft_slice *s = in[i].s;
+		uint32_t ca = s->present & FT_HAS_CLIENT_AS ? s->client_as : 0;
+		uint32_t sa = s->present & FT_HAS_SERVER_AS ? s->server_as : 0;
+		uint8_t cm = s->present & FT_HAS_CLIENT_MASK ? s->client_mask : NEVER_SENT;
+		uint8_t sm = s->present & FT_HAS_SERVER_MASK ? s->server_mask : NEVER_SENT;
+		k->client[i] = addr_code(b, s->client, ca, cm, hc[i], tags);
+		k->server[i] = addr_code(b, s->server, sa, sm, hs[i], tags);
+	}
+}
+
+static void
+find_wides(struct open_block *b, const struct open_slice *in, uint32_t n, struct codes *k)
+{
+	for (uint32_t i = 0; i < n; i++) {
+		const struct ft_slice_ext *x = in[i].x;
+		uint8_t mac[2][16] = {{0}};
+		if (x == NULL) {
+			k->client_mac[i] = k->server_mac[i] = k->next_hop[i] = k->nat_client[i] = k->nat_server[i] = 0;
+			continue;
+		}
+		memcpy(mac[0], x->client_mac, 6);
+		memcpy(mac[1], x->server_mac, 6);
+		k->client_mac[i] = wide_code(b, mac[0]);
+		k->server_mac[i] = wide_code(b, mac[1]);
+		k->next_hop[i] = wide_code(b, x->next_hop);
+		k->nat_client[i] = wide_code(b, x->nat_client);
+		k->nat_server[i] = wide_code(b, x->nat_server);
+	}
+}
+
+/* One loop a column over the batch: each column's line stays in the cache, each slice is read from it. */
+#define CODES_NONE(name) (void)k
+#define STORE_NONE(name, bits, value)                                                                         \
+	for (uint32_t i = 0; i < n; i++) {                                                                    \
+		const struct ft_slice *s = in[i].s;                                                           \
+		const struct ft_slice_ext *x = in[i].x ? in[i].x : &no_ext;                                   \
+		(void)s, (void)x;                                                                             \
+		((uint##bits##_t *)(void *)b->column[c])[row + i] = (uint##bits##_t)(value);                  \
+	}
+#define STORE_CODES(name) memcpy((uint32_t *)(void *)b->column[c] + row, k->name, n * sizeof(uint32_t))
+
+static bool
+of_ext(enum ft_column c)
+{
+	return c >= FT_COL_client_mac && c <= FT_COL_nsel_ext_event;
+}
+
+static void
+store_columns(struct open_block *b, const struct open_slice *in, uint32_t n, const struct codes *k)
+{
+	static const struct ft_slice_ext no_ext;
+	const uint32_t row = b->next.rows;
+#define STORE_ADDR(name, bits, value) STORE_CODES(name);
+#define STORE_EXPORTER(name, bits, value) STORE_CODES(name);
+#define STORE_WIDE(name, bits, value) STORE_CODES(name);
+#define STORE_TEXT(name, bits, value) STORE_CODES(name);
+#define COLUMN(name, bits, dictionary, value)                                                                 \
+	{                                                                                                     \
+		const enum ft_column c = FT_COL_##name;                                                       \
+		bool text_column = c == FT_COL_app_name || c == FT_COL_elements;                              \
+		if ((k->ext || !of_ext(c)) && (k->text || !text_column)) {                                    \
+			STORE_##dictionary(name, bits, value)                                                 \
+		}                                                                                             \
+	}
+#include "common/fields.def"
+#undef COLUMN
+}
+
+void
+open_block_append(struct open_block *b, const struct open_slice *in, uint32_t n, struct tags *tags,
+	exporter_lookup lookup, void *ctx)
+{
+	struct codes k;
+	CHECK(n <= OPEN_BATCH);
+	k.ext = k.text = false;
+	find_addresses(b, in, n, tags, &k);
+	for (uint32_t i = 0; i < n; i++) {
+		k.exporter[i] = exporter_code(b, in[i].s, lookup, ctx);
+		k.ext = k.ext || in[i].x != NULL;
+		k.text = k.text || in[i].element_bytes != 0;
+	}
+	if (k.ext)
+		find_wides(b, in, n, &k);
+	if (k.text)
+		for (uint32_t i = 0; i < n; i++) {
+			k.app_name[i] = 0;
+			k.elements[i] = text_code(b, in[i].elements, in[i].element_bytes);
+		}
+	store_columns(b, in, n, &k);
+	b->next.rows += n;
+}

@@ -1,0 +1,657 @@
+/*
+ * recover.c - what a start finds, and what it makes of it (spec 25, "exactly once").
+ *
+ * LMDB is the truth.  Let (S, B, J) be the highest segment with meta, its open block's number, and the rows its
+ * journal holds; let (s, n, r) be what the stage's record in shared memory says.
+ *
+ *   no segment              a new database (shared memory of another is dropped)
+ *   (S, B) = (s, n), J <= r a kill in ordinary work: go on with the open block
+ *   (S, B) > (s, n), J = 0  a kill between the seal's commit and the flip: finish the flip
+ *   no shared memory        power loss, reboot: the open block is made from the journal; ring positions hold for
+ *                           rings of the same incarnation, others are read from their tail
+ *   (S, B) < (s, n), or the segment is damaged
+ *                           the rows in shared memory are whole: they move to a new segment, of which they are
+ *                           the first journal record; the damaged file stays and is read as far as it goes
+ *   damaged, no shared memory: journal records are looked for by their magic in the file, then as before
+ *
+ * Each of these can itself be killed anywhere and is found again as one of them.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/random.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "common/block_format.h"
+#include "common/counters.h"
+#include "common/crash.h"
+#include "common/log.h"
+#include "common/segment_file.h"
+#include "store/journal.h"
+#include "store/store.h"
+
+static const struct shm_kind store_kind = {STORE_MAGIC, STORE_VERSION, STORE_LAYOUT};
+static const struct stage_use stage_used = {STORE_RINGS, OUT_USED, ID_USED, COUNT_USED};
+
+/* ---- looking at a segment -------------------------------------------------------------------------- */
+
+struct examine {
+	const char *path;
+	struct segment_state *s;
+	struct journal_head *last;
+	struct open_block *apply; /* may be NULL: only look */
+	uint32_t applied;
+};
+
+static int
+walk_block(struct examine *x, const struct kv_bytes *k, const struct kv_bytes *v)
+{
+	struct block_header h;
+	uint32_t n;
+	memcpy(&n, (const uint8_t *)k->p + 4, 4);
+	if (!block_header_good(v->p, v->n, &h) || h.block != __builtin_bswap32(n) || h.block != x->s->blocks)
+		return FT_EFORMAT;
+	x->s->blocks++;
+	x->s->rows += h.rows;
+	return FT_OK;
+}
+
+static int
+walk_journal(struct examine *x, const struct kv_bytes *v)
+{
+	struct journal_head h;
+	if (!journal_good(v->p, v->n, &h) || h.block != x->s->blocks ||
+		(x->s->last ? h.seq != x->last->seq + 1 || h.row_from != x->last->row_to : h.seq != 0 || h.row_from != 0))
+		return FT_EFORMAT;
+	if (x->apply) {
+		if (journal_apply(x->apply, v->p, v->n) != FT_OK)
+			return FT_EFORMAT;
+		x->applied++;
+	}
+	*x->last = h;
+	x->s->last = x->last;
+	return FT_OK;
+}
+
+/* Keys come in order: blocks, the directory, the journal, meta. */
+static int
+walk(struct examine *x, struct kv_txn *t)
+{
+	struct kv_cursor *c;
+	struct kv_bytes k, v;
+	struct segment_meta m;
+	bool meta = false;
+	int rc = kv_cursor_open(t, 0, &c);
+	if (rc != FT_OK)
+		return rc;
+	int bad = FT_OK;
+	for (rc = kv_cursor_seek(c, NULL, 0, &k, &v); rc == FT_OK && bad == FT_OK; rc = kv_cursor_next(c, &k, &v)) {
+		if (k.n != sizeof(struct segment_key)) {
+			bad = FT_EFORMAT;
+			break;
+		}
+		switch (*(const char *)k.p) {
+		case KEY_BLOCK:
+			bad = walk_block(x, &k, &v);
+			break;
+		case KEY_DIRECTORY:
+			x->s->finished = true;
+			break;
+		case KEY_JOURNAL:
+			bad = walk_journal(x, &v);
+			break;
+		case KEY_META:
+			meta = segment_meta_good(v.p, v.n, &m);
+			break;
+		default:
+			bad = FT_EFORMAT;
+		}
+	}
+	kv_cursor_close(c);
+	if (bad != FT_OK || rc != FT_ENOENT || !meta || x->s->last == NULL)
+		return FT_EFORMAT;
+	memcpy(x->s->store_uuid, m.store_uuid, 16);
+	memcpy(x->s->segment_uuid, m.segment_uuid, 16);
+	x->s->commit = x->last->commit;
+	return FT_OK;
+}
+
+/* For writing: an empty write transaction makes LMDB read its free list, which must be sound as well. */
+static int
+examine_file(void *ctx)
+{
+	struct examine *x = ctx;
+	struct kv *kv;
+	struct kv_txn *t;
+	int rc = kv_open(&kv, x->path, 0, 0, 0, NULL);
+	if (rc != FT_OK)
+		return rc;
+	rc = kv_begin(kv, false, &t, NULL);
+	if (rc == FT_OK) {
+		rc = walk(x, t);
+		kv_abort(t);
+	}
+	kv_close(kv);
+	return rc;
+}
+
+struct images { /* of a damaged file */
+	const uint8_t *map;
+	uint64_t size;
+	uint32_t number;
+	bool any;
+	struct segment_state *s;
+	/* journal records of block `blocks`, by seq: the latest commit of each */
+	const uint8_t **record;
+	uint64_t *commit;
+	uint32_t room;
+};
+
+static int
+image_block(void *ctx, uint64_t offset, const struct block_header *h)
+{
+	struct images *m = ctx;
+	(void)offset;
+	if (h->segment != m->number)
+		return FT_OK;
+	m->any = true;
+	if (h->block >= m->s->blocks)
+		m->s->blocks = h->block + 1;
+	if (h->commit > m->s->commit)
+		m->s->commit = h->commit;
+	memcpy(m->s->store_uuid, h->store_uuid, 16);
+	memcpy(m->s->segment_uuid, h->segment_uuid, 16);
+	return FT_OK;
+}
+
+static void
+image_journal(struct images *m, const uint8_t *p, uint64_t room)
+{
+	struct journal_head h;
+	if (memcmp(p, JOURNAL_MAGIC, 8) != 0 || !journal_good(p, room, &h) || h.segment != m->number)
+		return;
+	m->any = true;
+	if (h.commit > m->s->commit)
+		m->s->commit = h.commit;
+	memcpy(m->s->store_uuid, h.store_uuid, 16);
+	if (h.block < m->s->blocks || h.seq > 1u << 24)
+		return;
+	if (h.block > m->s->blocks) { /* of a later block, whose predecessor is lost */
+		memset(m->record, 0, m->room * sizeof *m->record);
+		m->s->blocks = h.block;
+	}
+	if (h.seq >= m->room) {
+		uint32_t more = h.seq + h.seq / 2 + 64;
+		const uint8_t **r = realloc(m->record, more * sizeof(*r));
+		uint64_t *c = realloc(m->commit, more * sizeof *c);
+		m->record = r ? r : m->record;
+		m->commit = c ? c : m->commit;
+		if (r == NULL || c == NULL)
+			return;
+		memset(r + m->room, 0, (more - m->room) * sizeof(*r));
+		m->room = more;
+	}
+	if (m->record[h.seq] == NULL || h.commit > m->commit[h.seq]) {
+		m->record[h.seq] = p;
+		m->commit[h.seq] = h.commit;
+	}
+}
+
+static int
+scan_images(void *ctx)
+{
+	struct images *m = ctx;
+	struct segment_visit visit = {image_block, NULL, m};
+	(void)segment_scan(m->map, m->size, &visit);
+	for (uint64_t at = 0; at + 4096 <= m->size; at += 4096)
+		image_journal(m, m->map + at + 16, m->size - at - 16);
+	return FT_OK;
+}
+
+struct salvage {
+	struct images *m;
+	struct open_block *to;
+	struct journal_head *last;
+	uint32_t applied;
+};
+
+static int
+apply_images(void *ctx)
+{
+	struct salvage *v = ctx;
+	for (uint32_t seq = 0; seq < v->m->room && v->m->record[seq]; seq++) {
+		const uint8_t *p = v->m->record[seq];
+		if (journal_apply(v->to, p, v->m->size - (uint64_t)(p - v->m->map)) != FT_OK)
+			break;
+		memcpy(v->last, p, sizeof *v->last);
+		v->applied++;
+	}
+	return FT_OK;
+}
+
+/* What can be told of a file without LMDB; to: apply what journal is left, may be NULL. */
+static int
+look_at_images(const char *path, uint32_t number, struct segment_state *s, struct journal_head *last,
+	struct open_block *to)
+{
+	struct stat st;
+	struct images m = {.number = number, .s = s};
+	int fd = open(path, O_RDONLY | O_CLOEXEC), rc = FT_ENOENT;
+	if (fd < 0)
+		return FT_ENOENT;
+	if (fstat(fd, &st) == 0 && st.st_size > 0) {
+		m.size = (uint64_t)st.st_size;
+		void *p = mmap(NULL, m.size, PROT_READ, MAP_SHARED, fd, 0);
+		if (p != MAP_FAILED) {
+			m.map = p;
+			rc = guard_run(scan_images, &m);
+			struct salvage v = {&m, to, last, 0};
+			if (to != NULL)
+				(void)guard_run(apply_images, &v);
+			if (v.applied > 0)
+				s->last = last;
+			(void)munmap(p, m.size);
+		}
+	}
+	close(fd);
+	free(m.record);
+	free(m.commit);
+	return m.any ? rc : FT_ENOENT;
+}
+
+int
+segment_examine(const char *database, uint32_t number, struct segment_state *s, struct journal_head *last)
+{
+	char path[600];
+	*s = (struct segment_state){.kind = SEGMENT_EMPTY};
+	if (segment_path(path, sizeof path, database, number) != FT_OK)
+		return FT_EINVAL;
+	struct examine x = {.path = path, .s = s, .last = last};
+	if (guard_run_wild(examine_file, &x) == FT_OK) {
+		s->kind = SEGMENT_GOOD;
+		return FT_OK;
+	}
+	*s = (struct segment_state){.kind = SEGMENT_DAMAGED};
+	if (look_at_images(path, number, s, last, NULL) != FT_OK)
+		s->kind = SEGMENT_EMPTY;
+	return FT_OK;
+}
+
+/* ---- the stage's segment --------------------------------------------------------------------------- */
+
+static int
+stage_take(struct store *st, bool *whole, struct err *err)
+{
+	bool made;
+	size_t at = (sizeof(struct store_segment) + FT_LINE - 1) & ~(size_t)(FT_LINE - 1);
+	int rc = shm_open_or_create(&st->shm, st->shm_dir, "store", &store_kind, at + stage_bytes(STORE_UNDO), &made, err);
+	if (rc != FT_OK)
+		return rc;
+	st->own = st->shm.base;
+	if (made) {
+		stage_format(st->shm.base, at, STORE_UNDO);
+		rc = shm_publish(&st->shm, err);
+	}
+	if (rc == FT_OK)
+		rc = shm_hold(&st->shm, FT_RING_PRODUCER, err);
+	if (rc != FT_OK) {
+		shm_close(&st->shm);
+		return rc;
+	}
+	stage_attach_used(&st->stage, st->shm.base, at, &stage_used);
+	stage_recover(&st->stage);
+	*whole = !made && stage_record(&st->stage)->seq > 0;
+	return FT_OK;
+}
+
+/* Another one in its place, empty. */
+static int
+stage_renew(struct store *st, struct err *err)
+{
+	bool whole;
+	shm_close(&st->shm);
+	(void)shm_remove(st->shm_dir, "store");
+	return stage_take(st, &whole, err);
+}
+
+/* The stage's first batch: where to go on. */
+static void
+stage_begin_at(struct store *st, uint32_t segment, uint32_t block, const struct open_counts *counts,
+	const struct journal_head *from)
+{
+	memcpy(st->own->store_uuid, st->uuid, 16);
+	stage_begin(&st->stage);
+	for (unsigned i = 0; from && i < STORE_RINGS && i < from->rings; i++) {
+		stage_touch(&st->stage, &st->own->ring[i], sizeof st->own->ring[i]);
+		st->own->ring[i].incarnation = from->ring[i].incarnation;
+		st->stage.next.input[i] = from->ring[i].position;
+	}
+	st->stage.next.id[ID_SEGMENT] = segment;
+	st->stage.next.id[ID_BLOCK] = block;
+	st->stage.next.id[ID_TAG_VERSION] = st->tags.version;
+	store_counts_put(&st->stage, counts);
+	stage_commit(&st->stage);
+}
+
+/* ---- the cases --------------------------------------------------------------------------------------- */
+
+static void
+new_uuid(uint8_t out[16])
+{
+	(void)!getrandom(out, 16, 0);
+	out[6] = (uint8_t)((out[6] & 0x0f) | 0x40);
+	out[8] = (uint8_t)((out[8] & 0x3f) | 0x80);
+}
+
+static int
+begin_database(struct store *st, struct err *err)
+{
+	struct open_counts empty = open_block_empty();
+	int rc = stage_renew(st, err);
+	if (rc != FT_OK)
+		return rc;
+	new_uuid(st->uuid);
+	rc = segment_create(st, 1, &empty, err);
+	if (rc == FT_OK)
+		rc = open_block_make(&st->open, st->shm_dir, st->uuid, 1, 0, err);
+	if (rc == FT_OK)
+		stage_begin_at(st, 1, 0, &empty, NULL);
+	return rc;
+}
+
+/* Everything of the open block moves to the first block of a new segment. */
+static int
+rehome(struct store *st, uint32_t segment, struct err *err)
+{
+	struct open_block next;
+	struct open_counts counts = st->open.next;
+	log_critical("segment %u can't be written any more: its blocks are read as far as they go, %u slices go to segment %u",
+		segment - 1, counts.rows, segment);
+	int rc = segment_create(st, segment, &counts, err);
+	if (rc == FT_OK)
+		rc = open_block_make(&next, st->shm_dir, st->uuid, segment, 0, err);
+	if (rc != FT_OK)
+		return rc;
+	size_t head = (size_t)next.h->column[0];
+	memcpy((uint8_t *)next.shm.base + head, (uint8_t *)st->open.shm.base + head, st->open.h->seg.size - head);
+	open_block_close(&next);
+	open_block_close(&st->open);
+	stage_begin_at(st, segment, 0, &counts, NULL);
+	return open_block_attach(&st->open, st->shm_dir, segment, 0, &counts, err);
+}
+
+/* Shared memory is gone: the open block from the journal. */
+static int
+rebuild(struct store *st, uint32_t number, struct segment_state *s, struct journal_head *last, struct err *err)
+{
+	char path[600];
+	struct segment_state again = {0};
+	struct examine x = {.path = path, .s = &again, .last = last};
+	int rc = stage_renew(st, err);
+	if (rc == FT_OK)
+		rc = open_block_make(&st->open, st->shm_dir, st->uuid, number, s->blocks, err);
+	if (rc != FT_OK)
+		return rc;
+	(void)segment_path(path, sizeof path, st->database, number);
+	if (s->kind == SEGMENT_GOOD) {
+		x.apply = &st->open;
+		rc = guard_run_wild(examine_file, &x);
+		if (rc != FT_OK)
+			return err_set(err, rc, "%s: its journal can't be read", path);
+	} else {
+		(void)look_at_images(path, number, s, last, &st->open);
+	}
+	if (s->kind == SEGMENT_GOOD || s->last) {
+		st->tags.version = last->tag_version;
+		st->gap_from_us = last->complete_us ? last->complete_us : last->wall_us;
+	}
+	st->gap_to_us = wall_now().us;
+	st->complete_us = 0;
+	counter_add(COUNTER_store_rebuilt_rows, st->open.next.rows);
+	struct open_counts counts = st->open.next;
+	stage_begin_at(st, number, s->blocks, &counts, s->last ? last : NULL);
+	log_high("shared memory was gone: %u slices of the open block come from the journal", counts.rows);
+	/* the indices of its dictionaries are made from its entries */
+	open_block_close(&st->open);
+	return open_block_attach(&st->open, st->shm_dir, number, s->blocks, &counts, err);
+}
+
+static int
+compare(uint32_t s1, uint32_t b1, uint32_t s2, uint32_t b2)
+{
+	return s1 != s2 ? (s1 > s2) - (s1 < s2) : (b1 > b2) - (b1 < b2);
+}
+
+static void
+carry_on(struct store *st, uint32_t number, const struct segment_state *s, const struct journal_head *last)
+{
+	st->segment = number;
+	st->block = s->blocks;
+	st->segment_rows = s->rows;
+	st->commit = s->commit;
+	memcpy(st->segment_uuid, s->segment_uuid, 16);
+	st->durable = (struct open_counts){.rows = last->row_to, .heap = last->heap_to};
+	memcpy(st->durable.dict, last->dict_to, sizeof st->durable.dict);
+	st->journal_seq = last->seq + 1;
+	if (st->gap_to_us == 0) {
+		st->gap_from_us = last->gap_from_us;
+		st->gap_to_us = last->gap_to_us;
+	}
+}
+
+static int
+decide(struct store *st, uint32_t number, struct segment_state *s, struct journal_head *last, bool whole,
+	struct err *err)
+{
+	const struct ft_stage_record *r = stage_record(&st->stage);
+	uint32_t segment = (uint32_t)r->id[ID_SEGMENT], block = (uint32_t)r->id[ID_BLOCK];
+	struct open_counts counts = store_counts(st);
+	int rc;
+	memcpy(st->uuid, s->store_uuid, 16);
+	if (whole && memcmp(st->own->store_uuid, s->store_uuid, 16) != 0) {
+		log_critical("shared memory belongs to another database than %s: it is dropped", st->database);
+		whole = false;
+	}
+	if (whole) {
+		rc = open_block_attach(&st->open, st->shm_dir, segment, block, &counts, err);
+		if (rc != FT_OK && rc != FT_ENOENT)
+			return rc;
+		whole = rc == FT_OK;
+	}
+	int order = compare(number, s->blocks, segment, block);
+	if (whole && s->kind == SEGMENT_GOOD) {
+		st->tags.version = (uint32_t)r->id[ID_TAG_VERSION];
+		if ((order == 0 && last->row_to <= counts.rows) || (order > 0 && last->row_to == 0)) {
+			carry_on(st, number, s, last);
+			return s->finished ? FT_OK : segment_open(st, number, err);
+		}
+		if (order > 0) { /* a move to a new segment was not finished: its journal has all rows */
+			whole = false;
+			open_block_close(&st->open);
+		}
+	}
+	if (!whole) {
+		rc = rebuild(st, number, s, last, err);
+		if (rc != FT_OK)
+			return rc;
+		if (s->kind == SEGMENT_GOOD) {
+			carry_on(st, number, s, last);
+			return s->finished ? FT_OK : segment_open(st, number, err);
+		}
+		segment = number;
+	}
+	st->commit = s->commit > st->catalog_commit ? s->commit : st->catalog_commit;
+	return rehome(st, (number > segment ? number : segment) + 1, err);
+}
+
+/* ---- all together ----------------------------------------------------------------------------------- */
+
+static int
+make_folder(const char *path, struct err *err)
+{
+	char part[600];
+	size_t n = strlen(path);
+	if (n >= sizeof part)
+		return err_set(err, FT_EINVAL, "%s: the path is too long", path);
+	for (size_t i = 1; i <= n; i++)
+		if (path[i] == '/' || path[i] == '\0') {
+			memcpy(part, path, i);
+			part[i] = '\0';
+			if (mkdir(part, 0750) != 0 && errno != EEXIST)
+				return err_sys(err, "%s: can't make the folder", part);
+		}
+	return FT_OK;
+}
+
+static int
+lock_database(struct store *st, struct err *err)
+{
+	char path[600];
+	struct flock l = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
+	snprintf(path, sizeof path, "%s/segments", st->database);
+	int rc = make_folder(path, err);
+	if (rc != FT_OK)
+		return rc;
+	snprintf(path, sizeof path, "%s/lock", st->database);
+	st->lock_fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0640);
+	if (st->lock_fd < 0)
+		return err_sys(err, "%s can't be opened", path);
+	if (fcntl(st->lock_fd, F_OFD_SETLK, &l) != 0)
+		return err_set(err, FT_EBUSY, "%s is in use by another ft-store: stop it first", st->database);
+	return FT_OK;
+}
+
+static int
+find_and_decide(struct store *st, struct err *err)
+{
+	uint32_t *n, count;
+	struct journal_head last;
+	struct segment_state s = {0};
+	bool whole;
+	int rc = segment_list(st->database, &n, &count, err);
+	if (rc != FT_OK)
+		return rc;
+	/* what a crash in the making of a segment left is removed */
+	while (count > 0 && segment_examine(st->database, n[count - 1], &s, &last) == FT_OK && s.kind == SEGMENT_EMPTY) {
+		char path[600];
+		(void)segment_path(path, sizeof path, st->database, n[--count]);
+		(void)unlink(path);
+	}
+	rc = stage_take(st, &whole, err);
+	if (rc == FT_OK && count == 0) {
+		if (whole)
+			log_critical("%s holds no segments: a new database is begun", st->database);
+		rc = begin_database(st, err);
+		st->first_segment = 1;
+	} else if (rc == FT_OK) {
+		st->first_segment = n[0];
+		rc = decide(st, n[count - 1], &s, &last, whole, err);
+	}
+	free(n);
+	return rc;
+}
+
+static void
+count_sealed(struct store *st)
+{
+	uint32_t *n, count;
+	struct zone_segment s;
+	uint64_t rows = st->segment_rows;
+	if (segment_list(st->database, &n, &count, NULL) != FT_OK)
+		return;
+	for (uint32_t i = 0; i < count; i++)
+		if (n[i] != st->segment && index_get_segment(st, n[i], &s))
+			rows += s.rows;
+	free(n);
+	atomic_store(&st->sealed_rows, rows);
+}
+
+static void
+read_boot_id(struct store *st)
+{
+	char text[64] = {0};
+	unsigned at = 0;
+	FILE *f = fopen("/proc/sys/kernel/random/boot_id", "re");
+	if (f == NULL)
+		return;
+	if (fgets(text, sizeof text, f) != NULL)
+		for (const char *p = text; *p && at < 32; p++) {
+			int v = *p >= '0' && *p <= '9' ? *p - '0' : *p >= 'a' && *p <= 'f' ? *p - 'a' + 10 : -1;
+			if (v >= 0) {
+				st->boot_id[at / 2] |= (uint8_t)(v << (at % 2 ? 0 : 4));
+				at++;
+			}
+		}
+	fclose(f);
+}
+
+int
+store_open(struct store *st, const char *shm_dir, const char *database, const struct store_settings *set,
+	struct err *err)
+{
+	*st = (struct store){.set = *set, .lock_fd = -1, .shm.fd = -1, .catalog_shm.fd = -1, .exporters_shm.fd = -1};
+	st->open.shm.fd = -1;
+	if (strlen(shm_dir) >= sizeof st->shm_dir || strlen(database) >= sizeof st->database - 32)
+		return err_set(err, FT_EINVAL, "%s, %s: the path is too long", shm_dir, database);
+	memcpy(st->shm_dir, shm_dir, strlen(shm_dir) + 1);
+	memcpy(st->database, database, strlen(database) + 1);
+	read_boot_id(st);
+	int rc = lock_database(st, err);
+	if (rc == FT_OK && tags_open(&st->tags, 1) != FT_OK)
+		rc = err_set(err, FT_ENOMEM, "out of memory");
+	for (unsigned i = 0; i < 4 && rc == FT_OK; i++)
+		if ((st->wide[i] = malloc(FT_BLOCK_ROWS * sizeof(uint64_t))) == NULL)
+			rc = err_set(err, FT_ENOMEM, "out of memory");
+	if (rc == FT_OK)
+		rc = catalog_make(st, err);
+	if (rc == FT_OK) {
+		struct ft_catalog_record was;
+		catalog_read(st->catalog, &was);
+		st->catalog_commit = was.commit;
+		rc = find_and_decide(st, err);
+	}
+	if (rc == FT_OK)
+		rc = index_open(st, err);
+	if (rc == FT_OK) {
+		memcpy(st->catalog->store_uuid, st->uuid, 16);
+		memcpy(st->own->store_uuid, st->uuid, 16);
+		count_sealed(st);
+		if (st->kv == NULL || store_flip_due(st)) /* the flip, or the segment's end, was not finished */
+			rc = store_next(st, err);
+	}
+	if (rc == FT_OK) {
+		struct zone_segment s;
+		catalog_tell(st);
+		store_sweep_open(st);
+		/* the active segment's entries too: the index is not synced */
+		if (st->block > 0)
+			(void)index_mend_segment(st, st->segment, st->block, false, &s);
+		intake_look(st);
+	}
+	return rc;
+}
+
+void
+store_close(struct store *st)
+{
+	index_mend_stop(st);
+	intake_close(st);
+	open_block_close(&st->open);
+	shm_close(&st->catalog_shm);
+	shm_close(&st->shm);
+	kv_close(st->kv);
+	if (st->index)
+		index_close(st);
+	tags_close(&st->tags);
+	codec_out_free(&st->pack);
+	for (unsigned i = 0; i < 4; i++)
+		free(st->wide[i]);
+	if (st->lock_fd >= 0)
+		close(st->lock_fd);
+	*st = (struct store){.lock_fd = -1, .shm.fd = -1, .catalog_shm.fd = -1, .exporters_shm.fd = -1};
+	st->open.shm.fd = -1;
+}

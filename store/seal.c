@@ -1,0 +1,459 @@
+/*
+ * seal.c - a full open block becomes a packed value of the active segment (docs/block-format.md).
+ *
+ * Addresses are sorted (IPv4 first) and codes renumbered, so that they pack as small differences and a block of
+ * few addresses has narrow codes; rows keep their order.  One LMDB transaction puts the packed block, deletes its
+ * journal, and writes the empty first journal record of the next block; then the index entry, then the flip.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/addr.h"
+#include "common/block_format.h"
+#include "common/counters.h"
+#include "common/crash.h"
+#include "common/hash.h"
+#include "common/log.h"
+#include "common/segment_file.h"
+#include "store/store.h"
+
+struct build {
+	struct store *st;
+	const struct open_block *b;
+	const struct open_counts *n;
+	struct codec_out *out;
+	struct block_entry entry[BLOCK_MAX_COLUMNS];
+	uint32_t entries;
+	uint32_t *order, *rank; /* sorted position -> code, code -> sorted position */
+	uint32_t v4;		/* addresses that are IPv4: the first ones of order */
+};
+
+static void
+add_entry(struct build *k, unsigned id, const struct block_column *d, size_t offset, unsigned ref)
+{
+	CHECK(k->entries < BLOCK_MAX_COLUMNS);
+	k->entry[k->entries++] = (struct block_entry){.id = (uint16_t)id, .encoding = d->encoding, .bits = d->bits,
+		.count = (uint32_t)d->count, .base = d->base, .low = d->low, .high = d->high, .scale = d->scale,
+		.ref = (uint16_t)ref, .offset = offset, .bytes = d->bytes,
+		.checksum = d->bytes && !k->out->failed ? hash_bytes(k->out->p + offset, d->bytes, 0) : 0};
+}
+
+/* ---- the order of addresses ------------------------------------------------------------------------ */
+
+struct v6_item {
+	uint8_t address[16];
+	uint32_t code;
+};
+
+static int
+by_address(const void *a, const void *b)
+{
+	const struct v6_item *x = a, *y = b;
+	int d = memcmp(x->address, y->address, 16);
+	return d ? d : (x->code > y->code) - (x->code < y->code);
+}
+
+/* Sort by the upper half, stably: four passes of eight bits. */
+static void
+radix_sort(uint64_t *v, uint64_t *other, uint32_t n)
+{
+	for (unsigned pass = 0; pass < 4; pass++) {
+		uint32_t at[257] = {0};
+		unsigned shift = 32 + 8 * pass;
+		for (uint32_t i = 0; i < n; i++)
+			at[(v[i] >> shift & 255) + 1]++;
+		for (unsigned i = 0; i < 256; i++)
+			at[i + 1] += at[i];
+		for (uint32_t i = 0; i < n; i++)
+			other[at[v[i] >> shift & 255]++] = v[i];
+		uint64_t *swap = v;
+		v = other;
+		other = swap;
+	}
+}
+
+static int
+order_addresses(struct build *k)
+{
+	uint32_t n = k->n->dict[FT_DICT_ADDR], n6 = 0;
+	const struct ft_addr_entry *e = k->b->addr;
+	uint64_t *v4 = malloc((n + 1) * sizeof *v4), *other = malloc((n + 1) * sizeof *other);
+	struct v6_item *v6 = NULL;
+	k->order = malloc((n + 1) * sizeof *k->order);
+	k->rank = malloc((n + 1) * sizeof *k->rank);
+	int rc = v4 && other && k->order && k->rank ? FT_OK : FT_ENOMEM;
+	for (uint32_t i = 0; i < n && rc == FT_OK; i++) {
+		if (addr_is_v4(e[i].address)) {
+			uint32_t be;
+			memcpy(&be, e[i].address + 12, 4);
+			v4[k->v4++] = (uint64_t)__builtin_bswap32(be) << 32 | i;
+		} else {
+			n6++;
+		}
+	}
+	if (rc == FT_OK && n6 > 0 && (v6 = malloc(n6 * sizeof *v6)) == NULL)
+		rc = FT_ENOMEM;
+	if (rc == FT_OK) {
+		radix_sort(v4, other, k->v4);
+		for (uint32_t i = 0; i < k->v4; i++)
+			k->order[i] = (uint32_t)v4[i];
+		uint32_t at = 0;
+		for (uint32_t i = 0; i < n && n6 > 0; i++)
+			if (!addr_is_v4(e[i].address)) {
+				memcpy(v6[at].address, e[i].address, 16);
+				v6[at++].code = i;
+			}
+		if (n6 > 1)
+			qsort(v6, n6, sizeof *v6, by_address);
+		for (uint32_t i = 0; i < n6; i++)
+			k->order[k->v4 + i] = v6[i].code;
+		for (uint32_t i = 0; i < n; i++)
+			k->rank[k->order[i]] = i;
+	}
+	free(v4);
+	free(other);
+	free(v6);
+	return rc;
+}
+
+/* ---- columns --------------------------------------------------------------------------------------- */
+
+static const uint8_t *
+column_at(const struct build *k, enum ft_column c)
+{
+	return k->b->column[c];
+}
+
+static void
+widen(const uint8_t *from, unsigned bits, uint32_t n, uint64_t *out)
+{
+	codec_unpack_u64(from, bits, 0, n, 0, 1, out);
+}
+
+static unsigned
+hints_of(enum ft_column c)
+{
+	switch (c) {
+	case FT_COL_first_us:
+	case FT_COL_last_us:
+	case FT_COL_start_us:
+	case FT_COL_prev_us:
+		return CODEC_TIMES;
+	case FT_COL_client:
+	case FT_COL_server:
+	case FT_COL_exporter:
+	case FT_COL_client_port:
+	case FT_COL_server_port:
+	case FT_COL_proto:
+		return CODEC_DIRECT;
+	default:
+		return 0;
+	}
+}
+
+static void
+pack_column(struct build *k, enum ft_column c)
+{
+	const uint8_t *p = column_at(k, c);
+	uint32_t n = k->n->rows;
+	unsigned bits = open_column_bits[c], width = bits / 8, ref = 0;
+	struct block_column d;
+	uint64_t *v = k->st->wide[0];
+	if (c == FT_COL_first_us) {
+		v = k->st->wide[1]; /* kept: last_us is stored as the difference, and the zone map needs it */
+	} else if (c == FT_COL_last_us) {
+		v = k->st->wide[2];
+	}
+	if (n > 0 && c != FT_COL_client && c != FT_COL_server && v == k->st->wide[0] &&
+		(n == 1 || memcmp(p, p + width, (size_t)(n - 1) * width) == 0)) {
+		uint64_t x = 0;
+		memcpy(&x, p, width);
+		d = (struct block_column){.encoding = CODEC_CONST, .scale = 1, .count = n, .base = x, .low = x, .high = x};
+		add_entry(k, c, &d, 0, 0);
+		return;
+	}
+	if (c == FT_COL_client || c == FT_COL_server) {
+		const uint32_t *code = (const uint32_t *)(const void *)p;
+		for (uint32_t i = 0; i < n; i++)
+			v[i] = k->rank[code[i]];
+	} else {
+		widen(p, bits, n, v);
+	}
+	if (c == FT_COL_last_us) {
+		uint64_t low = UINT64_MAX, high = 0;
+		for (uint32_t i = 0; i < n; i++) {
+			low = v[i] < low ? v[i] : low;
+			high = v[i] > high ? v[i] : high;
+			k->st->wide[0][i] = v[i] - k->st->wide[1][i];
+		}
+		ref = FT_COL_first_us + 1;
+		size_t at = codec_pack(k->out, k->st->wide[0], n, CODEC_TIMES, &d);
+		d.low = low;
+		d.high = high;
+		add_entry(k, c, &d, at, ref);
+		return;
+	}
+	size_t at = codec_pack(k->out, v, n, hints_of(c), &d);
+	add_entry(k, c, &d, at, ref);
+}
+
+/* ---- dictionaries ---------------------------------------------------------------------------------- */
+
+static void
+pack_part(struct build *k, enum block_part id, const uint64_t *v, uint64_t n, unsigned hints)
+{
+	struct block_column d;
+	size_t at = codec_pack(k->out, v, n, hints, &d);
+	add_entry(k, id, &d, at, 0);
+}
+
+static uint64_t
+be64(const uint8_t *p)
+{
+	uint64_t v;
+	memcpy(&v, p, 8);
+	return __builtin_bswap64(v);
+}
+
+#define PART(id, expression)                                                                                  \
+	do {                                                                                                  \
+		for (uint32_t i = 0; i < n; i++) {                                                            \
+			const struct ft_addr_entry *e = &k->b->addr[k->order[i]];                             \
+			v[i] = (expression);                                                                  \
+		}                                                                                             \
+		pack_part(k, id, v, n, 0);                                                                    \
+	} while (0)
+
+static void
+pack_addresses(struct build *k)
+{
+	uint32_t n = k->n->dict[FT_DICT_ADDR];
+	uint64_t *v = k->st->wide[0];
+	const struct ft_addr_entry *a = k->b->addr;
+	for (uint32_t i = 0; i < k->v4; i++)
+		v[i] = be64(a[k->order[i]].address + 8) & UINT32_MAX;
+	pack_part(k, BLOCK_PART_V4, v, k->v4, CODEC_ASCENDING);
+	for (uint32_t i = k->v4; i < n; i++)
+		v[i - k->v4] = be64(a[k->order[i]].address);
+	pack_part(k, BLOCK_PART_V6_HIGH, v, n - k->v4, 0);
+	for (uint32_t i = k->v4; i < n; i++)
+		v[i - k->v4] = be64(a[k->order[i]].address + 8);
+	pack_part(k, BLOCK_PART_V6_LOW, v, n - k->v4, 0);
+	/* the first of those with one address; most are their own, so the distance to it is stored as a whole */
+	for (uint32_t i = 0; i < n; i++)
+		v[i] = i > 0 && memcmp(a[k->order[i]].address, a[k->order[i - 1]].address, 16) == 0 ? v[i - 1] : i;
+	pack_part(k, BLOCK_PART_BARE, v, n, CODEC_ASCENDING);
+	PART(BLOCK_PART_AS, e->as);
+	PART(BLOCK_PART_GROUP, e->group);
+	PART(BLOCK_PART_TAG_VERSION, e->tag_version);
+	PART(BLOCK_PART_COUNTRY, e->country);
+	PART(BLOCK_PART_MASK, e->mask);
+	PART(BLOCK_PART_NET_BITS, e->net_bits);
+}
+
+static void
+pack_raw(struct build *k, enum block_part id, const void *bytes, uint64_t n)
+{
+	struct block_column d;
+	size_t at = codec_pack_bytes(k->out, bytes, n, &d);
+	add_entry(k, id, &d, at, 0);
+}
+
+/* ---- the zone map ---------------------------------------------------------------------------------- */
+
+static void
+zone_times(struct build *k, struct zone *z)
+{
+	const uint64_t *first = k->st->wide[1], *last = k->st->wide[2];
+	const uint64_t *start = (const uint64_t *)(const void *)column_at(k, FT_COL_start_us);
+	int64_t low = 1, high = 0; /* the span hit last: most rows lie in it */
+	z->min_start_us = INT64_MAX;
+	for (uint32_t i = 0; i < k->n->rows; i++) {
+		int64_t a = (int64_t)first[i], b = (int64_t)last[i], s = start[i] ? (int64_t)start[i] : a;
+		z->min_start_us = s < z->min_start_us ? s : z->min_start_us;
+		if (a >= low && b <= high)
+			continue;
+		zone_add_span(z, a, b);
+		low = 1;
+		high = 0;
+		for (uint32_t q = 0; q < z->spans; q++)
+			if (z->span[q].first_us <= a && z->span[q].last_us >= b) {
+				low = z->span[q].first_us;
+				high = z->span[q].last_us;
+			}
+	}
+}
+
+static uint64_t *
+zone_addresses(struct build *k, struct zone *z)
+{
+	uint32_t n = k->n->dict[FT_DICT_ADDR], words = zone_filter_words(n);
+	for (uint32_t i = 0; i < k->n->dict[FT_DICT_EXPORTER]; i++) {
+		const uint8_t *a = k->b->exporter[i].address;
+		uint32_t at = 0, kept = z->exporters < ZONE_EXPORTERS ? z->exporters : ZONE_EXPORTERS;
+		while (at < kept && memcmp(z->exporter[at], a, 16) != 0)
+			at++;
+		if (at < kept)
+			continue;
+		if (kept < ZONE_EXPORTERS)
+			memcpy(z->exporter[kept], a, 16);
+		z->exporters = kept + 1;
+	}
+	uint64_t *filter = words ? calloc(words, sizeof *filter) : NULL;
+	if (filter == NULL)
+		return NULL;
+	z->filter_words = words;
+	z->address_filter = filter;
+	for (uint32_t i = 0; i < n; i++)
+		if (k->b->addr[i].bare == i)
+			zone_filter_add(filter, words, k->b->addr[i].address);
+	return filter;
+}
+
+/* ---- all together ---------------------------------------------------------------------------------- */
+
+static void
+finish_block(struct build *k, const struct zone *z, uint64_t commit, size_t head)
+{
+	codec_align(k->out, BLOCK_ALIGN);
+	if (k->out->failed)
+		return;
+	struct block_header h = {.version = FT_BLOCK_VERSION, .bytes = k->out->used, .segment = k->st->segment,
+		.block = k->st->block, .rows = k->n->rows, .columns = k->entries, .commit = commit,
+		.sealed_us = wall_now().us, .min_start_us = z->min_start_us, .min_first_us = INT64_MAX,
+		.max_last_us = INT64_MIN};
+	memcpy(h.magic, FT_BLOCK_MAGIC, sizeof h.magic);
+	h.head_bytes = (uint32_t)head;
+	memcpy(h.store_uuid, k->st->uuid, 16);
+	memcpy(h.segment_uuid, k->st->segment_uuid, 16);
+	memcpy(h.dict_count, k->n->dict, sizeof h.dict_count);
+	if (z->spans > 0) {
+		h.min_first_us = z->span[0].first_us;
+		h.max_last_us = z->span[z->spans - 1].last_us;
+	}
+	memcpy(k->out->p, &h, sizeof h);
+	memcpy(k->out->p + sizeof h, k->entry, k->entries * sizeof k->entry[0]);
+	h.checksum = block_head_checksum((const void *)k->out->p);
+	memcpy(k->out->p, &h, sizeof h);
+}
+
+int
+seal_pack(struct store *st, const struct open_block *b, const struct open_counts *counts, uint64_t commit,
+	struct zone *zone, uint64_t **filter, struct err *err)
+{
+	struct build k = {.st = st, .b = b, .n = counts, .out = &st->pack};
+	/* room for the head: every column and part has an entry */
+	size_t head = (sizeof(struct block_header) + (FT_COLUMNS + BLOCK_PARTS) * sizeof(struct block_entry) + 63) &
+		      ~(size_t)63;
+	*zone = (struct zone){.commit = commit, .rows = counts->rows};
+	*filter = NULL;
+	memcpy(zone->segment_uuid, st->segment_uuid, 16);
+	st->pack.used = 0;
+	if (order_addresses(&k) != FT_OK || codec_room(&st->pack, head) == NULL) {
+		free(k.order);
+		free(k.rank);
+		return err_set(err, FT_ENOMEM, "out of memory for sealing a block");
+	}
+	for (unsigned c = 0; c < FT_COLUMNS; c++)
+		pack_column(&k, (enum ft_column)c);
+	zone_times(&k, zone);
+	pack_addresses(&k);
+	pack_raw(&k, BLOCK_PART_EXPORTERS, b->exporter, (uint64_t)counts->dict[FT_DICT_EXPORTER] * sizeof *b->exporter);
+	pack_raw(&k, BLOCK_PART_WIDE, b->wide, (uint64_t)counts->dict[FT_DICT_WIDE] * sizeof *b->wide);
+	pack_raw(&k, BLOCK_PART_TEXT, b->text, (uint64_t)counts->dict[FT_DICT_TEXT] * sizeof *b->text);
+	pack_raw(&k, BLOCK_PART_HEAP, b->heap, counts->heap);
+	*filter = zone_addresses(&k, zone);
+	finish_block(&k, zone, commit, head);
+	free(k.order);
+	free(k.rank);
+	if (st->pack.failed) {
+		free(*filter);
+		*filter = NULL;
+		codec_out_free(&st->pack);
+		return err_set(err, FT_ENOMEM, "out of memory for sealing a block");
+	}
+	struct block_header h;
+	memcpy(&h, st->pack.p, sizeof h);
+	zone->bytes = h.bytes;
+	zone->checksum = h.checksum;
+	return FT_OK;
+}
+
+/* The transaction.  The rows since the last journal record need no record of their own: they are in the block. */
+static int
+seal_commit(struct store *st, uint64_t commit, struct err *err)
+{
+	struct kv_txn *t;
+	struct open_counts empty = open_block_empty();
+	int rc = segment_space(st, st->pack.used * 2 + (1 << 20), err);
+	if (rc == FT_OK)
+		rc = kv_begin(st->kv, true, &t, err);
+	if (rc != FT_OK)
+		return rc;
+	struct segment_key k = segment_key(KEY_BLOCK, st->block, 0);
+	/* deleted first, so that their pages may be used for the block */
+	for (uint32_t seq = 0; seq < st->journal_seq && rc == FT_OK; seq++) {
+		struct segment_key j = segment_key(KEY_JOURNAL, st->block, seq);
+		rc = kv_del(t, 0, j.b, sizeof j.b, err);
+		rc = rc == FT_ENOENT ? FT_OK : rc;
+	}
+	if (rc == FT_OK)
+		rc = kv_put(t, 0, k.b, sizeof k.b, st->pack.p, st->pack.used, err);
+	if (rc == FT_OK)
+		rc = journal_put(st, t, st->segment, st->block + 1, 0, &empty, &empty, commit, err);
+	if (rc != FT_OK) {
+		kv_abort(t);
+		return rc;
+	}
+	return kv_commit(t, err);
+}
+
+static void
+index_sealed(struct store *st, uint32_t block, struct zone *z)
+{
+	struct kv_txn *t;
+	struct kv_bytes v;
+	struct segment_key k = segment_key(KEY_BLOCK, block, 0);
+	if (kv_begin(st->kv, false, &t, NULL) != FT_OK)
+		return;
+	if (kv_get(t, 0, k.b, sizeof k.b, &v) == FT_OK) {
+		z->file_offset = (uint64_t)((const uint8_t *)v.p - (const uint8_t *)kv_map(st->kv));
+		(void)index_put_block(st, st->segment, block, z);
+	}
+	kv_abort(t);
+}
+
+int
+seal_block(struct store *st, struct err *err)
+{
+	struct open_counts now = store_counts(st);
+	struct zone z;
+	uint64_t *filter;
+	mono_t began = mono_now();
+	if (now.rows == 0)
+		return FT_OK;
+	int rc = seal_pack(st, &st->open, &now, st->commit + 1, &z, &filter, err);
+	if (rc != FT_OK)
+		return rc;
+	rc = seal_commit(st, st->commit + 1, err);
+	if (rc != FT_OK) {
+		counter_add(COUNTER_store_commit_failures, 1);
+		free(filter);
+		return rc;
+	}
+	crash_point("seal: committed");
+	st->commit++;
+	index_sealed(st, st->block, &z);
+	free(filter);
+	st->segment_rows += now.rows;
+	st->sealed_rows += now.rows;
+	st->block++; /* LMDB has it; the flip below makes shared memory agree */
+	st->journal_seq = 1;
+	st->durable = open_block_empty();
+	counter_add(COUNTER_store_blocks, 1);
+	counter_add(COUNTER_store_commits, 1);
+	counter_add(COUNTER_store_commit_us, (uint64_t)mono_since(mono_now(), began).us);
+	log_medium("sealed block %u of segment %u: %u slices in %zu bytes, %lld us", st->block - 1, st->segment, now.rows,
+		st->pack.used, (long long)mono_since(mono_now(), began).us);
+	return FT_OK;
+}

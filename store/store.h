@@ -1,0 +1,185 @@
+/*
+ * store.h - what the files of ft-store share: one struct, one thread (the index mender aside).
+ *
+ *   slice rings -> intake -> open block (shm)   stage commit, catalog            safe against a kill
+ *                            journal -> active segment, synced every second      safe against power loss
+ *                            seal    -> active segment, journal deleted in the same transaction
+ *                            segment: the next file; index: zone maps; expire: oldest files
+ *
+ * LMDB is the truth after a restart, the stage's record (rows, entries, ring positions) as far as it agrees with
+ * it, the catalog is published from both (recover.c).
+ */
+#ifndef FT_STORE_H
+#define FT_STORE_H
+
+#include <pthread.h>
+#include <stdbool.h>
+
+#include "common/clock.h"
+#include "common/codec.h"
+#include "common/contract/exporters.h"
+#include "common/kv.h"
+#include "common/ring.h"
+#include "common/stage.h"
+#include "common/zone.h"
+#include "store/open_block.h"
+
+#define STORE_MAGIC "FTSTORE"
+#define STORE_VERSION 0x00010000u
+enum { STORE_RINGS = FT_STAGE_INPUTS, STORE_UNDO = 4096 };
+
+/* Numbering of the stage's record. */
+enum { OUT_ROWS, OUT_DICT, OUT_HEAP = OUT_DICT + FT_DICTS, OUT_USED };
+enum { ID_SEGMENT, ID_BLOCK, ID_TAG_VERSION, ID_USED };
+enum { COUNT_SLICES, COUNT_USED };
+
+/* Segment "store": private to ft-store. */
+struct store_segment {
+	struct ft_seg_header seg;
+	uint8_t store_uuid[16];
+	uint8_t fill[48];
+	struct store_ring { /* undo unit: which ring input[i] counts in */
+		uint64_t incarnation, zero;
+	} ring[STORE_RINGS];
+	/* struct ft_stage follows */
+};
+#define STORE_LAYOUT FT_LAYOUT3(sizeof(struct store_segment), sizeof(struct ft_stage), (uint32_t)OUT_USED)
+
+struct store_settings {
+	uint64_t segment_rows, segments, database_bytes, max_age_s, memcache_rows, interval_s, commit_s;
+	char archive[512];
+};
+
+struct journal_head;
+struct store {
+	char shm_dir[200], database[512];
+	struct store_settings set;
+	uint8_t uuid[16], boot_id[16];
+	int lock_fd;
+
+	struct shm shm; /* struct store_segment */
+	struct store_segment *own;
+	struct stage stage;
+	struct shm catalog_shm;
+	struct ft_catalog *catalog;
+	struct open_block open;
+	struct tags tags;
+
+	struct ring ring[STORE_RINGS];
+	bool attached[STORE_RINGS];
+	unsigned turn; /* ring to begin with */
+	struct shm exporters_shm;
+	const struct ft_exporters *exporters;
+
+	/* the active segment */
+	struct kv *kv;
+	uint32_t segment, block, first_segment;
+	uint8_t segment_uuid[16];
+	uint64_t segment_rows;	    /* sealed in it */
+	struct open_counts durable; /* of the open block, in the journal */
+	uint32_t journal_seq;	    /* next record of the open block */
+	uint64_t commit;	    /* of the latest synced commit */
+	uint64_t catalog_commit;    /* what the catalog said at start */
+	_Atomic uint64_t sealed_rows; /* in all segments */
+	int64_t complete_us, gap_from_us, gap_to_us;
+
+	struct kv *index;
+	pthread_t mender;
+	bool mending;
+	_Atomic bool mend_stop;
+	uint32_t mend_first, mend_end; /* segments it looks at */
+	struct codec_out pack;	    /* kept from block to block */
+	uint64_t *wide[4];	    /* FT_BLOCK_ROWS each: scratch of sealing */
+	mono_t next_commit, next_look, next_expire;
+	bool failing;		    /* the last commit failed: disk full, read-only */
+	int commit_rc;
+};
+
+/* ---- recover.c: start and stop ---- */
+int store_open(struct store *st, const char *shm_dir, const char *database, const struct store_settings *set,
+	struct err *err);
+/* What LMDB says of a segment, walked with a guard round it. */
+struct segment_state {
+	enum { SEGMENT_EMPTY, SEGMENT_GOOD, SEGMENT_DAMAGED } kind;
+	bool finished;		  /* has its directory */
+	uint8_t store_uuid[16], segment_uuid[16];
+	uint32_t blocks;	  /* sealed; the open one has this number */
+	uint64_t rows, commit;
+	struct journal_head *last; /* of the open block; kept in the caller's room */
+};
+int segment_examine(const char *database, uint32_t number, struct segment_state *s, struct journal_head *last);
+void store_close(struct store *st); /* memory and handles; commits nothing */
+
+/* ---- intake.c ---- */
+void intake_look(struct store *st);	 /* attach rings and the exporter table that have come */
+uint32_t intake_turn(struct store *st);	 /* one batch: slices taken; 0: nothing there, or the block is full */
+bool intake_drained(struct store *st);	 /* every ring is empty */
+void intake_wait(struct store *st, span_t most);
+void intake_close(struct store *st);
+
+/* ---- journal.c ---- */
+int journal_put(struct store *st, struct kv_txn *t, uint32_t segment, uint32_t block, uint32_t seq,
+	const struct open_counts *from, const struct open_counts *to, uint64_t commit, struct err *err);
+size_t journal_bytes(const struct store *st, const struct open_counts *from, const struct open_counts *to);
+int journal_commit(struct store *st, struct err *err); /* everything committed so far, synced */
+bool journal_good(const void *value, size_t n, struct journal_head *out);
+/* Apply a record to a block that has exactly the rows and entries before it. */
+int journal_apply(struct open_block *b, const void *value, size_t n);
+
+/* ---- seal.c ---- */
+int seal_pack(struct store *st, const struct open_block *b, const struct open_counts *counts, uint64_t commit,
+	struct zone *zone, uint64_t **filter, struct err *err); /* bytes in st->pack */
+int seal_block(struct store *st, struct err *err);
+
+/* ---- segment.c ---- */
+struct segment_key {
+	uint8_t b[12];
+};
+enum { KEY_META = 'M', KEY_BLOCK = 'B', KEY_JOURNAL = 'J', KEY_DIRECTORY = 'D' };
+struct segment_key segment_key(char kind, uint32_t a, uint32_t b);
+struct segment_meta {
+	uint8_t store_uuid[16], segment_uuid[16];
+	uint32_t segment, version;
+	int64_t created_us;
+	uint64_t checksum;
+};
+bool segment_meta_good(const void *value, size_t n, struct segment_meta *out);
+int segment_create(struct store *st, uint32_t number, const struct open_counts *counts, struct err *err);
+int segment_open(struct store *st, uint32_t number, struct err *err); /* for writing: st->kv */
+int segment_finish(struct store *st, struct err *err); /* write the directory, close */
+int segment_list(const char *database, uint32_t **numbers, uint32_t *n, struct err *err); /* ascending; free() */
+int segment_space(const struct store *st, uint64_t need, struct err *err); /* FT_EFULL: the disk has less */
+
+/* ---- index.c ---- */
+int index_open(struct store *st, struct err *err);
+void index_close(struct store *st);
+int index_put_block(struct store *st, uint32_t segment, uint32_t block, const struct zone *z);
+int index_put_segment(struct store *st, uint32_t segment, const struct zone_segment *s);
+void index_drop_segment(struct store *st, uint32_t segment);
+bool index_get_segment(struct store *st, uint32_t segment, struct zone_segment *out);
+struct zone *index_get_block(struct store *st, uint32_t segment, uint32_t block);
+/* Look through a file's blocks, write the entries that are missing, and the summary if finished. */
+int index_mend_segment(struct store *st, uint32_t segment, uint32_t blocks_known, bool finished,
+	struct zone_segment *out);
+void index_mend_start(struct store *st); /* in the background: all segments before the active one */
+void index_mend_stop(struct store *st);
+
+/* ---- catalog.c ---- */
+void catalog_tell(struct store *st);
+int catalog_make(struct store *st, struct err *err);
+/* Begin block (segment, block) with `counts` and positions as they stand: open block made, stage flipped,
+ * catalog told, older open blocks unlinked. */
+int store_flip(struct store *st, uint32_t segment, uint32_t block, struct err *err);
+/* The open block is full (or has to go): seal it, and if the segment is full begin the next one; then flip.  After a
+ * failure it is called again and goes on where it stopped. */
+int store_next(struct store *st, struct err *err);
+bool store_flip_due(const struct store *st); /* sealed, not flipped yet */
+void store_sweep_open(struct store *st); /* unlink open blocks that are not the current one */
+struct open_counts store_counts(const struct store *st); /* of the stage's record */
+void store_counts_put(struct stage *stage, const struct open_counts *c);
+
+/* ---- expire.c ---- */
+void expire_run(struct store *st);
+bool expire_oldest(struct store *st, const char *why);
+
+#endif
