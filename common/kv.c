@@ -227,11 +227,18 @@ kv_db(struct kv_txn *t, const char *name, unsigned *db, struct err *err)
 	return kv_error(err, rc, t->kv->path, name ? name : "main database");
 }
 
+/* LMDB's main database is handle 1; its 0 is the list of free pages, which nobody may touch */
+static MDB_dbi
+handle(unsigned db)
+{
+	return db ? db : 1;
+}
+
 int
 kv_get(struct kv_txn *t, unsigned db, const void *key, size_t key_bytes, struct kv_bytes *out)
 {
 	MDB_val k = {key_bytes, (void *)(uintptr_t)key}, v;
-	int rc = mdb_get(t->t, db, &k, &v);
+	int rc = mdb_get(t->t, handle(db), &k, &v);
 	if (rc == 0)
 		*out = (struct kv_bytes){v.mv_data, v.mv_size};
 	return kv_error(NULL, rc, t->kv->path, "can't read");
@@ -242,7 +249,7 @@ kv_put(struct kv_txn *t, unsigned db, const void *key, size_t key_bytes, const v
 	struct err *err)
 {
 	MDB_val k = {key_bytes, (void *)(uintptr_t)key}, v = {bytes, (void *)(uintptr_t)value};
-	return kv_error(err, mdb_put(t->t, db, &k, &v, 0), t->kv->path, "can't write");
+	return kv_error(err, mdb_put(t->t, handle(db), &k, &v, 0), t->kv->path, "can't write");
 }
 
 int
@@ -250,7 +257,7 @@ kv_reserve(struct kv_txn *t, unsigned db, const void *key, size_t key_bytes, siz
 	struct err *err)
 {
 	MDB_val k = {key_bytes, (void *)(uintptr_t)key}, v = {bytes, NULL};
-	int rc = mdb_put(t->t, db, &k, &v, MDB_RESERVE);
+	int rc = mdb_put(t->t, handle(db), &k, &v, MDB_RESERVE);
 	if (rc == 0)
 		*room = v.mv_data;
 	return kv_error(err, rc, t->kv->path, "can't write");
@@ -260,7 +267,7 @@ int
 kv_del(struct kv_txn *t, unsigned db, const void *key, size_t key_bytes, struct err *err)
 {
 	MDB_val k = {key_bytes, (void *)(uintptr_t)key};
-	return kv_error(err, mdb_del(t->t, db, &k, NULL), t->kv->path, "can't delete");
+	return kv_error(err, mdb_del(t->t, handle(db), &k, NULL), t->kv->path, "can't delete");
 }
 
 int
@@ -270,7 +277,7 @@ kv_cursor_open(struct kv_txn *t, unsigned db, struct kv_cursor **out)
 	*out = NULL;
 	if (c == NULL)
 		return FT_ENOMEM;
-	int rc = mdb_cursor_open(t->t, db, &c->c);
+	int rc = mdb_cursor_open(t->t, handle(db), &c->c);
 	if (rc != 0) {
 		free(c);
 		return kv_error(NULL, rc, t->kv->path, "can't read");

@@ -39,7 +39,8 @@ const void *kv_map(struct kv *kv); /* start of the map, for file offsets of valu
 int kv_begin(struct kv *kv, bool write, struct kv_txn **out, struct err *err);
 int kv_commit(struct kv_txn *t, struct err *err); /* frees t, also on failure */
 void kv_abort(struct kv_txn *t);
-/* db: handle of a named database, opened (and created when writing) in this transaction; NULL: main */
+/* db: handle of a named database, opened (and created when writing) in this transaction; NULL: main.  Everywhere below
+ * db 0 is the main database, too. */
 int kv_db(struct kv_txn *t, const char *name, unsigned *db, struct err *err);
 int kv_get(struct kv_txn *t, unsigned db, const void *key, size_t key_bytes, struct kv_bytes *out);
 int kv_put(struct kv_txn *t, unsigned db, const void *key, size_t key_bytes, const void *value, size_t bytes,
