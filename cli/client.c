@@ -94,19 +94,22 @@ connect_server(struct client *c)
 			break;
 	}
 	if (a == NULL) {
-		fprintf(stderr, "%s: %s port %s: %s. Is ft-queryd running there, and is this its listenport?\n", o->tool, o->server,
-			o->port, strerror(why));
+		fprintf(stderr,
+			"%s: %s port %s: %s. Is ft-queryd running there, and is this its listenport?\n",
+			o->tool, o->server, o->port, strerror(why));
 		freeaddrinfo(list);
 		return EXIT_FAILED;
 	}
 	getnameinfo(a->ai_addr, a->ai_addrlen, c->address, sizeof c->address, NULL, 0, NI_NUMERICHOST);
-	snprintf(endpoint, sizeof endpoint, a->ai_family == AF_INET6 ? "tcp://[%s]:%s" : "tcp://%s:%s", c->address, o->port);
+	snprintf(endpoint, sizeof endpoint, a->ai_family == AF_INET6 ? "tcp://[%s]:%s" : "tcp://%s:%s",
+		c->address, o->port);
 	const char *key = server_key(c);
 	bool local = loopback(a->ai_addr);
 	freeaddrinfo(list);
 	if (!local && key == NULL) {
 		fprintf(stderr,
-			"%s: %s is another machine, so the connection is encrypted, which needs the server's public key: put it (curve.pub in "
+			"%s: %s is another machine, so the connection is encrypted, which needs the server's "
+			"public key: put it (curve.pub in "
 			"its userdatapath) into FLOWTROVE_SERVERKEY or ~/.config/flowtrove/%s.key\n",
 			o->tool, o->server, o->server);
 		return EXIT_AUTH;
@@ -154,7 +157,8 @@ show_progress(struct client *c, const json_t *p)
 		memset(bar, '.', 40);
 		memset(bar, '#', (size_t)n);
 		bar[40] = 0;
-		fprintf(stderr, "\r\033[K[%s] %3.0f %%  %.1f M rows  %.1f s", bar, part > 1 ? 100 : part * 100, done / 1e6, seconds);
+		fprintf(stderr, "\r\033[K[%s] %3.0f %%  %.1f M rows  %.1f s", bar,
+			part > 1 ? 100 : part * 100, done / 1e6, seconds);
 	}
 	fflush(stderr);
 	c->bar = true;
@@ -182,7 +186,8 @@ complain(const struct client *c, const json_t *reply)
 			out = map[i].exit_code;
 	const char *filter = c->o->query ? c->o->query : c->o->act == ACT_FILTER ? c->o->act_text : NULL;
 	if (code && strcmp(code, "bad_filter") == 0 && at && filter) {
-		fprintf(stderr, "%s: %s\n  %s\n  %*s^\n", c->o->tool, text ? text : "", filter, atoi(at) > 0 ? atoi(at) - 1 : 0, "");
+		fprintf(stderr, "%s: %s\n  %s\n  %*s^\n", c->o->tool, text ? text : "", filter,
+			atoi(at) > 0 ? atoi(at) - 1 : 0, "");
 		return out;
 	}
 	fprintf(stderr, "%s: %s\n", c->o->tool, text ? text : "refused without a reason");
@@ -190,7 +195,8 @@ complain(const struct client *c, const json_t *reply)
 }
 
 int
-client_ask(struct client *c, json_t *request, int (*write)(void *, const void *, size_t), void *ctx, json_t **reply)
+client_ask(struct client *c, json_t *request, int (*write)(void *, const void *, size_t), void *ctx,
+	json_t **reply)
 {
 	struct err err = {0};
 	bool more = true;
@@ -209,10 +215,12 @@ client_ask(struct client *c, json_t *request, int (*write)(void *, const void *,
 			clear_bar(c);
 			if (err.code == FT_ETIME)
 				fprintf(stderr,
-					"%s: %s port %s takes connections but does not answer: is it ft-queryd, and does it expect %s?\n",
+					"%s: %s port %s takes connections but does not answer: is it "
+					"ft-queryd, and does it expect %s?\n",
 					c->o->tool, c->o->server, c->o->port,
-					c->o->server_key || c->key_from_file ? "this key (FLOWTROVE_SERVERKEY)"
-									     : "an encrypted connection (FLOWTROVE_SERVERKEY)");
+					c->o->server_key || c->key_from_file
+						? "this key (FLOWTROVE_SERVERKEY)"
+						: "an encrypted connection (FLOWTROVE_SERVERKEY)");
 			else
 				fprintf(stderr, "%s: %s\n", c->o->tool, err.text);
 			return EXIT_FAILED;
@@ -309,7 +317,9 @@ client_open(struct client **out, const struct options *given)
 		snprintf(prompt, sizeof prompt, "password of %s at %s: ", o->user, o->server);
 		o->password = options_ask_secret(prompt);
 		if (o->password == NULL) {
-			fprintf(stderr, "%s: no password, and no terminal to ask at: set FLOWTROVE_PASSWORD\n", o->tool);
+			fprintf(stderr,
+				"%s: no password, and no terminal to ask at: set FLOWTROVE_PASSWORD\n",
+				o->tool);
 			rc = EXIT_AUTH;
 		}
 	}

@@ -17,8 +17,8 @@ void client_close(struct client *c);
 
 /* Ask (request is stolen; auth is added) and take the final reply.  Payload frames go to `write`, which returns
  * non-zero to end it all quietly; NULL if there are none. */
-int client_ask(struct client *c, json_t *request, int (*write)(void *ctx, const void *bytes, size_t n), void *ctx,
-	json_t **reply);
+int client_ask(struct client *c, json_t *request, int (*write)(void *ctx, const void *bytes, size_t n),
+	void *ctx, json_t **reply);
 
 /* members that say which slices a query looks at, from the options */
 void client_selection(const struct options *o, json_t *request);

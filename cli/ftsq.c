@@ -58,7 +58,8 @@ endpoint(struct table *t, const json_t *s, const char *ip_name, const char *port
 	if (!json_is_integer(port))
 		table_cell(t, ip);
 	else
-		table_cellf(t, strchr(ip, ':') ? "[%s]:%lld" : "%s:%lld", ip, (long long)json_integer_value(port));
+		table_cellf(t, strchr(ip, ':') ? "[%s]:%lld" : "%s:%lld", ip,
+			(long long)json_integer_value(port));
 }
 
 static void
@@ -86,7 +87,9 @@ table_row(struct printer *p, const json_t *s)
 	else
 		timeframe_print_span(last - first, span);
 	table_cell(t, span);
-	const char *name = json_is_integer(proto) ? names_word(NAMES_PROTOCOL, (uint32_t)json_integer_value(proto)) : NULL;
+	const char *name = json_is_integer(proto)
+				   ? names_word(NAMES_PROTOCOL, (uint32_t)json_integer_value(proto))
+				   : NULL;
 	if (name)
 		table_cell(t, name);
 	else
@@ -136,7 +139,7 @@ static json_t *
 request(const struct options *o)
 {
 	json_t *r = json_pack("{s:s, s:s}", "op", "sessions", "format",
-		o->output == OUT_CSV	    ? "csv"
+		o->output == OUT_CSV        ? "csv"
 		: o->output == OUT_CSV_HEAD ? "csv_head"
 					    : "ndjson");
 	if (o->rows > 0)
@@ -163,7 +166,8 @@ finish(struct printer *p, const json_t *summary)
 			else
 				table_grouped(v, n[i]);
 		}
-		printf("%s sessions, %s%sB, %s packets, %s flows\n", n[0], n[1], strlen(n[1]) < 4 ? " " : "", n[2], n[3]);
+		printf("%s sessions, %s%sB, %s packets, %s flows\n", n[0], n[1], strlen(n[1]) < 4 ? " " : "",
+			n[2], n[3]);
 	}
 	view_remarks(p->o, summary);
 	if (fflush(stdout) != 0) {

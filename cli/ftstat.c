@@ -9,8 +9,9 @@
 static json_t *
 request(const struct options *o)
 {
-	json_t *r = json_pack("{s:s, s:s, s:s, s:s}", "op", "stat", "entity", o->entity, "count", o->count, "direction",
-		o->sent	      ? "sent"
+	json_t *r = json_pack("{s:s, s:s, s:s, s:s}", "op", "stat", "entity", o->entity, "count", o->count,
+		"direction",
+		o->sent       ? "sent"
 		: o->received ? "received"
 			      : "total");
 	if (o->rows > 0)
@@ -26,8 +27,8 @@ static bool
 picture_name_good(const char *name)
 {
 	const char *end = strrchr(name, '.');
-	return end && (strcasecmp(end, ".tga") == 0 || strcasecmp(end, ".png") == 0 || strcasecmp(end, ".svg") == 0 ||
-			      strcasecmp(end, ".pdf") == 0);
+	return end && (strcasecmp(end, ".tga") == 0 || strcasecmp(end, ".png") == 0 ||
+			      strcasecmp(end, ".svg") == 0 || strcasecmp(end, ".pdf") == 0);
 }
 
 static int

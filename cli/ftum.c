@@ -33,8 +33,13 @@ static json_t *
 request(const struct options *o)
 {
 	json_t *r = json_object();
-	static const char *const op[] = {[ACT_PASSWORD] = "users.password", [ACT_ADD] = "users.add", [ACT_DELETE] = "users.delete",
-		[ACT_ADMIN] = "users.set", [ACT_NOADMIN] = "users.set", [ACT_FILTER] = "users.set", [ACT_LIST] = "users.list"};
+	static const char *const op[] = {[ACT_PASSWORD] = "users.password",
+		[ACT_ADD] = "users.add",
+		[ACT_DELETE] = "users.delete",
+		[ACT_ADMIN] = "users.set",
+		[ACT_NOADMIN] = "users.set",
+		[ACT_FILTER] = "users.set",
+		[ACT_LIST] = "users.list"};
 	json_object_set_new(r, "op", json_string(op[o->act]));
 	if (o->act_user)
 		json_object_set_new(r, "name", json_string(o->act_user));
@@ -72,7 +77,7 @@ list(const struct options *o, const json_t *reply)
 	table_column(t, "logged in", false);
 	table_column(t, "since", false);
 	table_column(t, "filter", false);
-	json_array_foreach(users, i, u) {
+	json_array_foreach (users, i, u) {
 		char since[TIMEFRAME_TEXT];
 		const char *filter = json_string_value(json_object_get(u, "filter"));
 		bool must = json_is_true(json_object_get(u, "must_change_password"));
@@ -100,7 +105,8 @@ main(int argc, char **argv)
 	if (rc >= 0)
 		return rc;
 	if (o.act == ACT_NONE && !o.alerts && !o.want_key)
-		return options_wrong(&o, "nothing to do: give -chpw, -addu, -delu, -admin, -noadmin, -filter or -ulist");
+		return options_wrong(
+			&o, "nothing to do: give -chpw, -addu, -delu, -admin, -noadmin, -filter or -ulist");
 	rc = client_open(&c, &o);
 	if (rc != 0)
 		return rc;

@@ -142,7 +142,8 @@ options_man(char letter, FILE *to)
 		snprintf(values, sizeof values, "%s", rows[i].values);
 		for (word = strtok_r(values, " ", &save); word; word = strtok_r(NULL, " ", &save)) {
 			bool may = word[0] == '[';
-			fprintf(to, may ? " Op Ar %.*s" : " Ar %.*s", (int)(strlen(word) - (may ? 2 : 0)), word + may);
+			fprintf(to, may ? " Op Ar %.*s" : " Ar %.*s", (int)(strlen(word) - (may ? 2 : 0)),
+				word + may);
 		}
 		fprintf(to, "\n");
 		/* a line of text may not begin with a dot or quote, and a backslash is an escape */
@@ -239,7 +240,8 @@ static const struct row *
 find(char letter, const char *word)
 {
 	for (unsigned i = 0; i < ROWS; i++)
-		if (rows[i].id != OPT_GROUP && strcmp(rows[i].word, word) == 0 && strchr(rows[i].tools, letter))
+		if (rows[i].id != OPT_GROUP && strcmp(rows[i].word, word) == 0 &&
+			strchr(rows[i].tools, letter))
 			return &rows[i];
 	return NULL;
 }
@@ -257,8 +259,8 @@ number(const struct options *o, const char *word, const char *text, int64_t leas
 	errno = 0;
 	long long v = strtoll(text, &end, 10);
 	if (end == text || *end || errno || v < least || v > most)
-		return options_wrong(o, "%s takes a number from %lld to %lld, not '%s'", word, (long long)least, (long long)most,
-			text);
+		return options_wrong(o, "%s takes a number from %lld to %lld, not '%s'", word,
+			(long long)least, (long long)most, text);
 	*out = v;
 	return -1;
 }
@@ -292,60 +294,124 @@ apply(struct options *o, const struct row *row, int argc, char **argv, int *i)
 	char *v = takes ? argv[++*i] : NULL;
 	bool more = *i + 1 < argc && (argv[*i + 1][0] != '-' || argv[*i + 1][1] == 0);
 	switch (row->id) {
-	case OPT_SERVER: o->server = v; break;
-	case OPT_PORT: o->port = v; break;
-	case OPT_USER: o->user = v; break;
-	case OPT_PASSWORD: free(o->password); o->password = take_secret(v); break;
+	case OPT_SERVER:
+		o->server = v;
+		break;
+	case OPT_PORT:
+		o->port = v;
+		break;
+	case OPT_USER:
+		o->user = v;
+		break;
+	case OPT_PASSWORD:
+		free(o->password);
+		o->password = take_secret(v);
+		break;
 	case OPT_KEY:
 		o->want_key = !(*i + 1 < argc && is_key(argv[*i + 1]));
 		if (!o->want_key) {
 			free(o->key);
 			o->key = take_secret(argv[++*i]);
 		} else if (more)
-			return options_wrong(o, "-us takes a session key of 32 hex digits, not '%s'", argv[*i + 1]);
+			return options_wrong(
+				o, "-us takes a session key of 32 hex digits, not '%s'", argv[*i + 1]);
 		break;
-	case OPT_START: o->start = v; break;
-	case OPT_END: o->end = v; break;
-	case OPT_LAST: o->last = v; break;
-	case OPT_EXPORTER: o->exporter = v; break;
-	case OPT_EXPORTER_IF: return number(o, w, v, 0, UINT32_MAX, &o->exporter_if);
-	case OPT_EXPORTER_VERSION: o->exporter_version = v; break;
-	case OPT_QUERY: o->query = v; break;
-	case OPT_ENTITY: o->entity = v; break;
-	case OPT_COUNT: pick_count(o, v, argc, argv, i); break;
-	case OPT_SENT: o->sent = true; break;
-	case OPT_RECEIVED: o->received = true; break;
-	case OPT_ROWS: return number(o, w, v, 1, o->letter == 'q' ? INT64_C(1) << 52 : 1000000, &o->rows);
-	case OPT_SLOTS: return number(o, w, v, 1, 100000, &o->slots);
-	case OPT_SLICES: o->slices = true; break;
-	case OPT_WHOLE: o->whole = true; break;
-	case OPT_CSV: o->output = OUT_CSV; break;
-	case OPT_CSV_HEAD: o->output = OUT_CSV_HEAD; break;
-	case OPT_JSON: o->output = OUT_JSON; break;
-	case OPT_VERBOSE: o->verbose = true; break;
-	case OPT_PICTURE: o->picture = v; break;
-	case OPT_WIDTH: return number(o, w, v, 200, 16384, &o->width);
-	case OPT_HEIGHT: return number(o, w, v, 150, 16384, &o->height);
+	case OPT_START:
+		o->start = v;
+		break;
+	case OPT_END:
+		o->end = v;
+		break;
+	case OPT_LAST:
+		o->last = v;
+		break;
+	case OPT_EXPORTER:
+		o->exporter = v;
+		break;
+	case OPT_EXPORTER_IF:
+		return number(o, w, v, 0, UINT32_MAX, &o->exporter_if);
+	case OPT_EXPORTER_VERSION:
+		o->exporter_version = v;
+		break;
+	case OPT_QUERY:
+		o->query = v;
+		break;
+	case OPT_ENTITY:
+		o->entity = v;
+		break;
+	case OPT_COUNT:
+		pick_count(o, v, argc, argv, i);
+		break;
+	case OPT_SENT:
+		o->sent = true;
+		break;
+	case OPT_RECEIVED:
+		o->received = true;
+		break;
+	case OPT_ROWS:
+		return number(o, w, v, 1, o->letter == 'q' ? INT64_C(1) << 52 : 1000000, &o->rows);
+	case OPT_SLOTS:
+		return number(o, w, v, 1, 100000, &o->slots);
+	case OPT_SLICES:
+		o->slices = true;
+		break;
+	case OPT_WHOLE:
+		o->whole = true;
+		break;
+	case OPT_CSV:
+		o->output = OUT_CSV;
+		break;
+	case OPT_CSV_HEAD:
+		o->output = OUT_CSV_HEAD;
+		break;
+	case OPT_JSON:
+		o->output = OUT_JSON;
+		break;
+	case OPT_VERBOSE:
+		o->verbose = true;
+		break;
+	case OPT_PICTURE:
+		o->picture = v;
+		break;
+	case OPT_WIDTH:
+		return number(o, w, v, 200, 16384, &o->width);
+	case OPT_HEIGHT:
+		return number(o, w, v, 150, 16384, &o->height);
 	case OPT_CHANGE_PASSWORD:
 	case OPT_ADD:
 		if (more)
 			o->act_password = take_secret(argv[++*i]);
 		return act(o, row->id == OPT_ADD ? ACT_ADD : ACT_PASSWORD, v, w);
-	case OPT_DELETE: return act(o, ACT_DELETE, v, w);
-	case OPT_MAKE_ADMIN: return act(o, ACT_ADMIN, v, w);
-	case OPT_MAKE_PLAIN: return act(o, ACT_NOADMIN, v, w);
+	case OPT_DELETE:
+		return act(o, ACT_DELETE, v, w);
+	case OPT_MAKE_ADMIN:
+		return act(o, ACT_ADMIN, v, w);
+	case OPT_MAKE_PLAIN:
+		return act(o, ACT_NOADMIN, v, w);
 	case OPT_FILTER:
 		if (*i + 1 >= argc)
 			return options_wrong(o, "-filter needs USER and FILTER (\"\" takes it away)");
 		o->act_text = argv[++*i];
 		return act(o, ACT_FILTER, v, w);
-	case OPT_LIST: return act(o, ACT_LIST, NULL, w);
-	case OPT_ALERTS: o->alerts = true; break;
-	case OPT_ALERT_USER: o->alert_user = v; break;
-	case OPT_ALERT_SPAN: o->alert_span = v; break;
-	case OPT_HELP: options_help(o->letter, stdout); return EXIT_GOOD;
-	case OPT_VERSION: printf("%s %s\n", o->tool, FT_VERSION); return EXIT_GOOD;
-	case OPT_GROUP: break;
+	case OPT_LIST:
+		return act(o, ACT_LIST, NULL, w);
+	case OPT_ALERTS:
+		o->alerts = true;
+		break;
+	case OPT_ALERT_USER:
+		o->alert_user = v;
+		break;
+	case OPT_ALERT_SPAN:
+		o->alert_span = v;
+		break;
+	case OPT_HELP:
+		options_help(o->letter, stdout);
+		return EXIT_GOOD;
+	case OPT_VERSION:
+		printf("%s %s\n", o->tool, FT_VERSION);
+		return EXIT_GOOD;
+	case OPT_GROUP:
+		break;
 	}
 	return -1;
 }

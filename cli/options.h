@@ -18,7 +18,7 @@ enum act { ACT_NONE, ACT_PASSWORD, ACT_ADD, ACT_DELETE, ACT_ADMIN, ACT_NOADMIN, 
 
 struct options {
 	const char *tool; /* "ftstat" */
-	char letter;	  /* of options.def */
+	char letter;      /* of options.def */
 	const char *server, *port, *user, *server_key;
 	char *password, *key; /* ours; NULL: none given */
 	bool want_key;

@@ -20,9 +20,9 @@ values(const json_t *series, unsigned slots, double divide)
 static enum chart_unit
 unit_of(const char *count)
 {
-	return strcmp(count, "BYTES") == 0	? CHART_BYTES
-	       : strcmp(count, "BITS") == 0	? CHART_BITS
-	       : strcmp(count, "PACKETS") == 0	? CHART_PACKETS
+	return strcmp(count, "BYTES") == 0      ? CHART_BYTES
+	       : strcmp(count, "BITS") == 0     ? CHART_BITS
+	       : strcmp(count, "PACKETS") == 0  ? CHART_PACKETS
 	       : strcmp(count, "SESSIONS") == 0 ? CHART_SESSIONS
 						: CHART_COUNT;
 }
@@ -60,7 +60,8 @@ view_picture(const struct options *o, const json_t *view)
 	timeframe_print(c.from_us, NULL, from);
 	timeframe_print(c.to_us, NULL, until);
 	from[17] = until[17] = 0; /* whole seconds */
-	snprintf(subtitle, sizeof subtitle, "%s to %s%s%s", from, until, filter && filter[0] ? "   " : "", filter ? filter : "");
+	snprintf(subtitle, sizeof subtitle, "%s to %s%s%s", from, until, filter && filter[0] ? "   " : "",
+		filter ? filter : "");
 	c.title = title;
 	c.subtitle = subtitle;
 	for (unsigned i = 0; i < c.n; i++) {
@@ -70,7 +71,8 @@ view_picture(const struct options *o, const json_t *view)
 		size_t n = strlen(label[i]);
 		if (name && name[0])
 			snprintf(label[i] + n, LABEL - n, " %s", name);
-		c.series[i] = (struct chart_series){label[i], values(json_object_get(row, "series"), c.slots, divide),
+		c.series[i] = (struct chart_series){label[i],
+			values(json_object_get(row, "series"), c.slots, divide),
 			json_number_value(json_object_get(row, "value")) / divide};
 	}
 	double *rest = values(json_object_get(other, "series"), c.slots, divide);

@@ -65,7 +65,7 @@ csv_row(const json_t *row, FILE *to)
 	if (series) {
 		size_t i;
 		fputc(',', to);
-		json_array_foreach(series, i, v)
+		json_array_foreach (series, i, v)
 			fprintf(to, "%s%lld", i ? " " : "", (long long)json_integer_value(v));
 	}
 	fputc('\n', to);
@@ -83,11 +83,12 @@ view_csv(const json_t *view, bool head, FILE *to)
 			fprintf(to, ",%s", amounts[i]);
 		fputs(amount(view, "slots") ? ",series\n" : "\n", to);
 	}
-	json_array_foreach(json_object_get(view, "rows"), i, row)
+	json_array_foreach (json_object_get(view, "rows"), i, row)
 		csv_row(row, to);
 	if (!head)
 		return;
-	fprintf(to, "\nsummary,value\nother_count,%llu\nother_value,", (unsigned long long)amount(other, "count"));
+	fprintf(to, "\nsummary,value\nother_count,%llu\nother_value,",
+		(unsigned long long)amount(other, "count"));
 	if (json_is_integer(json_object_get(other, "value")))
 		fprintf(to, "%llu", (unsigned long long)amount(other, "value"));
 	fputc('\n', to);
@@ -190,7 +191,7 @@ any_label(const json_t *rows)
 {
 	size_t i;
 	const json_t *row;
-	json_array_foreach(rows, i, row)
+	json_array_foreach (rows, i, row)
 		if (word(row, "label")[0])
 			return true;
 	return false;
@@ -203,10 +204,10 @@ total_rows(struct table *t, const json_t *view, bool labels, bool series)
 	const char *count = word(view, "count");
 	unsigned rest = 6 + series;
 	bool unique = strncmp(count, "UNIQUE", 6) == 0;
-	uint64_t all = strcmp(count, "PACKETS") == 0	? amount(total, "packets")
+	uint64_t all = strcmp(count, "PACKETS") == 0    ? amount(total, "packets")
 		       : strcmp(count, "SESSIONS") == 0 ? amount(total, "sessions")
-		       : strcmp(count, "UPDATES") == 0	? amount(total, "flows")
-		       : strcmp(count, "BITS") == 0	? amount(total, "bytes") * 8
+		       : strcmp(count, "UPDATES") == 0  ? amount(total, "flows")
+		       : strcmp(count, "BITS") == 0     ? amount(total, "bytes") * 8
 							: amount(total, "bytes");
 	char n[TABLE_NUMBER];
 	table_line(t);
@@ -218,7 +219,8 @@ total_rows(struct table *t, const json_t *view, bool labels, bool series)
 			blank(t, 2);
 		else {
 			scaled(t, amount(other, "value"), unit(count));
-			table_cellf(t, "%.1f", all ? 100.0 * (double)amount(other, "value") / (double)all : 0.0);
+			table_cellf(
+				t, "%.1f", all ? 100.0 * (double)amount(other, "value") / (double)all : 0.0);
 		}
 		blank(t, rest);
 	}
@@ -248,7 +250,7 @@ view_table(const struct options *o, const json_t *view, FILE *to)
 	frame_line(view, to);
 	struct table *t = table_new();
 	columns(t, view, labels, series);
-	json_array_foreach(rows, i, row) {
+	json_array_foreach (rows, i, row) {
 		char key[600], line[200];
 		view_key(row, between, key, sizeof key);
 		table_cellf(t, "%zu", (size_t)amount(view, "offset") + i + 1);
@@ -267,8 +269,9 @@ view_table(const struct options *o, const json_t *view, FILE *to)
 	total_rows(t, view, labels, series);
 	table_print(t, to);
 	table_free(t);
-	fprintf(to, "%s sessions, %s%sB, %s packets, %s flows\n", table_grouped(amount(total, "sessions"), a[0]),
-		table_number(amount(total, "bytes"), a[1]), amount(total, "bytes") < 1000 ? " " : "", table_grouped(amount(total, "packets"), a[2]),
+	fprintf(to, "%s sessions, %s%sB, %s packets, %s flows\n",
+		table_grouped(amount(total, "sessions"), a[0]), table_number(amount(total, "bytes"), a[1]),
+		amount(total, "bytes") < 1000 ? " " : "", table_grouped(amount(total, "packets"), a[2]),
 		table_grouped(amount(total, "flows"), a[3]));
 }
 
@@ -277,14 +280,16 @@ view_remarks(const struct options *o, const json_t *answer)
 {
 	const json_t *warning;
 	size_t i;
-	json_array_foreach(json_object_get(answer, "warnings"), i, warning)
+	json_array_foreach (json_object_get(answer, "warnings"), i, warning)
 		fprintf(stderr, "%s: warning: %s\n", o->tool, json_string_value(warning));
 	if (!o->verbose)
 		return;
 	char n[TABLE_NUMBER], until[TIMEFRAME_TEXT];
-	fprintf(stderr, "%s rows in %llu blocks (%llu left out unread), from %s, %.1f ms", table_grouped(amount(answer, "rows_scanned"), n),
-		(unsigned long long)amount(answer, "blocks_scanned"), (unsigned long long)amount(answer, "blocks_pruned"),
-		word(answer, "source"), json_number_value(json_object_get(answer, "elapsed_ms")));
+	fprintf(stderr, "%s rows in %llu blocks (%llu left out unread), from %s, %.1f ms",
+		table_grouped(amount(answer, "rows_scanned"), n),
+		(unsigned long long)amount(answer, "blocks_scanned"),
+		(unsigned long long)amount(answer, "blocks_pruned"), word(answer, "source"),
+		json_number_value(json_object_get(answer, "elapsed_ms")));
 	int64_t complete = (int64_t)amount(answer, "complete_until_us");
 	if (complete > 0) {
 		timeframe_print(complete, NULL, until);

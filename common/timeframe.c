@@ -109,8 +109,8 @@ iso_offset(const char **p, struct written *w)
 static bool
 iso_date(const char *p, struct written *w)
 {
-	if (digits(&p, 4, &w->year) != 4 || !take(&p, '-') || digits(&p, 2, &w->month) != 2 || !take(&p, '-') ||
-		digits(&p, 2, &w->day) != 2)
+	if (digits(&p, 4, &w->year) != 4 || !take(&p, '-') || digits(&p, 2, &w->month) != 2 ||
+		!take(&p, '-') || digits(&p, 2, &w->day) != 2)
 		return false;
 	if (*p == 0)
 		return true;
@@ -144,15 +144,16 @@ timeframe_time(const char *text, const struct tz *zone, int64_t now_us, int64_t 
 		*us = now_us;
 		return 0;
 	}
-	if (isdigit((unsigned char)text[0]) && strspn(text, "0123456789") == strlen(text) && strlen(text) >= 9 &&
-		strlen(text) <= 16) {
+	if (isdigit((unsigned char)text[0]) && strspn(text, "0123456789") == strlen(text) &&
+		strlen(text) >= 9 && strlen(text) <= 16) {
 		*us = strtoll(text, &end, 10);
 		return 0;
 	}
 	bool us_form = us_date(text, &w);
 	if (!us_form && !iso_date(text, &iso))
 		return err_set(err, FT_EINVAL,
-			"'%.60s' is no time: write MM/DD/YY hh:mm:ss.microsec (11/05/13 10:15:00) or ISO 8601 (2013-11-05T10:15:00Z)",
+			"'%.60s' is no time: write MM/DD/YY hh:mm:ss.microsec (11/05/13 10:15:00) or ISO "
+			"8601 (2013-11-05T10:15:00Z)",
 			text);
 	if (!resolve(us_form ? &w : &iso, zone, us))
 		return err_set(err, FT_EINVAL, "'%.60s': there is no such day or time of day", text);
@@ -164,7 +165,8 @@ timeframe_time(const char *text, const struct tz *zone, int64_t now_us, int64_t 
 static const struct unit {
 	char letter;
 	int64_t seconds;
-} units[] = {{'y', 365 * 86400}, {'M', 30 * 86400}, {'w', 7 * 86400}, {'d', 86400}, {'h', 3600}, {'m', 60}, {'s', 1}};
+} units[] = {{'y', 365 * 86400}, {'M', 30 * 86400}, {'w', 7 * 86400}, {'d', 86400}, {'h', 3600}, {'m', 60},
+	{'s', 1}};
 enum { UNITS = sizeof units / sizeof units[0] };
 
 static int
@@ -183,7 +185,8 @@ wrong_order(const char *text, const int64_t *amount, struct err *err)
 	size_t n = 0;
 	for (int i = 0; i < UNITS; i++)
 		if (amount[i] >= 0)
-			n += (size_t)snprintf(right + n, sizeof right - n, "%lld%c", (long long)amount[i], units[i].letter);
+			n += (size_t)snprintf(
+				right + n, sizeof right - n, "%lld%c", (long long)amount[i], units[i].letter);
 	return err_set(err, FT_EINVAL, "'%.60s': units go from large to small: write %s", text, right);
 }
 
@@ -217,7 +220,8 @@ timeframe_span(const char *text, int64_t *us, struct err *err)
 	return 0;
 unreadable:
 	return err_set(err, FT_EINVAL,
-		"'%.60s' is no span: write numbers with units, large to small, of y M w d h m s (15m, 1w2d)", text);
+		"'%.60s' is no span: write numbers with units, large to small, of y M w d h m s (15m, 1w2d)",
+		text);
 }
 
 /* ---- frames ----------------------------------------------------------------------------------- */
@@ -255,9 +259,10 @@ static const struct named {
 	const char *words;
 	enum period period;
 	bool before;
-} named[] = {{"this hour", HOUR, false}, {"last hour", HOUR, true}, {"today", DAY, false}, {"this day", DAY, false},
-	{"yesterday", DAY, true}, {"last day", DAY, true}, {"this week", WEEK, false}, {"last week", WEEK, true},
-	{"this month", MONTH, false}, {"last month", MONTH, true}, {"this year", YEAR, false}, {"last year", YEAR, true}};
+} named[] = {{"this hour", HOUR, false}, {"last hour", HOUR, true}, {"today", DAY, false},
+	{"this day", DAY, false}, {"yesterday", DAY, true}, {"last day", DAY, true},
+	{"this week", WEEK, false}, {"last week", WEEK, true}, {"this month", MONTH, false},
+	{"last month", MONTH, true}, {"this year", YEAR, false}, {"last year", YEAR, true}};
 
 int
 timeframe_frame(const char *text, const struct tz *zone, int64_t now_us, int64_t *from_us, int64_t *to_us,
@@ -274,12 +279,15 @@ timeframe_frame(const char *text, const struct tz *zone, int64_t now_us, int64_t
 			continue;
 		int64_t now_s = now_us / second, local = now_s + tz_offset(zone, now_s);
 		*from_us = tz_to_utc(zone, period_start(named[i].period, local, named[i].before)) * second;
-		*to_us = named[i].before ? tz_to_utc(zone, period_start(named[i].period, local, false)) * second : now_us;
+		*to_us = named[i].before
+				 ? tz_to_utc(zone, period_start(named[i].period, local, false)) * second
+				 : now_us;
 		return 0;
 	}
 	if (isalpha((unsigned char)text[0]))
 		return err_set(err, FT_EINVAL,
-			"'%.60s' is no time frame: write a span (15m, 1w2d), today, yesterday, or this or last hour, day, week, month, year",
+			"'%.60s' is no time frame: write a span (15m, 1w2d), today, yesterday, or this or "
+			"last hour, day, week, month, year",
 			text);
 	int rc = timeframe_span(text, &span, err);
 	if (rc != 0)

@@ -79,8 +79,8 @@ static bool
 rule_change(const char **p, struct change *c)
 {
 	int used = 0;
-	if (sscanf(*p, ",M%d.%d.%d%n", &c->month, &c->week, &c->day, &used) != 3 || used == 0 || c->month < 1 ||
-		c->month > 12 || c->week < 1 || c->week > 5 || c->day < 0 || c->day > 6)
+	if (sscanf(*p, ",M%d.%d.%d%n", &c->month, &c->week, &c->day, &used) != 3 || used == 0 ||
+		c->month < 1 || c->month > 12 || c->week < 1 || c->week > 5 || c->day < 0 || c->day > 6)
 		return false;
 	*p += used;
 	c->second = 7200;
@@ -231,7 +231,7 @@ fixed(const char *name, int32_t *offset)
 		return true;
 	if ((name[0] != '+' && name[0] != '-') || n > 6 || !isdigit((unsigned char)name[1]))
 		return false;
-	bool good = n == 6 ? sscanf(name + 1, "%2u:%2u%c", &h, &m, &c) == 2
+	bool good = n == 6   ? sscanf(name + 1, "%2u:%2u%c", &h, &m, &c) == 2
 		    : n == 5 ? sscanf(name + 1, "%2u%2u%c", &h, &m, &c) == 2
 			     : sscanf(name + 1, "%2u%c", &h, &c) == 1;
 	*offset = (name[0] == '-' ? -1 : 1) * (int32_t)(h * 3600 + m * 60);
@@ -282,7 +282,9 @@ tz_open(struct tz **out, const char *name, struct err *err)
 	free(bytes);
 	if (!good) {
 		tz_close(z);
-		return err_set(err, FT_ENOENT, "no time zone '%.60s': write UTC, an offset like +02:00, or a name like Europe/Berlin",
+		return err_set(err, FT_ENOENT,
+			"no time zone '%.60s': write UTC, an offset like +02:00, or a name like "
+			"Europe/Berlin",
 			name);
 	}
 	*out = z;

@@ -105,12 +105,14 @@ audit_write(struct audit *a, const char *user, const char *from, const char *act
 	put(line, &n, "user", who);
 	json_decref(who);
 	n += (size_t)snprintf(line + n, LINE - 2 - n, " from=%.48s act=%.40s", from, act);
-	json_object_foreach((json_t *)(uintptr_t)details, name, value)
+	json_object_foreach ((json_t *)(uintptr_t)details, name, value)
 		put(line, &n, name, value);
 	line[n++] = '\n';
 	pthread_mutex_lock(&a->mutex);
 	ssize_t done = write(a->fd, line, n);
-	int rc = done == (ssize_t)n && fdatasync(a->fd) == 0 ? 0 : err_sys(err, "%s: can't write the audit log", a->path);
+	int rc = done == (ssize_t)n && fdatasync(a->fd) == 0
+			 ? 0
+			 : err_sys(err, "%s: can't write the audit log", a->path);
 	pthread_mutex_unlock(&a->mutex);
 	return rc;
 }

@@ -24,7 +24,8 @@ auth_hash(const char *password, char out[AUTH_HASH], struct err *err)
 	memset(out, 0, AUTH_HASH);
 	if (crypto_pwhash_str_alg(out, password, strlen(password), crypto_pwhash_OPSLIMIT_INTERACTIVE,
 		    crypto_pwhash_MEMLIMIT_INTERACTIVE, crypto_pwhash_ALG_ARGON2ID13) != 0)
-		return err_set(err, FT_ENOMEM, "no memory to hash a password (64 MiB are needed for a moment)");
+		return err_set(
+			err, FT_ENOMEM, "no memory to hash a password (64 MiB are needed for a moment)");
 	return 0;
 }
 

@@ -9,14 +9,15 @@
 #include <string.h>
 #include <unistd.h>
 
-static const char digit[] = "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ.-:+=^!/*?&<>()[]{}@%$#";
+static const char digit[] =
+	"0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ.-:+=^!/*?&<>()[]{}@%$#";
 
 static void
 encode(char out[CURVE_TEXT], const uint8_t key[32])
 {
 	for (int i = 0; i < 8; i++) {
-		uint32_t v = (uint32_t)key[4 * i] << 24 | (uint32_t)key[4 * i + 1] << 16 | (uint32_t)key[4 * i + 2] << 8 |
-			     key[4 * i + 3];
+		uint32_t v = (uint32_t)key[4 * i] << 24 | (uint32_t)key[4 * i + 1] << 16 |
+			     (uint32_t)key[4 * i + 2] << 8 | key[4 * i + 3];
 		for (int d = 4; d >= 0; d--, v /= 85)
 			out[5 * i + d] = digit[v % 85];
 	}
@@ -74,7 +75,8 @@ curve_load(struct curve *c, const char *dir, struct err *err)
 		c->secret_key[n == 40 ? 40 : 0] = 0;
 		if (!decode(secret_raw, c->secret_key))
 			return err_set(err, FT_EFORMAT,
-				"%s: not a key (40 characters of Z85); remove it and a new one is made, which clients must then be given",
+				"%s: not a key (40 characters of Z85); remove it and a new one is made, "
+				"which clients must then be given",
 				path);
 		crypto_scalarmult_base(public_raw, secret_raw);
 	} else if (errno == ENOENT) {
@@ -93,6 +95,6 @@ curve_load(struct curve *c, const char *dir, struct err *err)
 bool
 curve_loopback(const char *address)
 {
-	return strncmp(address, "127.", 4) == 0 || strcmp(address, "::1") == 0 || strcmp(address, "[::1]") == 0 ||
-	       strcmp(address, "localhost") == 0;
+	return strncmp(address, "127.", 4) == 0 || strcmp(address, "::1") == 0 ||
+	       strcmp(address, "[::1]") == 0 || strcmp(address, "localhost") == 0;
 }

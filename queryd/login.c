@@ -57,7 +57,8 @@ by_key(struct request *r, const char *key)
 	char user[USERS_NAME];
 	int64_t age = atomic_load(&s->key_age_us);
 	if (age == 0) {
-		request_error(r, "auth", "/auth/key", "session keys are off on this server (maxsessionkeyage 0): log in by password");
+		request_error(r, "auth", "/auth/key",
+			"session keys are off on this server (maxsessionkeyage 0): log in by password");
 		return;
 	}
 	/* keys are 128 random bits: guesses are throttled per address for the log's sake */
@@ -66,7 +67,8 @@ by_key(struct request *r, const char *key)
 	if (tickets_use(s->parts.tickets, key, r->call->peer, age, wall_now().us, user) != 0) {
 		throttle_wrong(s->throttle, "(session key)", r->call->peer, mono_us());
 		counter_add(COUNTER_queryd_logins_refused, 1);
-		request_error(r, "auth", "/auth/key", "this session key is unknown, expired, or of another client address");
+		request_error(r, "auth", "/auth/key",
+			"this session key is unknown, expired, or of another client address");
 		return;
 	}
 	known(r, user);
@@ -81,7 +83,8 @@ login_begin(struct request *r)
 	const char *key = json_string_value(json_object_get(auth, "key"));
 	struct server *s = r->server;
 	if (auth == NULL) {
-		request_error(r, "auth", "/auth", "not logged in: a request needs auth, with user and password, or key");
+		request_error(r, "auth", "/auth",
+			"not logged in: a request needs auth, with user and password, or key");
 		return;
 	}
 	if (key) {

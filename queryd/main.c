@@ -50,10 +50,12 @@ on_ctl(void *ctx, struct rpc_call *call)
 	struct daemon *d = ctx;
 	if (strcmp(call->op, "curve") == 0)
 		rpc_reply(d->proc.ctl, call,
-			json_pack("{s:b, s:s}", "encrypted", (int)d->encrypted, "public_key", d->curve.public_key), NULL, 0, false,
-			false);
+			json_pack("{s:b, s:s}", "encrypted", (int)d->encrypted, "public_key",
+				d->curve.public_key),
+			NULL, 0, false, false);
 	else
-		rpc_reply_error(d->proc.ctl, call, "unknown_op", "/op", "unknown operation '%.64s'", call->op);
+		rpc_reply_error(
+			d->proc.ctl, call, "unknown_op", "/op", "unknown operation '%.64s'", call->op);
 }
 
 static int
@@ -66,7 +68,8 @@ open_parts(struct daemon *d, struct err *err)
 	if (rc == 0)
 		rc = users_open(&d->users, conf_userdata(c), first, err);
 	if (rc == 0 && first[0])
-		log_always("first start: user admin has the password %s (also in %s/first-password); it must be changed before "
+		log_always("first start: user admin has the password %s (also in %s/first-password); it must "
+			   "be changed before "
 			   "anything else: ftum -un admin -chpw admin NEWPASSWORD",
 			first, conf_userdata(c));
 	if (rc == 0)
@@ -86,11 +89,12 @@ open_parts(struct daemon *d, struct err *err)
 		(unsigned)conf_uint(c, CONF_listenport));
 	snprintf(ingest, sizeof ingest, "ipc://%s/ingest.ctl", conf_str(c, CONF_rundir));
 	if (d->encrypted)
-		log_always("queries are encrypted; clients need the public key %s (in %s/curve.pub) in FLOWTROVE_SERVERKEY or "
+		log_always("queries are encrypted; clients need the public key %s (in %s/curve.pub) in "
+			   "FLOWTROVE_SERVERKEY or "
 			   "~/.config/flowtrove/HOST.key",
 			d->curve.public_key, conf_userdata(c));
-	struct server_parts parts = {endpoint, d->encrypted ? &d->curve : NULL, c, d->engine, d->users, d->tickets, d->audit,
-		ingest};
+	struct server_parts parts = {endpoint, d->encrypted ? &d->curve : NULL, c, d->engine, d->users,
+		d->tickets, d->audit, ingest};
 	return server_open(&d->server, &parts, err);
 }
 

@@ -16,7 +16,8 @@ enum { UNSENT_MOST = 2 << 20 };
 /* ---- the frame -------------------------------------------------------------------------------- */
 
 static int
-time_of(const struct request *r, const char *name, const struct tz *zone, int64_t now, int64_t *us, struct err *err)
+time_of(const struct request *r, const char *name, const struct tz *zone, int64_t now, int64_t *us,
+	struct err *err)
 {
 	const json_t *v = json_object_get(r->in, name);
 	if (json_is_string(v))
@@ -115,7 +116,8 @@ op_sessions(struct request *r)
 {
 	struct query_spec *q = &r->spec;
 	q->format = request_string(r, "format", "ndjson");
-	if (strcmp(q->format, "csv") != 0 && strcmp(q->format, "csv_head") != 0 && strcmp(q->format, "ndjson") != 0) {
+	if (strcmp(q->format, "csv") != 0 && strcmp(q->format, "csv_head") != 0 &&
+		strcmp(q->format, "ndjson") != 0) {
 		request_error(r, "bad_request", "/format", "format is csv, csv_head or ndjson");
 		return;
 	}
@@ -163,7 +165,8 @@ send_rows(void *ctx, const char *bytes, size_t n)
 		pthread_mutex_unlock(&s->mutex);
 	}
 	const char *payload = r->spec.format[0] == 'n' ? "ndjson" : "csv";
-	rpc_reply(s->rpc, r->call, json_pack("{s:s}", "payload", payload), (void *)(uintptr_t)bytes, n, false, true);
+	rpc_reply(s->rpc, r->call, json_pack("{s:s}", "payload", payload), (void *)(uintptr_t)bytes, n, false,
+		true);
 	return 0;
 }
 
@@ -209,7 +212,8 @@ query_work(struct request *r)
 	}
 	jobs_count(s->queries, &waiting, &running);
 	/* threads of the pool that nobody else wants help this query */
-	r->query.threads = running + waiting < s->query_threads ? s->query_threads - running - waiting + 1 : 1;
+	r->query.threads =
+		running + waiting < s->query_threads ? s->query_threads - running - waiting + 1 : 1;
 	r->query.memory = atomic_load(&s->query_memory);
 	r->query.deadline_ns = time ? mono_now().ns + time * 1000 : 0;
 	counter_add(COUNTER_queryd_queries, 1);

@@ -33,7 +33,7 @@ public_exporters(const json_t *list)
 {
 	json_t *out = json_array(), *x;
 	size_t i;
-	json_array_foreach(list, i, x) {
+	json_array_foreach (list, i, x) {
 		static const char *const shown[] = {"id", "address", "name", "domain", "version"};
 		json_t *o = json_object();
 		for (unsigned k = 0; k < sizeof shown / sizeof shown[0]; k++)
@@ -57,9 +57,11 @@ op_exporters_list(struct request *r)
 	}
 	json_t *list = json_object_get(answer, "exporters");
 	if (rc != 0 || !json_is_array(list))
-		request_error(r, "unavailable", NULL, "ft-ingest does not answer, and only it knows the exporters");
+		request_error(
+			r, "unavailable", NULL, "ft-ingest does not answer, and only it knows the exporters");
 	else
-		request_reply(r, json_pack("{s:o}", "exporters", r->who.admin ? json_incref(list) : public_exporters(list)));
+		request_reply(r, json_pack("{s:o}", "exporters",
+					 r->who.admin ? json_incref(list) : public_exporters(list)));
 	json_decref(answer);
 }
 
@@ -127,10 +129,10 @@ op_settings_get(struct request *r)
 	json_t *list = json_array();
 	pthread_rwlock_rdlock(&s->conf_lock);
 	for (unsigned i = 0; i < CONF_KEYS; i++)
-		json_array_append_new(list,
-			json_pack("{s:s, s:o, s:s, s:s, s:b}", "name", conf_name((enum conf_key)i), "value",
-				value(s->conf, (enum conf_key)i), "default", rows[i].standard, "help", rows[i].help, "live",
-				rows[i].live));
+		json_array_append_new(
+			list, json_pack("{s:s, s:o, s:s, s:s, s:b}", "name", conf_name((enum conf_key)i),
+				      "value", value(s->conf, (enum conf_key)i), "default", rows[i].standard,
+				      "help", rows[i].help, "live", rows[i].live));
 	pthread_rwlock_unlock(&s->conf_lock);
 	request_reply(r, json_pack("{s:o}", "settings", list));
 }

@@ -21,7 +21,8 @@ with_key(struct request *r)
 	char key[AUTH_KEY_HEX + 1];
 	int64_t age = atomic_load(&s->key_age_us);
 	if (age == 0) {
-		request_error(r, "refused", NULL, "session keys are off on this server: maxsessionkeyage is 0");
+		request_error(
+			r, "refused", NULL, "session keys are off on this server: maxsessionkeyage is 0");
 		return;
 	}
 	int rc = tickets_issue(s->parts.tickets, r->who.name, r->call->peer, wall_now().us, key, &err);
@@ -68,7 +69,8 @@ audited(struct request *r, json_t *details)
 	int rc = audit_write(r->server->parts.audit, r->who.name, r->call->peer, r->op->name, details, &err);
 	json_decref(details);
 	if (rc != 0)
-		request_error(r, "refused", NULL, "nothing was changed, because the audit log can't be written: %s", err.text);
+		request_error(r, "refused", NULL,
+			"nothing was changed, because the audit log can't be written: %s", err.text);
 	return rc == 0;
 }
 
@@ -80,11 +82,13 @@ done(struct request *r, int rc, struct err *err)
 		return;
 	}
 	json_t *why = json_pack("{s:s*, s:s}", "name", request_string(r, "name", NULL), "failed", err->text);
-	(void)audit_write(r->server->parts.audit, r->who.name, r->call->peer, r->op->name, why, NULL); /* refused anyway */
+	(void)audit_write(r->server->parts.audit, r->who.name, r->call->peer, r->op->name, why,
+		NULL); /* refused anyway */
 	json_decref(why);
 	err->code = rc;
 	if (rc == FT_EINVAL)
-		request_error(r, "bad_request", strstr(err->text, "password") ? "/password" : "/name", "%s", err->text);
+		request_error(r, "bad_request", strstr(err->text, "password") ? "/password" : "/name", "%s",
+			err->text);
 	else
 		request_fail(r, err);
 }
@@ -95,7 +99,8 @@ filter_good(struct request *r, const char *filter)
 {
 	struct err err = {0};
 	char at[16];
-	if (filter == NULL || filter[0] == 0 || engine_check_filter(r->server->parts.engine, filter, &err) == 0)
+	if (filter == NULL || filter[0] == 0 ||
+		engine_check_filter(r->server->parts.engine, filter, &err) == 0)
 		return true;
 	snprintf(at, sizeof at, "%d", err.sys);
 	request_error(r, "bad_filter", at, "%s", err.text);
@@ -109,9 +114,10 @@ op_users_list(struct request *r)
 	json_t *list = users_list(s->parts.users), *u;
 	size_t i;
 	int64_t age = atomic_load(&s->key_age_us), now = wall_now().us;
-	json_array_foreach(list, i, u) {
+	json_array_foreach (list, i, u) {
 		const char *name = json_string_value(json_object_get(u, "name"));
-		bool in = json_is_true(json_object_get(u, "active")) || tickets_has(s->parts.tickets, name, age, now);
+		bool in = json_is_true(json_object_get(u, "active")) ||
+			  tickets_has(s->parts.tickets, name, age, now);
 		json_object_del(u, "active");
 		json_object_set_new(u, "logged_in", json_boolean(in));
 	}
@@ -124,10 +130,13 @@ op_users_add(struct request *r)
 	struct err err = {0};
 	const char *name = request_string(r, "name", ""), *filter = request_string(r, "filter", NULL);
 	bool admin = request_bool(r, "admin");
-	if (!filter_good(r, filter) ||
-		!audited(r, json_pack("{s:s, s:b, s:s*}", "name", name, "admin", (int)admin, "filter", filter)))
+	if (!filter_good(r, filter) || !audited(r, json_pack("{s:s, s:b, s:s*}", "name", name, "admin",
+							   (int)admin, "filter", filter)))
 		return;
-	done(r, users_add(r->server->parts.users, name, request_string(r, "password", ""), admin, filter, &err), &err);
+	done(r,
+		users_add(
+			r->server->parts.users, name, request_string(r, "password", ""), admin, filter, &err),
+		&err);
 }
 
 void
@@ -141,7 +150,8 @@ op_users_delete(struct request *r)
 	bool has = tickets_has(s->parts.tickets, name, atomic_load(&s->key_age_us), wall_now().us);
 	int rc = users_delete(s->parts.users, r->who.name, name, has, &err);
 	if (rc == 0)
-		tickets_revoke(s->parts.tickets, name); /* expired ones: a new user of that name must not have them */
+		tickets_revoke(s->parts.tickets,
+			name); /* expired ones: a new user of that name must not have them */
 	done(r, rc, &err);
 }
 
@@ -163,7 +173,10 @@ op_users_set(struct request *r)
 		return;
 	}
 	if (audited(r, details))
-		done(r, users_set(r->server->parts.users, r->who.name, name, has_admin ? &admin : NULL, filter, &err), &err);
+		done(r,
+			users_set(r->server->parts.users, r->who.name, name, has_admin ? &admin : NULL,
+				filter, &err),
+			&err);
 }
 
 void

@@ -21,7 +21,7 @@ static const struct {
 	enum op_index op;
 	struct member member;
 } members[] = {
-#define MEMBER(function, member, type, need, least, most, help)                                                   \
+#define MEMBER(function, member, type, need, least, most, help)                                              \
 	{INDEX_##function, {#member, help, MEMBER_##type, NEED_##need, least, most}},
 #include "queryd/operations.def"
 };
@@ -55,8 +55,8 @@ operation_find(const char *name)
 static const char *
 type_name(const json_t *v)
 {
-	static const char *const name[] = {"an object", "an array", "a string", "an integer", "a number", "true", "false",
-		"null"};
+	static const char *const name[] = {
+		"an object", "an array", "a string", "an integer", "a number", "true", "false", "null"};
 	return name[json_typeof(v)];
 }
 
@@ -64,11 +64,14 @@ static int
 check_member(const struct member *m, const json_t *v, struct err *err)
 {
 	if (m->type == MEMBER_BOOL)
-		return json_is_boolean(v) ? 0 : err_set(err, FT_EINVAL, "%s is true or false, not %s", m->name, type_name(v));
+		return json_is_boolean(v) ? 0
+					  : err_set(err, FT_EINVAL, "%s is true or false, not %s", m->name,
+						    type_name(v));
 	if (m->type == MEMBER_TIME) {
 		if (json_is_integer(v) || (json_is_string(v) && json_string_length(v) <= 64))
 			return 0;
-		return err_set(err, FT_EINVAL, "%s is a time as text, or microseconds since 1970 as an integer, not %s", m->name,
+		return err_set(err, FT_EINVAL,
+			"%s is a time as text, or microseconds since 1970 as an integer, not %s", m->name,
 			type_name(v));
 	}
 	if (m->type == MEMBER_INT) {
@@ -76,8 +79,8 @@ check_member(const struct member *m, const json_t *v, struct err *err)
 			return err_set(err, FT_EINVAL, "%s is an integer, not %s", m->name, type_name(v));
 		int64_t n = json_integer_value(v);
 		if (n < m->least || n > m->most)
-			return err_set(err, FT_EINVAL, "%s is from %lld to %lld, not %lld", m->name, (long long)m->least,
-				(long long)m->most, (long long)n);
+			return err_set(err, FT_EINVAL, "%s is from %lld to %lld, not %lld", m->name,
+				(long long)m->least, (long long)m->most, (long long)n);
 		return 0;
 	}
 	if (!json_is_string(v))
@@ -102,11 +105,12 @@ check_auth(const json_t *auth, char at[80], struct err *err)
 		return 0; /* the answer to that is `auth`, not `bad_request` */
 	if (!json_is_object(auth))
 		return err_set(err, FT_EINVAL, "auth is an object, not %s", type_name(auth));
-	json_object_foreach((json_t *)(uintptr_t)auth, name, v) {
+	json_object_foreach ((json_t *)(uintptr_t)auth, name, v) {
 		struct member m = {.name = name, .type = MEMBER_STRING, .most = 1024};
 		snprintf(at, 80, "/auth/%.64s", name);
 		if (strcmp(name, "user") != 0 && strcmp(name, "password") != 0 && strcmp(name, "key") != 0)
-			return err_set(err, FT_EINVAL, "auth has either user and password, or key; not '%.64s'", name);
+			return err_set(err, FT_EINVAL,
+				"auth has either user and password, or key; not '%.64s'", name);
 		int rc = check_member(&m, v, err);
 		if (rc != 0)
 			return rc;
@@ -127,9 +131,10 @@ operation_check(const struct operation *op, json_t *request, char at[80], struct
 	int rc = check_auth(json_object_get(request, "auth"), at, err);
 	if (rc != 0)
 		return rc;
-	json_object_foreach(request, name, v) {
+	json_object_foreach (request, name, v) {
 		const struct member *m = op->member;
-		if (strcmp(name, "v") == 0 || strcmp(name, "id") == 0 || strcmp(name, "op") == 0 || strcmp(name, "auth") == 0)
+		if (strcmp(name, "v") == 0 || strcmp(name, "id") == 0 || strcmp(name, "op") == 0 ||
+			strcmp(name, "auth") == 0)
 			continue;
 		while (m->name && strcmp(m->name, name) != 0)
 			m++;

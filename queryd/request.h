@@ -40,9 +40,9 @@ struct request {
 	struct server *server;
 	struct rpc_call *call; /* gone after the last reply */
 	const struct operation *op;
-	json_t *in;	       /* the request's object, borrowed from call */
-	struct user who;       /* once it is known */
-	bool entered;	       /* counted with users_enter */
+	json_t *in;      /* the request's object, borrowed from call */
+	struct user who; /* once it is known */
+	bool entered;    /* counted with users_enter */
 	bool authenticated;
 	/* queries */
 	struct query_context query;
@@ -62,7 +62,7 @@ struct server {
 	pthread_cond_t drained;
 	struct request *list;
 	bool stopping;
-	mono_t said; /* progress */
+	mono_t said;                /* progress */
 	pthread_rwlock_t conf_lock; /* conf is replaced by server_reload */
 	const struct conf *conf;
 	char ingest_ctl[400];

@@ -75,9 +75,9 @@ request_fail(struct request *r, const struct err *err)
 	static const struct {
 		int rc;
 		const char *code;
-	} map[] = {{FT_EINVAL, "bad_request"}, {FT_ENOENT, "not_found"}, {FT_EXIST, "exists"}, {FT_EPERM, "refused"},
-		{FT_EFULL, "limit"}, {FT_ETIME, "limit"}, {FT_ECANCEL, "cancelled"}, {FT_EAUTH, "auth"},
-		{FT_EAGAIN, "unavailable"}, {FT_EBUSY, "unavailable"}};
+	} map[] = {{FT_EINVAL, "bad_request"}, {FT_ENOENT, "not_found"}, {FT_EXIST, "exists"},
+		{FT_EPERM, "refused"}, {FT_EFULL, "limit"}, {FT_ETIME, "limit"}, {FT_ECANCEL, "cancelled"},
+		{FT_EAUTH, "auth"}, {FT_EAGAIN, "unavailable"}, {FT_EBUSY, "unavailable"}};
 	const char *code = "internal";
 	for (unsigned i = 0; i < sizeof map / sizeof map[0]; i++)
 		if (map[i].rc == err->code)
@@ -134,7 +134,8 @@ allowed(struct request *r)
 	if (r->who.must_change && !(strcmp(r->op->name, "users.password") == 0 &&
 					  strcmp(request_string(r, "name", ""), r->who.name) == 0)) {
 		request_error(r, "must_change_password", NULL,
-			"the password of '%s' must be changed first: ftum -chpw %s NEWPASSWORD", r->who.name, r->who.name);
+			"the password of '%s' must be changed first: ftum -chpw %s NEWPASSWORD", r->who.name,
+			r->who.name);
 		return false;
 	}
 	if (r->op->right == OP_ADMIN && !r->who.admin) {
@@ -223,12 +224,15 @@ say_progress(struct server *s)
 	counter_set(COUNTER_queryd_queries_running, running);
 	pthread_mutex_lock(&s->mutex);
 	for (struct request *r = s->list; r; r = r->next) {
-		if (!r->progress || now.ns - r->started.ns < progress_ns || rpc_unsent(s->rpc, r->call) > 65536)
+		if (!r->progress || now.ns - r->started.ns < progress_ns ||
+			rpc_unsent(s->rpc, r->call) > 65536)
 			continue;
 		json_t *p = json_pack("{s:I, s:I, s:I, s:b}", "rows_scanned",
-			(json_int_t)atomic_load_explicit(&r->query.rows_scanned, memory_order_relaxed), "rows_total",
-			(json_int_t)atomic_load_explicit(&r->query.rows_total, memory_order_relaxed), "elapsed_ms",
-			(json_int_t)((now.ns - r->started.ns) / 1000000), "waiting", (int)!r->running);
+			(json_int_t)atomic_load_explicit(&r->query.rows_scanned, memory_order_relaxed),
+			"rows_total",
+			(json_int_t)atomic_load_explicit(&r->query.rows_total, memory_order_relaxed),
+			"elapsed_ms", (json_int_t)((now.ns - r->started.ns) / 1000000), "waiting",
+			(int)!r->running);
 		rpc_reply(s->rpc, r->call, json_pack("{s:o}", "progress", p), NULL, 0, false, true);
 	}
 	pthread_mutex_unlock(&s->mutex);

@@ -23,8 +23,8 @@
 
 struct server;
 
-struct server_parts { /* borrowed: they outlive the server */
-	const char *endpoint;	   /* tcp://ADDRESS:PORT */
+struct server_parts {              /* borrowed: they outlive the server */
+	const char *endpoint;      /* tcp://ADDRESS:PORT */
 	const struct curve *curve; /* NULL: not encrypted */
 	const struct conf *conf;
 	struct engine *engine;

@@ -36,7 +36,8 @@ change(struct tickets *t, const struct ticket *put, const uint8_t *drop, struct 
 		rc = rc == FT_ENOENT ? 0 : rc;
 	}
 	if (rc == 0 && put) {
-		json_t *o = json_pack("{s:s, s:s, s:I}", "user", put->user, "peer", put->peer, "used_us", (json_int_t)put->used_us);
+		json_t *o = json_pack("{s:s, s:s, s:I}", "user", put->user, "peer", put->peer, "used_us",
+			(json_int_t)put->used_us);
 		char *text = json_dumps(o, JSON_COMPACT);
 		json_decref(o);
 		rc = text ? kv_put(txn, db, put->print, AUTH_DIGEST, text, strlen(text), err)
@@ -85,7 +86,8 @@ tickets_open(struct tickets **out, struct kv *kv, struct err *err)
 		if (rc == 0)
 			rc = kv_cursor_open(txn, db, &c);
 		if (rc == 0) {
-			for (int more = kv_cursor_seek(c, NULL, 0, &k, &v); more == 0; more = kv_cursor_next(c, &k, &v))
+			for (int more = kv_cursor_seek(c, NULL, 0, &k, &v); more == 0;
+				more = kv_cursor_next(c, &k, &v))
 				load_one(t, &k, &v);
 			kv_cursor_close(c);
 			rc = kv_commit(txn, err);
@@ -135,8 +137,8 @@ idlest(const struct tickets *t, const char *user, unsigned *count)
 }
 
 int
-tickets_issue(struct tickets *t, const char *user, const char *peer, int64_t now_us, char key[AUTH_KEY_HEX + 1],
-	struct err *err)
+tickets_issue(struct tickets *t, const char *user, const char *peer, int64_t now_us,
+	char key[AUTH_KEY_HEX + 1], struct err *err)
 {
 	struct ticket x = {.used_us = now_us, .written_us = now_us};
 	unsigned count;
@@ -159,7 +161,8 @@ tickets_issue(struct tickets *t, const char *user, const char *peer, int64_t now
 }
 
 int
-tickets_use(struct tickets *t, const char *key, const char *peer, int64_t age_us, int64_t now_us, char user[USERS_NAME])
+tickets_use(struct tickets *t, const char *key, const char *peer, int64_t age_us, int64_t now_us,
+	char user[USERS_NAME])
 {
 	uint8_t print[AUTH_DIGEST];
 	int rc = FT_EAUTH;

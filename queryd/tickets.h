@@ -21,8 +21,8 @@ struct tickets;
 int tickets_open(struct tickets **out, struct kv *kv, struct err *err);
 void tickets_close(struct tickets *t);
 
-int tickets_issue(struct tickets *t, const char *user, const char *peer, int64_t now_us, char key[AUTH_KEY_HEX + 1],
-	struct err *err);
+int tickets_issue(struct tickets *t, const char *user, const char *peer, int64_t now_us,
+	char key[AUTH_KEY_HEX + 1], struct err *err);
 /* Whose key is it?  age_us: idle life.  FT_EAUTH: unknown, expired, or of another address: which, is not told. */
 int tickets_use(struct tickets *t, const char *key, const char *peer, int64_t age_us, int64_t now_us,
 	char user[USERS_NAME]);

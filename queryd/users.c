@@ -22,7 +22,7 @@ struct record {
 	/* not stored */
 	uint8_t known[AUTH_DIGEST];
 	int64_t known_until_us; /* 0: nothing is remembered */
-	uint64_t version;	/* of the hash: a verification that began before a change is not remembered */
+	uint64_t version;       /* of the hash: a verification that began before a change is not remembered */
 	unsigned active;
 };
 struct users {
@@ -155,7 +155,9 @@ from_json(const char *name, size_t name_bytes, const void *p, size_t n)
 	json_t *o = json_loadb(p, n, 0, &e);
 	const char *hash = json_string_value(json_object_get(o, "hash"));
 	const char *filter = json_string_value(json_object_get(o, "filter"));
-	struct record *r = o && hash && name_bytes < USERS_NAME && strlen(hash) < AUTH_HASH ? calloc(1, sizeof *r) : NULL;
+	struct record *r = o && hash && name_bytes < USERS_NAME && strlen(hash) < AUTH_HASH
+				   ? calloc(1, sizeof *r)
+				   : NULL;
 	if (r) {
 		memcpy(r->name, name, name_bytes);
 		memcpy(r->hash, hash, strlen(hash));
@@ -175,8 +177,9 @@ from_json(const char *name, size_t name_bytes, const void *p, size_t n)
 static int
 store(struct users *u, const struct record *r, struct err *err)
 {
-	json_t *o = json_pack("{s:s, s:b, s:b, s:I, s:s*}", "hash", r->hash, "admin", (int)r->admin, "must_change",
-		(int)r->must_change, "created_us", (json_int_t)r->created_us, "filter", r->filter);
+	json_t *o = json_pack("{s:s, s:b, s:b, s:I, s:s*}", "hash", r->hash, "admin", (int)r->admin,
+		"must_change", (int)r->must_change, "created_us", (json_int_t)r->created_us, "filter",
+		r->filter);
 	char *text = o ? json_dumps(o, JSON_COMPACT) : NULL;
 	struct kv_txn *t;
 	unsigned db;
@@ -238,7 +241,9 @@ load(struct users *u, struct err *err)
 			kv_cursor_close(c);
 			kv_abort(t);
 			return err_set(err, FT_EFORMAT,
-				"%s/users.lmdb: the record of a user can't be read; restore the file from a backup", u->dir);
+				"%s/users.lmdb: the record of a user can't be read; restore the file from a "
+				"backup",
+				u->dir);
 		}
 	}
 	kv_cursor_close(c);
@@ -456,7 +461,8 @@ next_version(void)
 }
 
 int
-users_add(struct users *u, const char *name, const char *password, bool admin, const char *filter, struct err *err)
+users_add(struct users *u, const char *name, const char *password, bool admin, const char *filter,
+	struct err *err)
 {
 	bool filtered = filter && filter[0];
 	int rc = users_name_good(name, err);
@@ -480,7 +486,8 @@ users_add(struct users *u, const char *name, const char *password, bool admin, c
 	if (rc == 0 && find(u, name))
 		rc = err_set(err, FT_EXIST, "there is a user '%s' already", name);
 	if (rc == 0 && u->n >= USERS_MOST)
-		rc = err_set(err, FT_EPERM, "there are %d users already, which is the most there can be", USERS_MOST);
+		rc = err_set(err, FT_EPERM, "there are %d users already, which is the most there can be",
+			USERS_MOST);
 	if (rc == 0)
 		rc = store(u, r, err);
 	if (rc == 0 && insert(u, r) != 0) {
@@ -509,7 +516,8 @@ users_delete(struct users *u, const char *by, const char *name, bool has_key, st
 	if (!found)
 		rc = no_user(name, err);
 	else if (strcmp(by, name) == 0)
-		rc = err_set(err, FT_EPERM, "you are '%s', and nobody can delete a user that is logged in", name);
+		rc = err_set(
+			err, FT_EPERM, "you are '%s', and nobody can delete a user that is logged in", name);
 	else if (has_key || u->record[i]->active)
 		rc = err_set(err, FT_EPERM, "'%s' is logged in; a user can be deleted when not", name);
 	else
@@ -569,24 +577,28 @@ users_set_password(struct users *u, const char *name, const char *password, stru
 
 /* may these be set?  the mutex is held */
 static int
-set_rules(const struct users *u, const char *by, const struct record *r, const bool *admin, const char *filter,
-	struct err *err)
+set_rules(const struct users *u, const char *by, const struct record *r, const bool *admin,
+	const char *filter, struct err *err)
 {
 	bool will_be = admin ? *admin : r->admin;
 	const char *filter_then = filter ? filter : r->filter ? r->filter : "";
 	if (admin && !*admin && r->admin && strcmp(by, r->name) == 0)
-		return err_set(err, FT_EPERM, "you can't take away your own administrator right; another administrator can");
+		return err_set(err, FT_EPERM,
+			"you can't take away your own administrator right; another administrator can");
 	if (admin && !*admin && r->admin && administrators(u) == 1)
 		return err_set(err, FT_EPERM, "'%s' is the only administrator", r->name);
 	if (will_be && filter_then[0])
-		return err_set(err, FT_EPERM, filter && filter[0]
-			? "a user filter can't be set on an administrator"
-			: "'%s' has a user filter, which an administrator can't have: take it away first", r->name);
+		return err_set(err, FT_EPERM,
+			filter && filter[0] ? "a user filter can't be set on an administrator"
+					    : "'%s' has a user filter, which an administrator can't have: "
+					      "take it away first",
+			r->name);
 	return 0;
 }
 
 int
-users_set(struct users *u, const char *by, const char *name, const bool *admin, const char *filter, struct err *err)
+users_set(struct users *u, const char *by, const char *name, const bool *admin, const char *filter,
+	struct err *err)
 {
 	int rc;
 	pthread_mutex_lock(&u->mutex);
@@ -624,9 +636,9 @@ users_list(struct users *u)
 	for (unsigned i = 0; i < u->n; i++) {
 		const struct record *r = u->record[i];
 		json_array_append_new(out,
-			json_pack("{s:s, s:b, s:s?, s:b, s:I, s:b}", "name", r->name, "admin", (int)r->admin, "filter", r->filter,
-				"must_change_password", (int)r->must_change, "created_us", (json_int_t)r->created_us, "active",
-				r->active > 0));
+			json_pack("{s:s, s:b, s:s?, s:b, s:I, s:b}", "name", r->name, "admin", (int)r->admin,
+				"filter", r->filter, "must_change_password", (int)r->must_change,
+				"created_us", (json_int_t)r->created_us, "active", r->active > 0));
 	}
 	pthread_mutex_unlock(&u->mutex);
 	return out;

@@ -56,11 +56,13 @@ void users_leave(struct users *u, const char *name);
 
 /* Changes.  FT_EEXIST is FT_EXIST; FT_EPERM: a rule forbids it, err says which.  `by` is who asks.
  * users_add and users_set_password hash (slow). */
-int users_add(struct users *u, const char *name, const char *password, bool admin, const char *filter, struct err *err);
+int users_add(struct users *u, const char *name, const char *password, bool admin, const char *filter,
+	struct err *err);
 int users_delete(struct users *u, const char *by, const char *name, bool has_key, struct err *err);
 int users_set_password(struct users *u, const char *name, const char *password, struct err *err);
 /* NULL leaves as it is; filter "" takes it away */
-int users_set(struct users *u, const char *by, const char *name, const bool *admin, const char *filter, struct err *err);
+int users_set(struct users *u, const char *by, const char *name, const bool *admin, const char *filter,
+	struct err *err);
 
 /* [{"name", "admin", "filter", "must_change_password", "created_us", "active"}], by name; active: a request runs */
 json_t *users_list(struct users *u);

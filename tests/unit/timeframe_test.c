@@ -43,9 +43,10 @@ the_manuals_form_and_iso_8601_name_the_same_instant(void **state)
 static void
 what_is_no_time_is_refused(void **state)
 {
-	static const char *const bad[] = {"", "x", "02/30/13 00:00:00", "13/01/13 00:00:00", "11/05/13 24:00:00",
-		"11/05/13 10:15:00.1234567", "11/05/13 10:15:00 x", "2013-11-05T10:15:00+99:00", "11/05/1 10:15:00", "15m",
-		"00/10/13 00:00:00", "11/05/13 10:60:00", "2013-11-05T"};
+	static const char *const bad[] = {"", "x", "02/30/13 00:00:00", "13/01/13 00:00:00",
+		"11/05/13 24:00:00", "11/05/13 10:15:00.1234567", "11/05/13 10:15:00 x",
+		"2013-11-05T10:15:00+99:00", "11/05/1 10:15:00", "15m", "00/10/13 00:00:00",
+		"11/05/13 10:60:00", "2013-11-05T"};
 	(void)state;
 	for (unsigned i = 0; i < sizeof bad / sizeof bad[0]; i++)
 		if (time_of(bad[i], utc) != -1)
@@ -56,13 +57,13 @@ static void
 zones_follow_their_summer_time(void **state)
 {
 	(void)state;
-	assert_int_equal(tz_offset(berlin, 1372636800), 7200);	 /* July 2013 */
-	assert_int_equal(tz_offset(berlin, 1388534400), 3600);	 /* January 2014 */
+	assert_int_equal(tz_offset(berlin, 1372636800), 7200); /* July 2013 */
+	assert_int_equal(tz_offset(berlin, 1388534400), 3600); /* January 2014 */
 	assert_int_equal(tz_offset(newyork, 1372636800), -14400);
 	assert_int_equal(tz_offset(sydney, 1388534400), 39600);
 	/* beyond any table: by the rule */
-	assert_int_equal(tz_offset(berlin, 4118083200), 7200);	 /* 2100-07-01 */
-	assert_int_equal(tz_offset(berlin, 4102444800), 3600);	 /* 2100-01-01 */
+	assert_int_equal(tz_offset(berlin, 4118083200), 7200); /* 2100-07-01 */
+	assert_int_equal(tz_offset(berlin, 4102444800), 3600); /* 2100-01-01 */
 	assert_int_equal(tz_offset(sydney, 4102444800), 39600);
 	assert_int_equal(tz_offset(sydney, 4118083200), 36000);
 	/* the second of the change */
@@ -73,8 +74,8 @@ zones_follow_their_summer_time(void **state)
 static void
 our_zones_agree_with_the_c_library(void **state)
 {
-	static const char *const name[] = {"Europe/Berlin", "America/New_York", "Australia/Sydney", "Asia/Kathmandu",
-		"America/Sao_Paulo", "Africa/Casablanca", "Pacific/Apia"};
+	static const char *const name[] = {"Europe/Berlin", "America/New_York", "Australia/Sydney",
+		"Asia/Kathmandu", "America/Sao_Paulo", "Africa/Casablanca", "Pacific/Apia"};
 	(void)state;
 	for (unsigned n = 0; n < sizeof name / sizeof name[0]; n++) {
 		struct tz *z;
@@ -83,7 +84,8 @@ our_zones_agree_with_the_c_library(void **state)
 		tzset();
 		for (int64_t t = 100000; t < 4000000000; t += 3600 * 24 * 11 + 977) {
 			if (tz_offset(z, t) != tz_offset(NULL, t))
-				fail_msg("%s at %lld: %d, not %d", name[n], (long long)t, tz_offset(z, t), tz_offset(NULL, t));
+				fail_msg("%s at %lld: %d, not %d", name[n], (long long)t, tz_offset(z, t),
+					tz_offset(NULL, t));
 			int64_t local = t + tz_offset(z, t);
 			assert_int_equal(tz_to_utc(z, local) + tz_offset(z, tz_to_utc(z, local)), local);
 		}
@@ -96,7 +98,8 @@ our_zones_agree_with_the_c_library(void **state)
 static void
 zones_that_do_not_exist_are_refused(void **state)
 {
-	static const char *const bad[] = {"", "Nowhere/City", "../../etc/passwd", "/etc/localtime", "+", "+99:00", "+1:2:3", "Europe"};
+	static const char *const bad[] = {
+		"", "Nowhere/City", "../../etc/passwd", "/etc/localtime", "+", "+99:00", "+1:2:3", "Europe"};
 	struct tz *z;
 	(void)state;
 	for (unsigned i = 0; i < sizeof bad / sizeof bad[0]; i++)
