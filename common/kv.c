@@ -82,6 +82,20 @@ sync_directory(const char *path)
 	free(copy);
 }
 
+/* the main database's order of keys is set when a transaction opens it, once an environment */
+static int
+open_main(MDB_env *env)
+{
+	MDB_txn *t;
+	MDB_dbi db;
+	int rc = mdb_txn_begin(env, NULL, MDB_RDONLY, &t);
+	if (rc != 0)
+		return rc;
+	rc = mdb_dbi_open(t, NULL, 0, &db);
+	mdb_txn_abort(t);
+	return rc;
+}
+
 int
 kv_open(struct kv **out, const char *path, size_t map, unsigned dbs, unsigned flags, struct err *err)
 {
@@ -113,6 +127,8 @@ kv_open(struct kv **out, const char *path, size_t map, unsigned dbs, unsigned fl
 		crash_point("kv: open");
 		rc = mdb_env_open(kv->env, path, f, 0640);
 	}
+	if (rc == 0)
+		rc = open_main(kv->env);
 	if (rc != 0)
 		goto fail;
 	if (fresh)
