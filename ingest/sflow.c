@@ -146,6 +146,9 @@ record(uint32_t type, struct cursor c, struct sflow_sample *s)
 			s->has |= SFLOW_VNI_IN;
 		break;
 	default:
+		if (type >= 2000 &&
+			type < 3000) /* hosts and applications: requests are sampled, not packets */
+			s->has |= SFLOW_APPLICATION;
 		/* users, URLs, names of MPLS tunnels and VCs, 802.11, tunnels' outer headers, ACLs, queues, TCP
 		 * state: no place in a flow */
 		return;
@@ -260,7 +263,8 @@ sample5(const uint8_t *bytes, size_t n, bool *is_flow, struct sflow_sample *s, s
 	case FLOW:
 	case FLOW_EXPANDED:
 	case DISCARDED:
-		*is_flow = good = flow(&b, type, s);
+		good = flow(&b, type, s);
+		*is_flow = good && (!(s->has & SFLOW_APPLICATION) || s->has & SFLOW_PACKET);
 		break;
 	case COUNTERS:
 	case COUNTERS_EXPANDED:
@@ -312,8 +316,10 @@ sflow_samples(struct message *m, struct cursor *c, uint32_t count)
 			if (d->sink.counters)
 				d->sink.counters(d->sink.ctx, m, &k);
 		}
-		if (!is_flow)
+		if (!is_flow) {
+			d->work.options++;
 			continue;
+		}
 		m->records++;
 		sflow_account(m, &s);
 		sflow_flow(&s, m, &d->now);
