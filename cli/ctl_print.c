@@ -181,7 +181,7 @@ ctl_print(FILE *to, const json_t *status)
 	fprintf(to, "store: %s slices in %" PRIu64 " segments, %sB, room for %s\n",
 		human(a, (double)num(st, "rows")), num(st, "segments"), human(b, (double)num(st, "bytes")),
 		human(c, (double)num(st, "room_rows")));
-	if (num(st, "rows"))
+	if (num(st, "rows") && num(st, "oldest_us"))
 		fprintf(to, "store: from %s, complete up to %s\n", moment(a, num(st, "oldest_us")),
 			moment(b, num(st, "complete_us")));
 	print_loss(to, status);
