@@ -185,7 +185,9 @@ random_flow(int64_t now_ms)
 	f.in_if = a, f.out_if = b, f.src_as = 100 + a, f.dst_as = below(30) ? 100 + b : 0;
 	f.tos = below(6) ? 0 : 184;
 	f.in_vlan = below(9) ? 7 : 8;
-	f.flags = f.proto != 6 ? 0 : (uint8_t)(ACK | (below(5) ? 0 : SYN) | (below(6) ? 0 : FIN) | (below(30) ? 0 : RST));
+	f.flags = f.proto != 6 ? 0
+			       : (uint8_t)(ACK | (below(5) ? 0 : SYN) | (below(6) ? 0 : FIN) |
+					   (below(30) ? 0 : RST));
 	if (f.proto == 6 && below(8) == 0)
 		f.flags = SYN;
 	if (f.proto == 1 || f.proto == 58) {
@@ -224,12 +226,12 @@ races(const struct ft_flow *f)
 
 static struct world w;
 
-#define EXPECT(cond, ...)                                                                                     \
-	do {                                                                                                  \
-		if (!(cond)) {                                                                                \
-			print_error(__VA_ARGS__);                                                             \
-			fail_msg(" [%s:%d %s]", __FILE__, __LINE__, #cond);                                   \
-		}                                                                                             \
+#define EXPECT(cond, ...)                                                                                    \
+	do {                                                                                                 \
+		if (!(cond)) {                                                                               \
+			print_error(__VA_ARGS__);                                                            \
+			fail_msg(" [%s:%d %s]", __FILE__, __LINE__, #cond);                                  \
+		}                                                                                            \
 	} while (0)
 
 struct tuple {
@@ -274,7 +276,8 @@ expect_equal(const struct tuples *a, const struct tuples *b, uint64_t id)
 		EXPECT(copy.n == before, "session %lx: a tuple of attributes is missing\n", id);
 		for (unsigned k = 0; k < copy.n; k++)
 			if (u[k].flows > a->t[k].flows) {
-				EXPECT(u[k].bytes - a->t[k].bytes == a->t[k].bytes && u[k].packets == 2 * a->t[k].packets &&
+				EXPECT(u[k].bytes - a->t[k].bytes == a->t[k].bytes &&
+						u[k].packets == 2 * a->t[k].packets &&
 						u[k].flows == 2 * a->t[k].flows,
 					"session %lx: sums of an attribute differ\n", id);
 				u[k] = a->t[k];
@@ -298,19 +301,26 @@ compare(const struct ref_session *r, const struct got *const *slice, unsigned n)
 	if (s0->rule != rule && then < r->flows)
 		client = ref_client(r, then + 1, &rule);
 	EXPECT(s0->client_port == (client == 1 ? sp : dp) &&
-			memcmp(s0->client, client == 1 ? r->flow[0].src : r->flow[0].dst, 16) == 0 && s0->rule == rule,
-		"session %lx: client port %u by rule %u, truth %u by %u\n", s0->session, s0->client_port, s0->rule,
-		client == 1 ? sp : dp, rule);
+			memcmp(s0->client, client == 1 ? r->flow[0].src : r->flow[0].dst, 16) == 0 &&
+			s0->rule == rule,
+		"session %lx: client port %u by rule %u, truth %u by %u\n", s0->session, s0->client_port,
+		s0->rule, client == 1 ? sp : dp, rule);
 	for (unsigned i = 0; i < n; i++) {
 		const struct ft_slice *s = &slice[i]->s;
-		EXPECT(!!(s->state & FT_SLICE_FIRST) == (i == 0), "session %lx: FIRST in slice %u\n", s->session, i);
-		EXPECT(s->start_us == start && s->prev_us == prev, "session %lx: hull of slice %u\n", s->session, i);
-		EXPECT(s->client_flows + s->server_flows > 0, "session %lx: slice %u is empty\n", s->session, i);
-		EXPECT(s->rule == s0->rule && memcmp(s->client, s0->client, 32) == 0, "session %lx was turned\n", s->session);
-		struct tuple t = {s->in_if, s->out_if, s->client_as, s->server_as, s->sampling, s->client_vlan, s->client_tos,
-			(s->present & FT_HAS_CLIENT_VLAN) != 0, s->client_bytes, s->client_packets, s->client_flows};
+		EXPECT(!!(s->state & FT_SLICE_FIRST) == (i == 0), "session %lx: FIRST in slice %u\n",
+			s->session, i);
+		EXPECT(s->start_us == start && s->prev_us == prev, "session %lx: hull of slice %u\n",
+			s->session, i);
+		EXPECT(s->client_flows + s->server_flows > 0, "session %lx: slice %u is empty\n", s->session,
+			i);
+		EXPECT(s->rule == s0->rule && memcmp(s->client, s0->client, 32) == 0,
+			"session %lx was turned\n", s->session);
+		struct tuple t = {s->in_if, s->out_if, s->client_as, s->server_as, s->sampling,
+			s->client_vlan, s->client_tos, (s->present & FT_HAS_CLIENT_VLAN) != 0,
+			s->client_bytes, s->client_packets, s->client_flows};
 		add(&have[0], t);
-		t.vlan = s->server_vlan, t.tos = s->server_tos, t.has_vlan = (s->present & FT_HAS_SERVER_VLAN) != 0;
+		t.vlan = s->server_vlan, t.tos = s->server_tos,
+		t.has_vlan = (s->present & FT_HAS_SERVER_VLAN) != 0;
 		t.bytes = s->server_bytes, t.packets = s->server_packets, t.flows = s->server_flows;
 		add(&have[1], t);
 		start = i == 0 || s->first_us < start ? s->first_us : start;
@@ -321,8 +331,9 @@ compare(const struct ref_session *r, const struct got *const *slice, unsigned n)
 		const struct ft_flow *f = &r->flow[i];
 		bool c = ref_same(r, f) == client;
 		uint64_t factor = f->sampling > 1 ? f->sampling : 1;
-		struct tuple t = {c ? f->in_if : f->out_if, c ? f->out_if : f->in_if, c ? f->src_as : f->dst_as,
-			c ? f->dst_as : f->src_as, f->sampling > 1 ? f->sampling : 0, f->in_vlan, f->tos,
+		struct tuple t = {c ? f->in_if : f->out_if, c ? f->out_if : f->in_if,
+			c ? f->src_as : f->dst_as, c ? f->dst_as : f->src_as,
+			f->sampling > 1 ? f->sampling : 0, f->in_vlan, f->tos,
 			(f->bits & FT_FLOW_HAS_VLAN) != 0, f->bytes * factor, f->packets * factor, 1};
 		add(&want[c ? 0 : 1], t);
 		seen[c ? 0 : 1] |= f->flags;
@@ -358,7 +369,8 @@ in_frame(const struct got *const *slice, unsigned n, int64_t from, int64_t to, i
 		counted += (s->state & FT_SLICE_FIRST) || !overlaps(s->start_us, s->prev_us, from, to);
 	}
 	EXPECT(counted <= 1, "session %lx is counted %u times\n", slice[0]->s.session, counted);
-	EXPECT(cut || counted == there, "session %lx: counted %u, there %u\n", slice[0]->s.session, counted, there);
+	EXPECT(cut || counted == there, "session %lx: counted %u, there %u\n", slice[0]->s.session, counted,
+		there);
 }
 
 static void
@@ -382,7 +394,8 @@ compare_all(void)
 		compare(&ref.session[k], of[k], n_of[k]);
 		for (unsigned i = 0; i < 40; i++) {
 			const struct ft_slice *near = &of[k][below(n_of[k])]->s;
-			int64_t from = near->first_us - 20000 + (int64_t)below(40000), to = from + 1 + (int64_t)below(below(2) ? 3000 : 2000000);
+			int64_t from = near->first_us - 20000 + (int64_t)below(40000),
+				to = from + 1 + (int64_t)below(below(2) ? 3000 : 2000000);
 			in_frame(of[k], n_of[k], from, to, i & 1 ? (int)(below(2) * 184) : -1);
 		}
 		cut += of[k][n_of[k] - 1]->s.state & FT_SLICE_CUT ? 1 : 0;

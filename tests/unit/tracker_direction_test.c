@@ -23,20 +23,30 @@ the_strongest_evidence_that_is_there_decides(void **state)
 		uint8_t rule;
 		bool turn;
 	} row[] = {
-		{"a is claimed", {.claimed = true, .service = true, .port = 80}, {.opens = true, .port = 5000}, FT_RULE_EXPORTER, false},
-		{"b is claimed", {.opens = true, .port = 5000}, {.claimed = true, .port = 80}, FT_RULE_EXPORTER, true},
-		{"both are claimed: SYN", {.claimed = true}, {.claimed = true, .opens = true}, FT_RULE_SYN, true},
-		{"a opens against its service port", {.opens = true, .service = true, .port = 80}, {.port = 5000}, FT_RULE_SYN, false},
-		{"both open: service", {.opens = true, .service = true, .port = 80}, {.opens = true, .port = 5000}, FT_RULE_SERVICE, true},
+		{"a is claimed", {.claimed = true, .service = true, .port = 80},
+			{.opens = true, .port = 5000}, FT_RULE_EXPORTER, false},
+		{"b is claimed", {.opens = true, .port = 5000}, {.claimed = true, .port = 80},
+			FT_RULE_EXPORTER, true},
+		{"both are claimed: SYN", {.claimed = true}, {.claimed = true, .opens = true}, FT_RULE_SYN,
+			true},
+		{"a opens against its service port", {.opens = true, .service = true, .port = 80},
+			{.port = 5000}, FT_RULE_SYN, false},
+		{"both open: service", {.opens = true, .service = true, .port = 80},
+			{.opens = true, .port = 5000}, FT_RULE_SERVICE, true},
 		{"b asks", {.port = 2048}, {.asks = true}, FT_RULE_ICMP, true},
 		{"a asks", {.asks = true}, {.port = 2048}, FT_RULE_ICMP, false},
-		{"a serves, though it began first", {.service = true, .port = 443, .first_us = 1}, {.port = 50000, .first_us = 9000}, FT_RULE_SERVICE, true},
-		{"both serve: time", {.service = true, .port = 53, .first_us = 5000}, {.service = true, .port = 123, .first_us = 4000}, FT_RULE_TIME, true},
-		{"a began a millisecond earlier", {.port = 5, .first_us = 5000}, {.port = 6, .first_us = 6000}, FT_RULE_TIME, false},
-		{"less than the resolution says nothing", {.port = 5, .first_us = 5000}, {.port = 6, .first_us = 5999}, FT_RULE_PORT, true},
+		{"a serves, though it began first", {.service = true, .port = 443, .first_us = 1},
+			{.port = 50000, .first_us = 9000}, FT_RULE_SERVICE, true},
+		{"both serve: time", {.service = true, .port = 53, .first_us = 5000},
+			{.service = true, .port = 123, .first_us = 4000}, FT_RULE_TIME, true},
+		{"a began a millisecond earlier", {.port = 5, .first_us = 5000},
+			{.port = 6, .first_us = 6000}, FT_RULE_TIME, false},
+		{"less than the resolution says nothing", {.port = 5, .first_us = 5000},
+			{.port = 6, .first_us = 5999}, FT_RULE_PORT, true},
 		{"one way has no time", {.port = 6, .first_us = 5000}, {.port = 5}, FT_RULE_PORT, false},
 		{"the lower port serves", {.port = 40000}, {.port = 50000}, FT_RULE_PORT, true},
-		{"nothing at all", {.port = 7, .first_us = 1}, {.port = 7, .first_us = 2}, FT_RULE_ONLY, false},
+		{"nothing at all", {.port = 7, .first_us = 1}, {.port = 7, .first_us = 2}, FT_RULE_ONLY,
+			false},
 	};
 	(void)state;
 	for (size_t i = 0; i < sizeof row / sizeof *row; i++) {
@@ -104,11 +114,12 @@ a_session_is_turned_round_before_it_is_stored(void **state)
 	(void)state;
 	struct ft_flow f = world_flow(1, 40000, 2, 50000, 0, 10);
 	f.bits |= FT_FLOW_HAS_IF | FT_FLOW_HAS_AS | FT_FLOW_HAS_TOS | FT_FLOW_HAS_MASK | FT_FLOW_HAS_VLAN;
-	f.in_if = 1, f.out_if = 2, f.src_as = 3, f.dst_as = 4, f.tos = 5, f.src_mask = 6, f.dst_mask = 7, f.in_vlan = 8;
+	f.in_if = 1, f.out_if = 2, f.src_as = 3, f.dst_as = 4, f.tos = 5, f.src_mask = 6, f.dst_mask = 7,
+	f.in_vlan = 8;
 	push(f); /* the lower port is taken for the server: 1 is */
 	struct ft_flow r = world_flow(2, 50000, 1, 40000, 3, 11);
-	r.bits = f.bits, r.in_if = 2, r.out_if = 1, r.src_as = 4, r.dst_as = 3, r.tos = 15, r.src_mask = 7, r.dst_mask = 6,
-	r.in_vlan = 9;
+	r.bits = f.bits, r.in_if = 2, r.out_if = 1, r.src_as = 4, r.dst_as = 3, r.tos = 15, r.src_mask = 7,
+	r.dst_mask = 6, r.in_vlan = 9;
 	push(r); /* but 1 began first */
 	world_pass(&w, 5000);
 	const struct ft_slice *s = only();
@@ -196,7 +207,8 @@ an_echo_request_and_its_reply_are_one_session(void **state)
 	(void)state;
 	for (unsigned first = 0; first < 2; first++) { /* whichever is exported first */
 		w.n = 0;
-		struct ft_flow q = world_flow(1, 0, 2, 8 << 8, 100 * first, 1), r = world_flow(2, 0, 1, 0, 100 * first + 1, 2);
+		struct ft_flow q = world_flow(1, 0, 2, 8 << 8, 100 * first, 1),
+			       r = world_flow(2, 0, 1, 0, 100 * first + 1, 2);
 		q.proto = r.proto = 1;
 		q.bits = r.bits = 0;
 		q.dst[15] = r.src[15] = (uint8_t)(2 + first);
@@ -255,7 +267,9 @@ services_are_named_by_protocol_and_never_ephemeral(void **state)
 	(void)state;
 	int fd = mkstemp(path);
 	FILE *f = fdopen(fd, "w");
-	fputs("# a comment 1/tcp\nhttp 8080/tcp www # x\nsip\t5060/udp\nhigh 40000/tcp\nbroken\nonlyport 77777/tcp\n", f);
+	fputs("# a comment 1/tcp\nhttp 8080/tcp www # x\nsip\t5060/udp\nhigh 40000/tcp\nbroken\nonlyport "
+	      "77777/tcp\n",
+		f);
 	fclose(f);
 	assert_int_equal(services_load(&s, path, &err), 0);
 	unlink(path);
@@ -278,7 +292,8 @@ the_shard_hash_is_blind_to_direction(void **state)
 	(void)state;
 	for (unsigned i = 0; i < 4000; i++) {
 		uint64_t a = world_random(&rnd);
-		struct ft_flow f = world_flow(a & 255, a >> 8 & 65535, a >> 24 & 255, a >> 32 & 65535, 0, 0), r = f;
+		struct ft_flow f = world_flow(a & 255, a >> 8 & 65535, a >> 24 & 255, a >> 32 & 65535, 0, 0),
+			       r = f;
 		memcpy(r.src, f.dst, 16);
 		memcpy(r.dst, f.src, 16);
 		r.src_port = f.dst_port, r.dst_port = f.src_port;

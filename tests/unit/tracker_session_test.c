@@ -113,7 +113,7 @@ fin_from_both_sides_is_the_last_slice(void **state)
 	assert_int_equal(slice(0)->state, FT_SLICE_FIRST | FT_SLICE_LAST);
 	assert_int_equal(slice(0)->end_reason, FT_END_FIN);
 	assert_int_equal(table_used(&w.s.c.t), 1); /* lingers */
-	push(ask(ACK, 1, 2));			   /* a late flow is of the same session */
+	push(ask(ACK, 1, 2));                      /* a late flow is of the same session */
 	world_pass(&w, 5000);
 	assert_int_equal(slice(1)->session, slice(0)->session);
 	assert_int_equal(slice(1)->state, FT_SLICE_LAST);
@@ -388,7 +388,10 @@ extensions_travel_in_the_clients_orientation(void **state)
 {
 	(void)state;
 	struct ft_flow_ext x = {.has = FT_EXT_MAC | FT_EXT_NEXT_HOP | FT_EXT_NAT | FT_EXT_APP | FT_EXT_MPLS,
-		.app = 0x0300000000000050, .mpls_label = 77, .nat_src_port = 1, .nat_dst_port = 2};
+		.app = 0x0300000000000050,
+		.mpls_label = 77,
+		.nat_src_port = 1,
+		.nat_dst_port = 2};
 	memset(x.nat_src, 1, 16), memset(x.nat_dst, 2, 16), memset(x.next_hop, 3, 16);
 	memset(x.src_mac, 0xa, 6), memset(x.dst_mac, 0xb, 6);
 	push_ext(answer(ACK, 0, 1), x); /* the server's, first */
@@ -402,7 +405,7 @@ extensions_travel_in_the_clients_orientation(void **state)
 	assert_int_equal(g->nat_client_port, 2);
 	assert_int_equal(g->nat_client[0], 2);
 	assert_int_equal(g->nat_server[0], 1);
-	assert_int_equal(g->next_hop[0], 4);  /* the client's packets' */
+	assert_int_equal(g->next_hop[0], 4);     /* the client's packets' */
 	assert_int_equal(g->client_mac[0], 0xc); /* each side's own, not the router's */
 	assert_int_equal(g->server_mac[0], 0xa);
 	assert_int_equal(g->app, x.app);
@@ -421,7 +424,8 @@ an_nsel_connection_is_one_session(void **state)
 	(void)state;
 	struct ft_flow f = ask(0, 0, 0), gone = ask(0, 9, 9), back = answer(0, 9, 9);
 	struct ft_flow_ext made = {.has = FT_EXT_NSEL, .nsel_event = 1};
-	struct ft_flow_ext torn = {.has = FT_EXT_NSEL | FT_EXT_NSEL_EXT, .nsel_event = 2, .nsel_ext_event = 2030};
+	struct ft_flow_ext torn = {
+		.has = FT_EXT_NSEL | FT_EXT_NSEL_EXT, .nsel_event = 2, .nsel_ext_event = 2030};
 	f.bits = FT_FLOW_NOCOUNT | FT_FLOW_SRC_CLIENT;
 	gone.bits = FT_FLOW_NOTIME;
 	gone.bytes = 500;
@@ -511,13 +515,15 @@ no_slice_waits_longer_than_an_interval_and_a_second(void **state)
 	world_close(&w);
 	world_open(&w, 1024, 64, 64);
 	for (unsigned i = 0; i < 600; i++) {
-		struct ft_flow f = world_flow(i & 255, 40000 + i, 7, 50000, 0, 1); /* one way, weak evidence */
+		struct ft_flow f =
+			world_flow(i & 255, 40000 + i, 7, 50000, 0, 1); /* one way, weak evidence */
 		push(f);
 		pushed_at[i] = w.now_ms;
 		size_t before = w.n;
 		world_pass(&w, world_random(&rnd) % 60);
 		for (size_t k = before; k < w.n; k++) {
-			uint16_t port = slice(k)->server_port < 50000 ? slice(k)->server_port : slice(k)->client_port;
+			uint16_t port =
+				slice(k)->server_port < 50000 ? slice(k)->server_port : slice(k)->client_port;
 			uint64_t waited = w.now_ms - pushed_at[port - 40000];
 			assert_in_range(waited, 900, 6100);
 		}
@@ -535,15 +541,16 @@ a_slice_that_reaches_into_a_gap_of_its_hull_is_out_of_order(void **state)
 		const char *late;
 	} row[] = {
 		{{{10, 20}, {21, 30}, {31, 40}}, "..."},
-		{{{10, 20}, {10, 20}, {15, 25}, {5, 12}}, "...."},    /* overlapping: never a gap */
-		{{{10, 20}, {30, 40}, {22, 28}}, "..x"},	       /* into the gap */
-		{{{10, 20}, {30, 40}, {20, 30}}, "..x"},	       /* fills it */
-		{{{10, 20}, {30, 40}, {1, 9}, {0, 1}}, "...."}, /* before the start */
-		{{{10, 20}, {30, 40}, {1, 9}, {9, 10}}, "...x"}, /* on the safe side: only the tail is known to be solid */
-		{{{50, 60}, {10, 20}, {15, 30}, {60, 70}}, "..x."},   /* a gap at the front */
+		{{{10, 20}, {10, 20}, {15, 25}, {5, 12}}, "...."}, /* overlapping: never a gap */
+		{{{10, 20}, {30, 40}, {22, 28}}, "..x"},           /* into the gap */
+		{{{10, 20}, {30, 40}, {20, 30}}, "..x"},           /* fills it */
+		{{{10, 20}, {30, 40}, {1, 9}, {0, 1}}, "...."},    /* before the start */
+		{{{10, 20}, {30, 40}, {1, 9}, {9, 10}},
+			"...x"}, /* on the safe side: only the tail is known to be solid */
+		{{{50, 60}, {10, 20}, {15, 30}, {60, 70}}, "..x."}, /* a gap at the front */
 		{{{50, 60}, {10, 20}, {52, 65}}, "..."},
-		{{{10, 20}, {30, 40}, {31, 45}, {44, 60}}, "...."},   /* two directions, one after the other */
-		{{{10, 20}, {30, 40}, {29, 45}}, "..x"},	       /* began in the gap */
+		{{{10, 20}, {30, 40}, {31, 45}, {44, 60}}, "...."}, /* two directions, one after the other */
+		{{{10, 20}, {30, 40}, {29, 45}}, "..x"},            /* began in the gap */
 		{{{10, 20}, {30, 40}, {50, 60}, {41, 49}}, "...x"},
 	};
 	(void)state;

@@ -17,12 +17,12 @@ struct world {
 	struct settings set;
 	struct shard s;
 	struct ring producer, consumer;
-	uint64_t pushed;  /* head of the flow ring */
-	uint64_t taken;	  /* tail of the slice ring */
+	uint64_t pushed; /* head of the flow ring */
+	uint64_t taken;  /* tail of the slice ring */
 	uint64_t now_ms;
 	struct got *got;
 	size_t n, room;
-	bool stuck;	  /* do not consume */
+	bool stuck; /* do not consume */
 };
 
 /* Slots as in ring_create.  Settings: the defaults of config.def, services below 1024 only, interval 5 s. */
@@ -41,7 +41,8 @@ void world_flush(struct world *w, bool end);
 void world_consume(struct world *w);
 
 /* An IPv4 TCP flow: 10.0.0.<src>:<sport> -> 10.0.0.<dst>:<dport>, times in ms, exported at its end. */
-struct ft_flow world_flow(unsigned src, unsigned sport, unsigned dst, unsigned dport, int64_t first_ms, int64_t last_ms);
+struct ft_flow world_flow(
+	unsigned src, unsigned sport, unsigned dst, unsigned dport, int64_t first_ms, int64_t last_ms);
 #define WORLD_T0 INT64_C(1700000000000) /* ms since 1970 */
 
 /* small deterministic random numbers */
