@@ -34,8 +34,6 @@ ask(const struct conf *c, const char *daemon, pid_t *pid, struct err *err)
 		json_decref(body);
 		rc = rpc_ask(client, json_pack("{s:s}", "op", "drain"), &body, span_seconds(DRAIN_S), err);
 	}
-	if (rc == 0 && !json_is_true(json_object_get(body, "drained")))
-		rc = err_set(err, FT_EAGAIN, "ft-%s did not say that it is done", daemon);
 	json_decref(body);
 	rpc_client_close(client);
 	return rc;

@@ -178,8 +178,8 @@ ctl_print(FILE *to, const json_t *status)
 		fprintf(to,
 			"tracker: %s sessions ended early because the table was full: raise conntracksize\n",
 			human(a, (double)num(tr, "evicted")));
-	fprintf(to, "store: %s slices in %" PRIu64 " segments, %sB, room for %s\n",
-		human(a, (double)num(st, "rows")), num(st, "segments"), human(b, (double)num(st, "bytes")),
+	fprintf(to, "store: %s slices in %" PRIu64 " segments, %.1f MB, room for %s slices\n",
+		human(a, (double)num(st, "rows")), num(st, "segments"), (double)num(st, "bytes") / 1e6,
 		human(c, (double)num(st, "room_rows")));
 	if (num(st, "rows") && num(st, "oldest_us"))
 		fprintf(to, "store: from %s, complete up to %s\n", moment(a, num(st, "oldest_us")),

@@ -16,7 +16,7 @@
  *   status    {"name", "pid", "version", "ready", "started_us", "config", "counters": {name: number}}
  *   counters  {"counters": {…}}
  *   reload    as SIGHUP; error "refused" with the problems of the file
- *   drain     {"drained": true} when nothing is under way any more: ingest has stopped reading its sockets and its
+ *   drain     answered (members as the daemon likes) when nothing is under way any more: ingest has stopped reading its sockets and its
  *             batches are done; tracker has taken every flow and emitted every delta; store has taken every slice
  *             and committed.  Asked in that order by `ft-ctl drain`, which then removes the rings and stages and
  *             sends SIGTERM; a drained daemon does nothing more until then.  The reply may come late (15 s and more).
