@@ -9,6 +9,7 @@
  */
 #include <errno.h>
 #include <glob.h>
+#include <poll.h>
 #include <signal.h>
 #include <string.h>
 #include <unistd.h>
@@ -80,6 +81,13 @@ ctl_drain(const struct conf *c, const char *shm, FILE *say, struct err *err)
 	for (unsigned i = 0; i < STAGES; i++)
 		if (pid[i] > 1)
 			(void)kill(pid[i], SIGTERM);
+	for (unsigned i = 0, looks = 0; i < STAGES; i++)
+		while (pid[i] > 1 && kill(pid[i], 0) == 0) {
+			if (++looks > DRAIN_S * 50)
+				return err_set(err, FT_ETIME, "ft-%s (pid %d) does not end", ctl_daemons[i],
+					(int)pid[i]);
+			(void)poll(NULL, 0, 20);
+		}
 	fprintf(say, "drained: the rings are removed; the daemons start again on new ones\n");
 	return 0;
 }

@@ -162,9 +162,12 @@ rates(const struct ft_counters *const peer[CTL_DAEMONS], span_t sample)
 		was[i] = value(peer[of[i].daemon], of[i].counter);
 	(void)poll(NULL, 0, (int)(sample.us / 1000));
 	double seconds = (double)mono_since(mono_now(), begin).us / 1e6;
-	for (unsigned i = 0; i < RATES; i++)
-		json_object_set_new(o, of[i].name,
-			json_real((double)(value(peer[of[i].daemon], of[i].counter) - was[i]) / seconds));
+	for (unsigned i = 0; i < RATES; i++) {
+		uint64_t is = value(peer[of[i].daemon], of[i].counter);
+		/* a daemon that has just started anew may show less */
+		json_object_set_new(
+			o, of[i].name, json_real(is < was[i] ? 0 : (double)(is - was[i]) / seconds));
+	}
 	return o;
 }
 
