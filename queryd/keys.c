@@ -248,14 +248,30 @@ of_code(struct finder *f, uint32_t code)
 	}
 }
 
+/* addresses that are new in this block are asked for some rows ahead: their tables are larger than any cache */
+static void
+prefetch_address(struct finder *f, uint32_t code)
+{
+	struct wide_key key = {.extra = 0};
+	if (code >= f->m->n || f->m->map[code] != UNSET)
+		return;
+	memcpy(key.bytes, block_addrs(f->w->batch.v)[code].address, 16);
+	tabwide_prefetch(&f->k->wide, &key);
+}
+
 static void
 codes(struct finder *f, enum ft_column column, uint32_t *out)
 {
+	enum { AHEAD = 12 };
 	struct batch *b = &f->w->batch;
 	const uint32_t *code = batch_sel32(b, column);
-	uint32_t *map = f->m->map, n = f->m->n;
-	for (uint32_t j = 0; j < b->m; j++) {
+	uint32_t *map = f->m->map, n = f->m->n, m = b->m;
+	enum element e = f->k->view->element;
+	bool ahead = (e == EL_IP || e == EL_SERVICE || e == EL_CLIENTSERVICE) && f->k->wide.n > 4096;
+	for (uint32_t j = 0; j < m; j++) {
 		uint32_t c = code[j];
+		if (ahead && j + AHEAD < m)
+			prefetch_address(f, code[j + AHEAD]);
 		if (c >= n) {
 			b->rc = FT_EFORMAT;
 			out[j] = ID_NONE;
@@ -297,10 +313,11 @@ vlans(struct finder *f, uint32_t *x, uint32_t *y)
 {
 	numbers(f, FT_COL_client_vlan, FT_HAS_CLIENT_VLAN, x);
 	numbers(f, FT_COL_server_vlan, FT_HAS_SERVER_VLAN, y);
+	const uint32_t *present = batch_sel32(&f->w->batch, FT_COL_present);
 	for (uint32_t j = 0; j < f->w->batch.m; j++) {
-		if (x[j] == ID_NONE)
+		if (!(present[j] & FT_HAS_CLIENT_VLAN))
 			x[j] = y[j];
-		else if (y[j] == ID_NONE)
+		else if (!(present[j] & FT_HAS_SERVER_VLAN))
 			y[j] = x[j];
 	}
 }
@@ -322,8 +339,10 @@ port_protos(struct finder *f, uint32_t *out)
 {
 	struct batch *b = &f->w->batch;
 	const uint32_t *port = batch_sel32(b, FT_COL_server_port), *proto = batch_sel32(b, FT_COL_proto);
+	uint64_t key[BATCH];
 	for (uint32_t j = 0; j < b->m; j++)
-		out[j] = find64(f, &f->k->narrow, (uint64_t)port[j] << 8 | proto[j]);
+		key[j] = (uint64_t)port[j] << 8 | proto[j];
+	f->full |= !tab64_many(&f->k->narrow, f->make, key, b->m, out);
 }
 
 static void
@@ -331,17 +350,19 @@ services_of(struct finder *f, uint32_t *out, uint32_t *client)
 {
 	struct batch *b = &f->w->batch;
 	const uint32_t *port = batch_sel32(b, FT_COL_server_port), *proto = batch_sel32(b, FT_COL_proto);
+	uint64_t key[BATCH];
 	codes(f, FT_COL_server, out);
 	for (uint32_t j = 0; j < b->m; j++)
-		if (out[j] != ID_NONE)
-			out[j] = find64(f, &f->k->narrow, (uint64_t)out[j] << 24 | port[j] << 8 | proto[j]);
-	if (client == NULL)
+		key[j] = out[j] == ID_NONE ? ID64_NONE : (uint64_t)out[j] << 24 | port[j] << 8 | proto[j];
+	f->full |= !tab64_many(&f->k->narrow, f->make, key, b->m, out);
+	if (client == NULL || f->full)
 		return;
 	codes(f, FT_COL_client, client);
 	for (uint32_t j = 0; j < b->m; j++) {
 		bool there = out[j] != ID_NONE && client[j] != ID_NONE;
-		out[j] = there ? find64(f, &f->k->comb, (uint64_t)client[j] << 32 | out[j]) : ID_NONE;
+		key[j] = there ? (uint64_t)client[j] << 32 | out[j] : ID64_NONE;
 	}
+	f->full |= !tab64_many(&f->k->comb, f->make, key, b->m, out);
 }
 
 /* text id of a key, remembered: *memo grows with the table */
@@ -513,58 +534,16 @@ keys_batch(struct keys *k, bool make, struct keymap *m, struct worker *w, uint32
 		break;
 	case VIEW_PAIR: {
 		uint32_t other[BATCH];
+		uint64_t key[BATCH];
 		side_elements(&f, y, other);
 		for (uint32_t j = 0; j < n; j++) {
 			uint32_t lo = y[j] < other[j] ? y[j] : other[j],
 				 hi = y[j] < other[j] ? other[j] : y[j];
 			/* ID_NONE is the largest: a pair of which one side is not known has it in hi */
-			x[j] = lo == ID_NONE ? ID_NONE : find64(&f, &k->comb, (uint64_t)lo << 32 | hi);
+			key[j] = lo == ID_NONE ? ID64_NONE : (uint64_t)lo << 32 | hi;
 		}
+		f.full |= !tab64_many(&k->comb, make, key, n, x);
 	}
 	}
 	return f.full ? FT_EFULL : w->batch.rc;
-}
-
-int
-keys_merge(struct keys *to, const struct keys *from, uint32_t *remap)
-{
-	uint32_t *wide = malloc(((size_t)from->wide.n + 1) * sizeof *wide);
-	uint32_t *narrow = malloc(((size_t)from->narrow.n + 1) * sizeof *narrow);
-	int rc = wide && narrow ? 0 : FT_ENOMEM;
-	for (uint32_t i = 0; rc == 0 && i < from->wide.n; i++)
-		if ((wide[i] = tabwide_intern(&to->wide, &from->wide.key[i])) == ID_NONE)
-			rc = FT_EFULL;
-	enum element e = to->view->element;
-	for (uint32_t i = 0; rc == 0 && i < from->narrow.n; i++) {
-		uint64_t key = from->narrow.key[i];
-		if (e == EL_EXPIF)
-			key = (uint64_t)wide[key >> 32] << 32 | (key & UINT32_MAX);
-		else if (e == EL_SERVICE || e == EL_CLIENTSERVICE)
-			key = (uint64_t)wide[key >> 24] << 24 | (key & 0xffffff);
-		if ((narrow[i] = tab64_intern(&to->narrow, key)) == ID_NONE)
-			rc = FT_EFULL;
-	}
-	const uint32_t *part = uses_wide(to) ? wide : narrow;
-	for (uint32_t i = 0; rc == 0 && uses_comb(to) && i < from->comb.n; i++) {
-		uint32_t x = (uint32_t)(from->comb.key[i] >> 32), y = (uint32_t)from->comb.key[i];
-		if (e == EL_CLIENTSERVICE) {
-			x = wide[x];
-			y = narrow[y];
-		} else {
-			x = part[x];
-			y = y == ID_NONE ? ID_NONE : part[y];
-			if (x > y) {
-				uint32_t swap = x;
-				x = y;
-				y = swap;
-			}
-		}
-		if ((remap[i] = tab64_intern(&to->comb, (uint64_t)x << 32 | y)) == ID_NONE)
-			rc = FT_EFULL;
-	}
-	if (rc == 0 && !uses_comb(to))
-		memcpy(remap, part, keys_count(from) * sizeof *remap);
-	free(wide);
-	free(narrow);
-	return rc;
 }

@@ -99,6 +99,10 @@ int keys_batch(struct keys *k, bool make, struct keymap *m, struct worker *w, ui
 /* remap[i] of `from` is its id in `to`; room for keys_count(from) */
 int keys_merge(struct keys *to, const struct keys *from, uint32_t *remap);
 
+/* Only some keys of `from`, in this order: id i of `to` is ids[i].  FT_ENOENT: these can't be told from others in a
+ * part of the table; use the whole. */
+int keys_subset(struct keys *to, const struct keys *from, const uint32_t *ids, uint32_t n);
+
 enum { KEY_TEXT = 600 };
 /* parts of a key: 2 for pairs and CLIENTSERVICE, else 1 */
 unsigned keys_parts(const struct keys *k);

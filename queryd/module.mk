@@ -9,6 +9,7 @@ queryd_ENGINE := \
 	queryd/kernel_mask.c \
 	queryd/kernel_sum.c \
 	queryd/keys.c \
+	queryd/keys_merge.c \
 	queryd/keys_text.c \
 	queryd/query.c \
 	queryd/resolve.c \

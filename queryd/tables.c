@@ -129,6 +129,25 @@ tab64_find(const struct tab64 *t, uint64_t key)
 	return ID_NONE;
 }
 
+enum { AHEAD = 16 }; /* keys whose slots are on their way */
+
+bool
+tab64_many(struct tab64 *t, bool make, const uint64_t *key, uint32_t n, uint32_t *id)
+{
+	uint64_t s = seed();
+	for (uint32_t i = 0; i < n; i++) {
+		if (i + AHEAD < n && t->slots > 0)
+			__builtin_prefetch(&t->slot[hash_mix(key[i + AHEAD], s) & (t->slots - 1)]);
+		if (key[i] == ID64_NONE)
+			id[i] = ID_NONE;
+		else if (!make)
+			id[i] = tab64_find(t, key[i]);
+		else if ((id[i] = tab64_intern(t, key[i])) == ID_NONE)
+			return false;
+	}
+	return true;
+}
+
 void
 tab64_free(struct tab64 *t)
 {
@@ -156,14 +175,14 @@ static bool
 tabwide_grow(struct tabwide *t)
 {
 	uint64_t slots = t->slots ? t->slots * 2 : FIRST_SLOTS;
-	uint32_t *slot = take_zeroed(t->budget, slots, sizeof *slot);
+	uint64_t *slot = take_zeroed(t->budget, slots, sizeof *slot);
 	if (slot == NULL)
 		return false;
 	for (uint32_t i = 0; i < t->n; i++) {
-		uint64_t at = wide_hash(&t->key[i]) & (slots - 1);
+		uint64_t hash = wide_hash(&t->key[i]), at = hash & (slots - 1);
 		while (slot[at] != 0)
 			at = (at + 1) & (slots - 1);
-		slot[at] = i + 1;
+		slot[at] = hash >> 32 << 32 | (i + 1);
 	}
 	budget_free(t->budget, t->slot, t->slots * sizeof *slot);
 	t->slot = slot;
@@ -171,15 +190,27 @@ tabwide_grow(struct tabwide *t)
 	return true;
 }
 
+/* slots hold the upper half of the hash beside the id: a key is looked at only when it is very likely the one */
+static uint32_t
+wide_at(const struct tabwide *t, const struct wide_key *key, uint64_t hash, uint64_t *free_at)
+{
+	uint64_t at = hash & (t->slots - 1);
+	for (; t->slot[at] != 0; at = (at + 1) & (t->slots - 1))
+		if (t->slot[at] >> 32 == hash >> 32 && wide_equal(&t->key[(uint32_t)t->slot[at] - 1], key))
+			return (uint32_t)t->slot[at] - 1;
+	*free_at = at;
+	return ID_NONE;
+}
+
 uint32_t
 tabwide_intern(struct tabwide *t, const struct wide_key *key)
 {
+	uint64_t at, hash = wide_hash(key);
 	if (((uint64_t)t->n + 1) * 2 > t->slots && !tabwide_grow(t))
 		return ID_NONE;
-	uint64_t at = wide_hash(key) & (t->slots - 1);
-	for (; t->slot[at] != 0; at = (at + 1) & (t->slots - 1))
-		if (wide_equal(&t->key[t->slot[at] - 1], key))
-			return t->slot[at] - 1;
+	uint32_t id = wide_at(t, key, hash, &at);
+	if (id != ID_NONE)
+		return id;
 	if (t->n == t->room) {
 		uint32_t room = t->room ? t->room * 2 : FIRST_SLOTS;
 		struct wide_key *k = budget_realloc(t->budget, t->key, t->room * sizeof *k, room * sizeof *k);
@@ -189,19 +220,22 @@ tabwide_intern(struct tabwide *t, const struct wide_key *key)
 		t->room = room;
 	}
 	t->key[t->n] = *key;
-	t->slot[at] = ++t->n;
+	t->slot[at] = hash >> 32 << 32 | ++t->n;
 	return t->n - 1;
 }
 
 uint32_t
 tabwide_find(const struct tabwide *t, const struct wide_key *key)
 {
-	if (t->slots == 0)
-		return ID_NONE;
-	for (uint64_t at = wide_hash(key) & (t->slots - 1); t->slot[at] != 0; at = (at + 1) & (t->slots - 1))
-		if (wide_equal(&t->key[t->slot[at] - 1], key))
-			return t->slot[at] - 1;
-	return ID_NONE;
+	uint64_t at;
+	return t->slots == 0 ? ID_NONE : wide_at(t, key, wide_hash(key), &at);
+}
+
+void
+tabwide_prefetch(const struct tabwide *t, const struct wide_key *key)
+{
+	if (t->slots > 0)
+		__builtin_prefetch(&t->slot[wide_hash(key) & (t->slots - 1)]);
 }
 
 void
@@ -250,6 +284,19 @@ set64_add(struct set64 *t, uint64_t key)
 	t->slot[at] = key;
 	t->n++;
 	return 1;
+}
+
+int
+set64_add_many(struct set64 *t, const uint64_t *key, uint32_t n)
+{
+	uint64_t s = seed();
+	for (uint32_t i = 0; i < n; i++) {
+		if (i + AHEAD < n && t->slots > 0)
+			__builtin_prefetch(&t->slot[hash_mix(key[i + AHEAD] + 1, s) & (t->slots - 1)]);
+		if (set64_add(t, key[i]) < 0)
+			return FT_EFULL;
+	}
+	return 0;
 }
 
 bool

@@ -43,6 +43,10 @@ struct tab64 {
 uint32_t tab64_intern(struct tab64 *t, uint64_t key);
 /* ID_NONE: not there */
 uint32_t tab64_find(const struct tab64 *t, uint64_t key);
+/* Many at once: memory is asked for ahead, which is what large tables wait for.  key ID64_NONE gives ID_NONE.
+ * make: intern, else find.  false: no memory. */
+#define ID64_NONE UINT64_MAX
+bool tab64_many(struct tab64 *t, bool make, const uint64_t *key, uint32_t n, uint32_t *id);
 void tab64_free(struct tab64 *t);
 
 /* 16 bytes and a small number -> id: addresses, netblocks */
@@ -52,13 +56,15 @@ struct wide_key {
 };
 struct tabwide {
 	struct budget *budget;
-	uint32_t *slot; /* id + 1 */
+	uint64_t *slot; /* upper half of the hash, id + 1 */
 	struct wide_key *key;
 	uint32_t n, room;
 	uint64_t slots;
 };
 uint32_t tabwide_intern(struct tabwide *t, const struct wide_key *key);
 uint32_t tabwide_find(const struct tabwide *t, const struct wide_key *key);
+/* the key will be asked for soon */
+void tabwide_prefetch(const struct tabwide *t, const struct wide_key *key);
 void tabwide_free(struct tabwide *t);
 
 /* set of u64 */
@@ -69,6 +75,8 @@ struct set64 {
 };
 /* 1 new, 0 there already, FT_EFULL */
 int set64_add(struct set64 *s, uint64_t key);
+/* many at once, as tab64_many; FT_EFULL or 0 */
+int set64_add_many(struct set64 *s, const uint64_t *key, uint32_t n);
 bool set64_has(const struct set64 *s, uint64_t key);
 void set64_free(struct set64 *s);
 /* every key; returns f's first non-zero answer */

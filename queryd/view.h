@@ -36,7 +36,9 @@ struct view {
 	uint32_t entities; /* with a value */
 	uint64_t all;      /* sum of their values */
 	/* detail pass */
-	uint32_t *row_of; /* by id: row + 1 of the shown ones; 0 none */
+	struct keys few;     /* only the shown ones, unless a series needs the others too */
+	struct keys *detail; /* &few or &keys; ids of the detail pass are of it */
+	uint32_t *row_of;    /* by such an id: row + 1 of the shown ones; 0 none */
 	uint32_t rows;    /* shown */
 	uint32_t *first;  /* a row each: pairs: element id of the key's first part */
 	struct row *row;

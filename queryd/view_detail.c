@@ -10,7 +10,8 @@ struct detail_part {
 	uint64_t *series;
 	struct total total;
 	struct min128 ids, first_seen;
-	uint32_t x[BATCH], y[BATCH], mx[BATCH], my[BATCH];
+	uint32_t x[BATCH], y[BATCH], mx[BATCH], my[BATCH], rx[BATCH], ry[BATCH], hits;
+	uint16_t hit[BATCH];
 	uint8_t counting[BATCH];
 };
 
@@ -78,7 +79,7 @@ detail_block(void *ctx, struct worker *w, struct block_view *b)
 {
 	struct view *v = ctx;
 	struct detail_part *p = w->part;
-	int rc = keymap_block(&p->map, &v->keys, b, &v->q->budget);
+	int rc = keymap_block(&p->map, v->detail, b, &v->q->budget);
 	if (rc == 0 && v->unique != NULL && v->q->frame.slots > 0)
 		rc = keymap_block(&p->member_map, &v->members, b, &v->q->budget);
 	return rc;
@@ -86,18 +87,18 @@ detail_block(void *ctx, struct worker *w, struct block_view *b)
 
 /* ---- one batch ------------------------------------------------------------------------------------- */
 
-/* what a slice's time says: times of the selected rows */
-struct times {
-	const uint64_t *first, *last;
-};
-
-/* amounts of both sides into rows: [0] what the row's entity sends */
+/* rows of the batch that belong to a shown entity, and which: 0 none, else row + 1 */
 static void
-add_amount(struct row *row, bool packets, uint64_t sent, uint64_t received)
+find_hits(const struct view *v, struct detail_part *p, uint32_t m)
 {
-	uint64_t *to = packets ? row->packets : row->bytes;
-	to[0] += sent;
-	to[1] += received;
+	bool sides = v->entity->class == VIEW_TWO || v->entity->class == VIEW_FLOW;
+	p->hits = 0;
+	for (uint32_t j = 0; j < m; j++) {
+		p->rx[j] = p->x[j] == ID_NONE ? 0 : v->row_of[p->x[j]];
+		p->ry[j] = !sides || p->y[j] == ID_NONE ? 0 : v->row_of[p->y[j]];
+		p->hit[p->hits] = (uint16_t)j;
+		p->hits += (p->rx[j] | p->ry[j]) != 0;
+	}
 }
 
 static void
@@ -107,32 +108,22 @@ detail_amounts(const struct view *v, struct detail_part *p, struct batch *b, boo
 	const uint64_t *server = batch_amount(b, packets ? FT_COL_server_packets : FT_COL_server_bytes);
 	uint64_t sum = kernel_total(client, b->m) + kernel_total(server, b->m);
 	*(packets ? &p->total.packets : &p->total.bytes) += sum;
-	for (uint32_t j = 0; j < b->m; j++) {
-		uint32_t rx = p->x[j] == ID_NONE ? 0 : v->row_of[p->x[j]], ry = 0;
-		switch (v->entity->class) {
-		case VIEW_TWO:
-			ry = p->y[j] == ID_NONE ? 0 : v->row_of[p->y[j]];
-			if (rx)
-				add_amount(&p->row[rx - 1], packets, client[j], server[j]);
-			if (ry)
-				add_amount(&p->row[ry - 1], packets, server[j], client[j]);
-			break;
-		case VIEW_FLOW:
-			ry = p->y[j] == ID_NONE ? 0 : v->row_of[p->y[j]];
-			if (rx)
-				add_amount(&p->row[rx - 1], packets, client[j], 0);
-			if (ry)
-				add_amount(&p->row[ry - 1], packets, 0, server[j]);
-			break;
-		case VIEW_PAIR: /* sent: from the first of the pair to the second */
-			if (rx && v->first[rx - 1] == p->y[j])
-				add_amount(&p->row[rx - 1], packets, client[j], server[j]);
-			else if (rx)
-				add_amount(&p->row[rx - 1], packets, server[j], client[j]);
-			break;
-		case VIEW_ONE:
-			if (rx)
-				add_amount(&p->row[rx - 1], packets, client[j], server[j]);
+	bool flow = v->entity->class == VIEW_FLOW, pair = v->entity->class == VIEW_PAIR;
+	size_t at = packets ? offsetof(struct row, packets) : offsetof(struct row, bytes);
+	for (uint32_t h = 0; h < p->hits; h++) {
+		uint32_t j = p->hit[h], rx = p->rx[j], ry = p->ry[j];
+		uint64_t c = client[j], s = server[j];
+		if (rx) {
+			uint64_t *to = (uint64_t *)(void *)((char *)&p->row[rx - 1] + at);
+			/* of a pair, sent is from the first to the second */
+			bool turned = pair && v->first[rx - 1] != p->y[j];
+			to[turned] += c;
+			to[!turned] += flow ? 0 : s;
+		}
+		if (ry) {
+			uint64_t *to = (uint64_t *)(void *)((char *)&p->row[ry - 1] + at);
+			to[0] += flow ? 0 : s;
+			to[1] += flow ? s : c;
 		}
 	}
 }
@@ -150,18 +141,17 @@ count_one(struct detail_part *p, uint8_t how, uint64_t session, uint64_t row, un
 
 /* rows that a session is initiated and accepted by: 0 none, else row + 1 */
 static void
-roles(const struct view *v, uint32_t x, uint32_t y, uint32_t *initiated, uint32_t *accepted)
+roles(const struct view *v, const struct detail_part *p, uint32_t j, uint32_t *initiated, uint32_t *accepted)
 {
-	uint32_t rx = x == ID_NONE ? 0 : v->row_of[x];
+	uint32_t rx = p->rx[j];
 	*initiated = rx;
-	*accepted = 0;
+	*accepted = p->ry[j];
 	switch (v->entity->class) {
 	case VIEW_TWO:
 	case VIEW_FLOW:
-		*accepted = y == ID_NONE ? 0 : v->row_of[y];
 		break;
 	case VIEW_PAIR:
-		if (rx && v->first[rx - 1] != y) {
+		if (rx && v->first[rx - 1] != p->y[j]) {
 			*initiated = 0;
 			*accepted = rx;
 		}
@@ -190,7 +180,7 @@ detail_sessions(const struct view *v, struct detail_part *p, struct worker *w)
 		int64_t time = series ? (int64_t)first[j] : 0;
 		uint32_t initiated, accepted, counted[2];
 		rc = count_one(p, how, id, 0, TAG_TOTAL, &p->total.sessions, time);
-		roles(v, p->x[j], p->y[j], &initiated, &accepted);
+		roles(v, p, j, &initiated, &accepted);
 		if (rc == 0 && initiated)
 			rc = count_one(p, how, id, initiated, TAG_INITIATED,
 				&p->row[initiated - 1].sessions[0], time);
@@ -296,9 +286,10 @@ detail_batch(void *ctx, struct worker *w)
 	struct view *v = ctx;
 	struct detail_part *p = w->part;
 	struct batch *b = &w->batch;
-	int rc = keys_batch(&v->keys, false, &p->map, w, p->x, p->y);
+	int rc = keys_batch(v->detail, false, &p->map, w, p->x, p->y);
 	if (rc != 0)
 		return rc;
+	find_hits(v, p, b->m);
 	detail_amounts(v, p, b, false);
 	detail_amounts(v, p, b, true);
 	p->total.flows += kernel_total(batch_amount(b, FT_COL_client_flows), b->m) +
@@ -390,7 +381,7 @@ view_detail(struct view *v)
 	v->ids.budget = v->first_seen.budget = &v->q->budget;
 	for (uint32_t r = 0; r < v->rows; r++) {
 		char part[2][KEY_TEXT];
-		keys_text(&v->keys, v->top[v->offset + r], part, &v->first[r]);
+		keys_text(v->detail, v->detail == &v->few ? r : v->top[v->offset + r], part, &v->first[r]);
 	}
 	int rc = scan(v->q, &p);
 	if (rc == 0)
@@ -404,6 +395,7 @@ view_close(struct view *v)
 	if (v->q == NULL)
 		return;
 	keys_free(&v->keys);
+	keys_free(&v->few);
 	keys_free(&v->members);
 	budget_free(&v->q->budget, v->value, v->values * sizeof *v->value);
 	set64_free(&v->pairs);

@@ -12,6 +12,7 @@ struct rank_part {
 	struct set64 pairs;
 	struct min128 counts;
 	uint32_t x[BATCH], y[BATCH], mx[BATCH], my[BATCH];
+	uint64_t key[BATCH * 8];
 	uint8_t counting[BATCH];
 };
 
@@ -117,15 +118,15 @@ rank_unique(const struct view *v, struct rank_part *p, struct worker *w)
 		       *server = batch_sel32(b, FT_COL_server_flows);
 	if (rc != 0 || b->rc != 0)
 		return rc ? rc : b->rc;
+	uint32_t n = 0;
 	for (uint32_t j = 0; j < b->m; j++) {
 		struct member_pair m[8];
-		unsigned n = view_members(
+		unsigned found = view_members(
 			v, p->x[j], p->y[j], p->mx[j], p->my[j], client[j] != 0, server[j] != 0, m);
-		for (unsigned k = 0; k < n; k++)
-			if (set64_add(&p->pairs, (uint64_t)m[k].id << 32 | m[k].member) < 0)
-				return FT_EFULL;
+		for (unsigned k = 0; k < found; k++)
+			p->key[n++] = (uint64_t)m[k].id << 32 | m[k].member;
 	}
-	return 0;
+	return set64_add_many(&p->pairs, p->key, n);
 }
 
 static int

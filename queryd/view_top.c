@@ -43,6 +43,27 @@ sift_up(const struct view *v, uint32_t *heap, uint32_t i)
 	}
 }
 
+/* The detail pass looks keys up once more.  Where only shown rows matter a table of just these is enough, which
+ * stays in the processor's cache; the series of "other" needs every entity. */
+static int
+detail_keys(struct view *v)
+{
+	const uint32_t *shown = v->top + v->offset;
+	int rc = FT_ENOENT;
+	keys_init(&v->few, v->entity, &v->texts, &v->q->budget);
+	if (v->q->frame.slots == 0 || v->kind == COUNT_UNIQUE)
+		rc = keys_subset(&v->few, &v->keys, shown, v->rows);
+	if (rc == FT_EFULL)
+		return query_full(v->q);
+	v->detail = rc == 0 ? &v->few : &v->keys;
+	v->row_of = arena_zalloc(&v->q->arena, ((size_t)keys_count(v->detail) + 1) * sizeof *v->row_of);
+	if (v->row_of == NULL)
+		return query_full(v->q);
+	for (uint32_t r = 0; r < v->rows; r++)
+		v->row_of[rc == 0 ? r : shown[r]] = r + 1;
+	return 0;
+}
+
 int
 view_choose(struct view *v)
 {
@@ -53,8 +74,7 @@ view_choose(struct view *v)
 	uint64_t want = (uint64_t)v->q->spec->offset + v->q->spec->rows;
 	uint32_t most = want < n ? (uint32_t)want : n;
 	v->top = arena_alloc(&v->q->arena, ((size_t)most + 1) * sizeof *v->top);
-	v->row_of = arena_zalloc(&v->q->arena, ((size_t)n + 1) * sizeof *v->row_of);
-	if (v->top == NULL || v->row_of == NULL)
+	if (v->top == NULL)
 		return query_full(v->q);
 	uint32_t *heap = v->top, kept = 0;
 	for (uint32_t id = 0; id < n; id++) {
@@ -81,7 +101,5 @@ view_choose(struct view *v)
 	v->tops = kept;
 	v->offset = v->q->spec->offset < kept ? v->q->spec->offset : kept;
 	v->rows = kept - v->offset;
-	for (uint32_t r = 0; r < v->rows; r++)
-		v->row_of[v->top[v->offset + r]] = r + 1;
-	return 0;
+	return detail_keys(v);
 }

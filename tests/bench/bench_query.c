@@ -64,7 +64,7 @@ make(struct blockgen_slice *b, uint64_t i, uint64_t n)
 	b->s.server_as = (uint32_t)(1000 + mix(s / 16) % 60000);
 	b->s.client_vlan = b->s.server_vlan = (uint16_t)(10 + mix(c) % 20);
 	b->s.present = FT_HAS_IF | FT_HAS_FLAGS | FT_HAS_CLIENT_TOS | FT_HAS_SERVER_TOS | FT_HAS_CLIENT_VLAN |
-		FT_HAS_SERVER_VLAN;
+		       FT_HAS_SERVER_VLAN;
 	b->s.sampling = 1;
 	b->s.version = 9;
 	b->s.rule = FT_RULE_SERVICE;
@@ -97,8 +97,14 @@ view(const struct source *source, const struct services *services, const char *e
 {
 	double best = 1e9;
 	for (int i = 0; i < 3; i++) {
-		struct query_spec spec = {.from_us = 1760000000000000 + cut, .to_us = 1760003700000000 - 3 * cut,
-			.exporter_if = -1, .entity = entity, .count = count, .filter = filter, .rows = 128, .slots = slots};
+		struct query_spec spec = {.from_us = 1760000000000000 + cut,
+			.to_us = 1760003700000000 - 3 * cut,
+			.exporter_if = -1,
+			.entity = entity,
+			.count = count,
+			.filter = filter,
+			.rows = 128,
+			.slots = slots};
 		struct err err = {0};
 		json_t *answer = NULL;
 		double start = cpu_ms();
@@ -110,7 +116,8 @@ view(const struct source *source, const struct services *services, const char *e
 		best = ms < best ? ms : best;
 		json_decref(answer);
 	}
-	printf("%-14s %-12s %-32s %3u slots%s %8.1f ms\n", entity, count, filter, slots, cut ? " cut" : "    ", best);
+	printf("%-14s %-12s %-32s %3u slots%s %8.1f ms\n", entity, count, filter, slots,
+		cut ? " cut" : "    ", best);
 	fflush(stdout);
 }
 
