@@ -6,11 +6,13 @@
  */
 #include "ingest/program.h"
 
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "common/addr.h"
 #include "common/cursor.h"
+#include "common/flow_key.h"
 
 enum op_kind {
 	UINT,
@@ -177,6 +179,8 @@ program_compile(const struct template_field *fields, unsigned n, uint8_t version
 	unsigned least = 0;
 	if (g == NULL)
 		return NULL;
+	static _Atomic uint32_t serials;
+	g->serial = atomic_fetch_add_explicit(&serials, 1, memory_order_relaxed) + 1;
 	g->fields = fields;
 	g->n_fields = (uint16_t)n;
 	for (unsigned i = 0; i < n; i++)
@@ -237,7 +241,7 @@ move_app(uint8_t *to, const uint8_t *p, size_t n)
 	memcpy(to, &v, 8);
 }
 
-static inline void
+static inline __attribute__((always_inline)) void
 move(const struct program_op *o, const uint8_t *p, size_t n, uint8_t *base)
 {
 	uint8_t *to = base + o->target;
@@ -280,6 +284,8 @@ move(const struct program_op *o, const uint8_t *p, size_t n, uint8_t *base)
 	case APP:
 		if (n > 0)
 			move_app(to, p, n);
+		else
+			memset(to, 0, 8);
 		break;
 	case UINT: {
 		struct cursor c = cursor_of(p, n);
@@ -327,13 +333,25 @@ from_uptime(const struct program *g, const struct record_context *c, const struc
 	if (c->has_uptime)
 		return uptime_to_wall(c->export_time, c->uptime, (uptime_t){stamp}).us;
 	int64_t init = program_carries(g, HAS_INIT_TIME) ? (int64_t)d->s.init_ms : c->init_ms;
-	if (init == 0)
+	if (init <= 0 || init > (INT64_C(1) << 50))
 		return c->export_time.us;
 	/* milliseconds since the device's start; they wrap at 2^32, so the latest turn not after the export counts */
-	int64_t t = init + stamp, export_ms = c->export_time.us / 1000;
-	while (t + (INT64_C(1) << 32) <= export_ms + 60000)
-		t += INT64_C(1) << 32;
+	int64_t t = init + stamp, behind = c->export_time.us / 1000 + 60000 - t;
+	if (behind > 0)
+		t += behind >> 32 << 32;
 	return t * 1000 + c->correction_us;
+}
+
+/* Microseconds of an absolute stamp in units of `unit_us`; 0 if it is none: not set, or beyond any year we will see. */
+static int64_t
+absolute(uint64_t v, int64_t unit_us, int64_t fix)
+{
+	return v == 0 || v > (uint64_t)((INT64_C(1) << 60) / unit_us) ? 0 : (int64_t)v * unit_us + fix;
+}
+static inline int64_t
+or_else(int64_t t, int64_t other)
+{
+	return t ? t : other;
 }
 
 static void
@@ -346,27 +364,23 @@ finish_times(const struct program *g, const struct record_context *c, struct dec
 	if (program_carries(g, HAS_UPTIME)) {
 		first = s->first_uptime ? from_uptime(g, c, d, s->first_uptime) : 0;
 		last = s->last_uptime ? from_uptime(g, c, d, s->last_uptime) : 0;
-		if (first == 0 && last == 0 && !program_carries(g, HAS_MS))
-			first = last = from_uptime(g, c, d, 0);
+		/* 0 is "no time" (the moment of boot is no flow's) */
 	}
 	if (program_carries(g, HAS_S)) {
-		first = s->first_s ? (int64_t)s->first_s * 1000000 + fix : first;
-		last = s->last_s ? (int64_t)s->last_s * 1000000 + fix : last;
+		first = or_else(absolute(s->first_s, 1000000, fix), first);
+		last = or_else(absolute(s->last_s, 1000000, fix), last);
 	}
 	if (program_carries(g, HAS_DELTA)) {
 		first = c->export_time.us - s->first_delta;
 		last = c->export_time.us - s->last_delta;
 	}
 	if (program_carries(g, HAS_OBSERVED_S) && first == 0)
-		first = (int64_t)s->observed_s * 1000000 + fix;
+		first = absolute(s->observed_s, 1000000, fix);
 	if (program_carries(g, HAS_OBSERVED) && first == 0)
-		first = (int64_t)(s->observed_ms % (UINT64_C(1) << 53)) * 1000 + fix;
+		first = absolute(s->observed_ms, 1000, fix);
 	if (program_carries(g, HAS_MS)) {
-		/* a value that can't be milliseconds since 1970 is no time */
-		first = s->first_ms && s->first_ms < (UINT64_C(1) << 50) ? (int64_t)s->first_ms * 1000 + fix
-									 : first;
-		last = s->last_ms && s->last_ms < (UINT64_C(1) << 50) ? (int64_t)s->last_ms * 1000 + fix
-								      : last;
+		first = or_else(absolute(s->first_ms, 1000, fix), first);
+		last = or_else(absolute(s->last_ms, 1000, fix), last);
 	}
 	if (program_carries(g, HAS_NTP)) {
 		first = s->first_ntp ? ntp_us(s->first_ntp) + fix : first;
@@ -534,15 +548,30 @@ finish(const struct program *g, const struct record_context *c, struct decoded *
 		f->bits |= FT_FLOW_EXT;
 }
 
+/* The moves of a program write the same fields each time, so scratch, the largest part, is cleared only when another
+ * program comes; what finish() writes by need lies in the flow and its extension. */
+static inline void
+clear(const struct program *g, struct decoded *d)
+{
+	if (d->program != g->serial) {
+		memset(d, 0, sizeof *d);
+		d->program = g->serial;
+		return;
+	}
+	program_clear_slot(&d->f);
+	if (d->x.has)
+		program_clear_slot(&d->x);
+}
+
 int
 program_run(const struct program *g, const uint8_t *p, size_t left, const struct record_context *c,
 	struct decoded *d)
 {
-	memset(d, 0, sizeof *d);
 	int took = g->record_bytes;
 	if (!g->variable) {
 		if (left < g->record_bytes)
 			return -1;
+		clear(g, d);
 		for (unsigned i = 0; i < g->n_ops; i++)
 			move(&g->op[i], p + g->op[i].offset, g->op[i].length, (uint8_t *)d);
 	} else {
@@ -551,11 +580,22 @@ program_run(const struct program *g, const uint8_t *p, size_t left, const struct
 		took = locate(g, p, left, at, length);
 		if (took < 0)
 			return -1;
+		clear(g, d);
 		for (unsigned i = 0; i < g->n_ops; i++)
 			move(&g->op[i], at[g->op[i].offset], length[g->op[i].offset], (uint8_t *)d);
 	}
 	finish(g, c, d);
 	return took;
+}
+
+/* type of the answer to an ICMP request, or the type itself where nothing answers */
+static uint8_t
+icmp_answer(uint8_t proto, uint8_t type)
+{
+	for (unsigned answer = 0; answer < 256; answer++)
+		if (flow_icmp_asked_by(proto, (uint8_t)answer) == type)
+			return (uint8_t)answer;
+	return type;
 }
 
 bool
@@ -607,7 +647,7 @@ program_reverse(const struct program *g, const struct decoded *d, struct decoded
 						 : 0;
 	if (f->bits &
 		FT_FLOW_ICMP) { /* the request names both directions: its reply has the answering type */
-		f->icmp_type = d->f.icmp_type == 8 ? 0 : d->f.icmp_type == 128 ? 129 : d->f.icmp_type;
+		f->icmp_type = icmp_answer(f->proto, d->f.icmp_type);
 		f->src_port = 0;
 		f->dst_port = (uint16_t)(f->icmp_type << 8 | f->icmp_code);
 	}

@@ -15,6 +15,8 @@ sampling(const struct message *m, const struct program *g, const struct decoded 
 			return s->sampler_interval;
 		if (s->sampling)
 			return s->sampling;
+		if (s->psamp_interval && s->psamp_space == 0) /* "1 in interval", as some write it */
+			return s->psamp_interval;
 		if (s->psamp_interval)
 			return (uint32_t)(((uint64_t)s->psamp_interval + s->psamp_space) / s->psamp_interval);
 		if (s->psamp_size && s->psamp_population >= s->psamp_size)

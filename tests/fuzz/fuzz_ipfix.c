@@ -1,0 +1,13 @@
+/*
+ * fuzz_ipfix.c - IPFIX: templates, options, variable lengths, biflow.
+ */
+#include "tests/fuzz/ingest_fuzz.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n);
+
+int
+LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n)
+{
+	static const uint16_t versions[] = {10};
+	return fuzz_datagrams(bytes, n, versions, sizeof versions / sizeof versions[0]);
+}
