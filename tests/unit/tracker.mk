@@ -8,3 +8,6 @@ tracker_session_test_USES := tracker
 TEST_PROGS += tracker_differential_test
 tracker_differential_test_SRCS := tests/unit/tracker_differential_test.c tests/unit/tracker_world.c
 tracker_differential_test_USES := tracker
+TEST_PROGS += tracker_thread_test
+tracker_thread_test_SRCS := tests/unit/tracker_thread_test.c tests/unit/tracker_world.c
+tracker_thread_test_USES := tracker
