@@ -372,7 +372,8 @@ drop_segments(struct snapshot_reader *r, uint32_t below)
 	uint32_t gone = 0;
 	while (gone < r->n_segs && r->segs[gone]->number < below)
 		seg_put(r->segs[gone++]);
-	memmove(r->segs, r->segs + gone, (r->n_segs - gone) * sizeof *r->segs);
+	if (gone > 0)
+		memmove(r->segs, r->segs + gone, (r->n_segs - gone) * sizeof *r->segs);
 	r->n_segs -= gone;
 }
 

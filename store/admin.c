@@ -40,9 +40,12 @@ usage(FILE *to)
 	      "       ft-store stats  -c FILE                    what the database holds\n"
 	      "       ft-store verify -c FILE                    read everything, compare checksums\n"
 	      "       ft-store backup DIR -c FILE                copy the database while it runs\n"
-	      "       ft-store attach DIR -c FILE                let archived segments answer again (ft-store stopped)\n"
-	      "       ft-store detach NUMBER DIR -c FILE         move a segment out to DIR (ft-store stopped)\n"
-	      "       ft-store clear [--yes] -c FILE             remove all sessions (asks; ft-store stopped)\n",
+	      "       ft-store attach DIR -c FILE                let archived segments answer again "
+	      "(ft-store stopped)\n"
+	      "       ft-store detach NUMBER DIR -c FILE         move a segment out to DIR (ft-store "
+	      "stopped)\n"
+	      "       ft-store clear [--yes] -c FILE             remove all sessions (asks; ft-store "
+	      "stopped)\n",
 		to);
 }
 
@@ -82,7 +85,8 @@ note_directory(void *ctx, uint64_t offset, const struct segment_directory *d)
 {
 	struct look *l = ctx;
 	(void)offset;
-	if (d->segment == l->number && d->blocks <= sizeof l->best / sizeof l->best[0] && d->blocks > l->next_block)
+	if (d->segment == l->number && d->blocks <= sizeof l->best / sizeof l->best[0] &&
+		d->blocks > l->next_block)
 		l->next_block = d->blocks;
 	return FT_OK;
 }
@@ -162,7 +166,8 @@ look_at(struct look *l, const char *database, uint32_t number, bool deep)
 	struct journal_head last;
 	if (deep && segment_examine(database, number, &s, &last) == FT_OK) {
 		if (s.kind != SEGMENT_GOOD) {
-			printf("segment %u: its LMDB pages are damaged; blocks are found without them\n", number);
+			printf("segment %u: its LMDB pages are damaged; blocks are found without them\n",
+				number);
 			l->bad++;
 		} else if (s.last) {
 			l->journal_rows = s.last->row_to;
@@ -177,7 +182,8 @@ print_time(const char *what, uint64_t us)
 	char text[64];
 	time_t s = (time_t)(us / 1000000);
 	struct tm tm;
-	if (us == 0 || gmtime_r(&s, &tm) == NULL || strftime(text, sizeof text, "%Y-%m-%d %H:%M:%S", &tm) == 0)
+	if (us == 0 || gmtime_r(&s, &tm) == NULL ||
+		strftime(text, sizeof text, "%Y-%m-%d %H:%M:%S", &tm) == 0)
 		return;
 	printf("%s %s UTC\n", what, text);
 }
@@ -206,8 +212,9 @@ do_look(struct admin *a, bool deep)
 		max_us = l.max_us > max_us ? l.max_us : max_us;
 	}
 	free(n);
-	printf("database   %s\nsegments   %u\nblocks     %llu\nslices     %llu in blocks\nbytes      %llu\n", a->database,
-		count, (unsigned long long)blocks, (unsigned long long)rows, (unsigned long long)bytes);
+	printf("database   %s\nsegments   %u\nblocks     %llu\nslices     %llu in blocks\nbytes      %llu\n",
+		a->database, count, (unsigned long long)blocks, (unsigned long long)rows,
+		(unsigned long long)bytes);
 	if (rows)
 		printf("packed     %.1f bytes a slice\n", (double)packed / (double)rows);
 	if (deep)
@@ -225,7 +232,8 @@ static int
 copy_file(const char *from, const char *to, struct err *err)
 {
 	static uint8_t buffer[1 << 18];
-	int in = open(from, O_RDONLY | O_CLOEXEC), out = open(to, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0640);
+	int in = open(from, O_RDONLY | O_CLOEXEC),
+	    out = open(to, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0640);
 	ssize_t n = in < 0 || out < 0 ? -1 : 0;
 	while (n >= 0 && (n = read(in, buffer, sizeof buffer)) > 0)
 		if (write(out, buffer, (size_t)n) != n)
@@ -244,12 +252,12 @@ copy_key(struct kv *from, struct kv *to, const struct segment_key *k, struct err
 {
 	struct kv_txn *r, *w;
 	struct kv_bytes v;
-	int rc = kv_begin(from, false, &r, err);
+	int rc = main_begin(from, false, &r, err);
 	if (rc != FT_OK)
 		return rc;
-	rc = kv_get(r, 0, k->b, sizeof k->b, &v);
-	if (rc == FT_OK && (rc = kv_begin(to, true, &w, err)) == FT_OK) {
-		rc = kv_put(w, 0, k->b, sizeof k->b, v.p, v.n, err);
+	rc = kv_get(r, MAIN_DB, k->b, sizeof k->b, &v);
+	if (rc == FT_OK && (rc = main_begin(to, true, &w, err)) == FT_OK) {
+		rc = kv_put(w, MAIN_DB, k->b, sizeof k->b, v.p, v.n, err);
 		if (rc == FT_OK)
 			rc = kv_commit(w, err);
 		else
@@ -300,10 +308,10 @@ backup_active(struct admin *a, uint32_t number, const char *to, struct err *err)
 			rc = copy_key(from, copy, &k, err);
 			if (rc == FT_OK) {
 				struct kv_txn *t;
-				rc = kv_begin(copy, true, &t, err);
+				rc = main_begin(copy, true, &t, err);
 				for (uint32_t s = 0; rc == FT_OK && s < seq; s++) {
 					struct segment_key j = segment_key(KEY_JOURNAL, block, s);
-					(void)kv_del(t, 0, j.b, sizeof j.b, NULL);
+					(void)kv_del(t, MAIN_DB, j.b, sizeof j.b, NULL);
 				}
 				if (rc == FT_OK)
 					rc = kv_commit(t, err);
@@ -332,7 +340,8 @@ do_backup(struct admin *a)
 		return EXIT_USAGE;
 	}
 	snprintf(folder, sizeof folder, "%s/segments", a->argument);
-	if ((mkdir(a->argument, 0750) != 0 && errno != EEXIST) || (mkdir(folder, 0750) != 0 && errno != EEXIST)) {
+	if ((mkdir(a->argument, 0750) != 0 && errno != EEXIST) ||
+		(mkdir(folder, 0750) != 0 && errno != EEXIST)) {
 		fprintf(stderr, "ft-store: %s: can't make the folder: %s\n", folder, strerror(errno));
 		return EXIT_SYSTEM;
 	}
@@ -402,7 +411,8 @@ do_clear(struct admin *a)
 		return 1;
 	}
 	if (!a->yes) {
-		printf("Remove all sessions of %s (%u segments)? There is no way back. Type yes: ", a->database, count);
+		printf("Remove all sessions of %s (%u segments)? There is no way back. Type yes: ",
+			a->database, count);
 		fflush(stdout);
 		if (fgets(answer, sizeof answer, stdin) == NULL || strcmp(answer, "yes\n") != 0) {
 			printf("nothing was removed\n");
@@ -480,7 +490,8 @@ do_detach(struct admin *a, const char *folder)
 	if (rc != FT_OK && errno == EXDEV && (rc = copy_file(path, to, &err)) == FT_OK)
 		(void)unlink(path);
 	if (rc != FT_OK)
-		fprintf(stderr, "ft-store: segment %lu can't be moved to %s: %s\n", number, folder, strerror(errno));
+		fprintf(stderr, "ft-store: segment %lu can't be moved to %s: %s\n", number, folder,
+			strerror(errno));
 	close(lock);
 	return rc == FT_OK ? 0 : EXIT_SYSTEM;
 }

@@ -34,8 +34,8 @@ int
 catalog_make(struct store *st, struct err *err)
 {
 	bool made;
-	int rc = shm_open_or_create(&st->catalog_shm, st->shm_dir, "catalog", &catalog_kind, sizeof(struct ft_catalog),
-		&made, err);
+	int rc = shm_open_or_create(&st->catalog_shm, st->shm_dir, "catalog", &catalog_kind,
+		sizeof(struct ft_catalog), &made, err);
 	if (rc != FT_OK)
 		return rc;
 	st->catalog = st->catalog_shm.base;
@@ -59,10 +59,18 @@ catalog_tell(struct store *st)
 {
 	const struct ft_stage_record *r = stage_record(&st->stage);
 	struct open_counts now = store_counts(st);
-	struct ft_catalog_record c = {.first_segment = st->first_segment, .segment = st->open.h->segment, .block = st->open.h->block,
-		.rows = now.rows, .heap = now.heap, .durable_rows = st->durable.rows,
-		.tag_version = (uint32_t)r->id[ID_TAG_VERSION], .commit = st->commit, .complete_us = st->complete_us,
-		.published_us = wall_now().us, .rows_total = st->sealed_rows + now.rows, .gap_from_us = st->gap_from_us,
+	struct ft_catalog_record c = {.first_segment = st->first_segment,
+		.segment = st->open.h->segment,
+		.block = st->open.h->block,
+		.rows = now.rows,
+		.heap = now.heap,
+		.durable_rows = st->durable.rows,
+		.tag_version = (uint32_t)r->id[ID_TAG_VERSION],
+		.commit = st->commit,
+		.complete_us = st->complete_us,
+		.published_us = wall_now().us,
+		.rows_total = st->sealed_rows + now.rows,
+		.gap_from_us = st->gap_from_us,
 		.gap_to_us = st->gap_to_us};
 	memcpy(c.dict, now.dict, sizeof c.dict);
 	resident_from(st, &c, now.rows);

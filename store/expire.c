@@ -23,7 +23,8 @@ copy_file(const char *from, const char *to)
 	static uint8_t buffer[1 << 16];
 	char temp[1100];
 	snprintf(temp, sizeof temp, "%s.part", to);
-	int in = open(from, O_RDONLY | O_CLOEXEC), out = open(temp, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0640);
+	int in = open(from, O_RDONLY | O_CLOEXEC),
+	    out = open(temp, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0640);
 	ssize_t n = in < 0 || out < 0 ? -1 : 0;
 	while (n >= 0 && (n = read(in, buffer, sizeof buffer)) > 0)
 		if (write(out, buffer, (size_t)n) != n)
@@ -53,8 +54,8 @@ put_away(const struct store *st, uint32_t segment)
 		if (rename(path, to) == 0)
 			return true;
 		if (errno != EXDEV || copy_file(path, to) != FT_OK) {
-			log_limited(LOG_L_CRITICAL, "segment %u can't be moved to the archive %s: %s", segment,
-				st->set.archive, strerror(errno));
+			log_limited(LOG_L_CRITICAL, "segment %u can't be moved to the archive %s: %s",
+				segment, st->set.archive, strerror(errno));
 			return false;
 		}
 	}

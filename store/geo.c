@@ -103,8 +103,9 @@ value(MMDB_entry_s *e, MMDB_entry_data_s *d, const char *const *path)
 static uint16_t
 country_of(MMDB_entry_s *e)
 {
-	static const char *const paths[][3] = {{"country", "iso_code", NULL}, {"registered_country", "iso_code", NULL},
-		{"country_code", NULL, NULL}, {"country", NULL, NULL}};
+	static const char *const paths[][3] = {{"country", "iso_code", NULL},
+		{"registered_country", "iso_code", NULL}, {"country_code", NULL, NULL},
+		{"country", NULL, NULL}};
 	for (unsigned i = 0; i < sizeof paths / sizeof paths[0]; i++) {
 		MMDB_entry_data_s d;
 		if (value(e, &d, paths[i]) && d.type == MMDB_DATA_TYPE_UTF8_STRING && d.data_size == 2)
@@ -125,7 +126,8 @@ as_of(MMDB_entry_s *e)
 			return d.uint32;
 		if (d.type == MMDB_DATA_TYPE_UINT16)
 			return d.uint16;
-		if (d.type == MMDB_DATA_TYPE_UTF8_STRING && d.data_size > 0 && d.data_size < 16) { /* "AS64500" */
+		if (d.type == MMDB_DATA_TYPE_UTF8_STRING && d.data_size > 0 &&
+			d.data_size < 16) { /* "AS64500" */
 			char text[16] = {0};
 			memcpy(text, d.utf8_string, d.data_size);
 			return (uint32_t)strtoul(text + (strncmp(text, "AS", 2) == 0 ? 2 : 0), NULL, 10);

@@ -16,7 +16,7 @@
 
 struct node {
 	uint32_t child[2]; /* 0: none */
-	uint32_t name;	   /* + 1; 0: no block ends here */
+	uint32_t name;     /* + 1; 0: no block ends here */
 };
 struct groups {
 	struct node *node;
@@ -96,23 +96,27 @@ add_group(struct groups *g, const json_t *entry, struct err *err)
 	json_t *b;
 	if (name == NULL || !good_name(name))
 		return err_set(err, FT_EINVAL,
-			"a group needs a \"name\" of 1 to %d characters, without quotes, such as \"Offices/Berlin\"", GROUP_NAME);
+			"a group needs a \"name\" of 1 to %d characters, without quotes, such as "
+			"\"Offices/Berlin\"",
+			GROUP_NAME);
 	if (!json_is_array(blocks))
-		return err_set(err, FT_EINVAL, "group %s: \"blocks\" must be a list such as [\"10.0.0.0/8\"]", name);
+		return err_set(
+			err, FT_EINVAL, "group %s: \"blocks\" must be a list such as [\"10.0.0.0/8\"]", name);
 	g->name[g->names] = strdup(name);
 	if (g->name[g->names] == NULL)
 		return err_set(err, FT_ENOMEM, "out of memory");
 	g->names++;
-	json_array_foreach(blocks, i, b)
-	{
+	json_array_foreach (blocks, i, b) {
 		uint8_t net[16];
 		unsigned bits;
 		const char *text = json_string_value(b);
 		if (text == NULL || addr_parse_prefix(text, net, &bits) != FT_OK)
-			return err_set(err, FT_EINVAL, "group %s: block %zu is no address block such as 10.0.0.0/8", name, i + 1);
+			return err_set(err, FT_EINVAL,
+				"group %s: block %zu is no address block such as 10.0.0.0/8", name, i + 1);
 		int rc = insert(g, net, bits, g->names - 1);
 		if (rc == FT_EXIST)
-			return err_set(err, FT_EINVAL, "group %s: block %s belongs to another group already", name, text);
+			return err_set(err, FT_EINVAL, "group %s: block %s belongs to another group already",
+				name, text);
 		if (rc != FT_OK)
 			return err_set(err, rc, "out of memory");
 		if (g->nodes > GROUP_BLOCKS * 32u)
@@ -136,8 +140,7 @@ groups_parse(struct groups **out, const json_t *list, struct err *err)
 	}
 	(void)new_node(g); /* the root is node 0 */
 	int rc = g->nodes ? FT_OK : err_set(err, FT_ENOMEM, "out of memory");
-	json_array_foreach(list, i, entry)
-	{
+	json_array_foreach (list, i, entry) {
 		if (rc == FT_OK)
 			rc = add_group(g, entry, err);
 	}
@@ -154,7 +157,8 @@ static int
 file_path(char *out, size_t n, const char *database, const char *suffix, struct err *err)
 {
 	int len = snprintf(out, n, "%s/groups%s", database, suffix);
-	return len > 0 && (size_t)len < n ? FT_OK : err_set(err, FT_EINVAL, "%s: the path is too long", database);
+	return len > 0 && (size_t)len < n ? FT_OK
+					  : err_set(err, FT_EINVAL, "%s: the path is too long", database);
 }
 
 int
@@ -168,7 +172,8 @@ groups_load(struct groups **out, const char *database, struct err *err)
 		return rc;
 	json_t *list = json_load_file(path, 0, &e);
 	if (list == NULL)
-		return err_set(err, FT_EFORMAT, "%s:%d: %s (traffic groups are not applied)", path, e.line, e.text);
+		return err_set(
+			err, FT_EFORMAT, "%s:%d: %s (traffic groups are not applied)", path, e.line, e.text);
 	rc = groups_parse(out, list, err);
 	json_decref(list);
 	return rc;

@@ -30,10 +30,10 @@ walk_all(void *ctx)
 	int rc = kv_open(&st->index, path, INDEX_MAP, 0, KV_CREATE | KV_NOSYNC, NULL);
 	if (rc != FT_OK)
 		return rc;
-	rc = kv_begin(st->index, true, &t, NULL); /* writing: the free list is looked at too */
+	rc = main_begin(st->index, true, &t, NULL); /* writing: the free list is looked at too */
 	if (rc != FT_OK)
 		return rc;
-	rc = kv_cursor_open(t, 0, &c);
+	rc = kv_cursor_open(t, MAIN_DB, &c);
 	if (rc == FT_OK) {
 		for (rc = kv_cursor_seek(c, NULL, 0, &k, &v); rc == FT_OK; rc = kv_cursor_next(c, &k, &v)) {
 			struct zone_segment s;
@@ -89,10 +89,10 @@ put(struct store *st, uint32_t segment, uint32_t block, const void *value, const
 	void *room;
 	if (st->index == NULL)
 		return FT_ENOENT;
-	int rc = kv_begin(st->index, true, &t, NULL);
+	int rc = main_begin(st->index, true, &t, NULL);
 	if (rc != FT_OK)
 		return rc;
-	rc = kv_reserve(t, 0, k.b, sizeof k.b, n, &room, NULL);
+	rc = kv_reserve(t, MAIN_DB, k.b, sizeof k.b, n, &room, NULL);
 	if (rc != FT_OK) {
 		kv_abort(t);
 		return rc;
@@ -126,10 +126,10 @@ index_drop_segment(struct store *st, uint32_t segment)
 	struct kv_cursor *c;
 	struct kv_bytes k, v;
 	uint32_t *blocks = NULL, n = 0;
-	if (st->index == NULL || kv_begin(st->index, true, &t, NULL) != FT_OK)
+	if (st->index == NULL || main_begin(st->index, true, &t, NULL) != FT_OK)
 		return;
 	struct zone_key from = zone_key(segment, 0);
-	if (kv_cursor_open(t, 0, &c) == FT_OK) {
+	if (kv_cursor_open(t, MAIN_DB, &c) == FT_OK) {
 		for (int rc = kv_cursor_seek(c, from.b, sizeof from.b, &k, &v); rc == FT_OK;
 			rc = kv_cursor_next(c, &k, &v)) {
 			uint32_t s, b, *p;
@@ -143,7 +143,7 @@ index_drop_segment(struct store *st, uint32_t segment)
 	}
 	for (uint32_t i = 0; i < n; i++) {
 		struct zone_key key = zone_key(segment, blocks[i]);
-		(void)kv_del(t, 0, key.b, sizeof key.b, NULL);
+		(void)kv_del(t, MAIN_DB, key.b, sizeof key.b, NULL);
 	}
 	free(blocks);
 	(void)kv_commit(t, NULL);
@@ -157,10 +157,10 @@ get(struct store *st, uint32_t segment, uint32_t block, struct zone_segment *s, 
 	struct kv_bytes v;
 	if (st->index == NULL)
 		return FT_ENOENT;
-	int rc = kv_begin(st->index, false, &t, NULL);
+	int rc = main_begin(st->index, false, &t, NULL);
 	if (rc != FT_OK)
 		return rc;
-	rc = kv_get(t, 0, k.b, sizeof k.b, &v);
+	rc = kv_get(t, MAIN_DB, k.b, sizeof k.b, &v);
 	if (rc == FT_OK && s)
 		rc = zone_segment_good(v.p, v.n, s) ? FT_OK : FT_EFORMAT;
 	else if (rc == FT_OK)
@@ -198,7 +198,8 @@ zone_of(struct block_view *v, struct zone *z, uint64_t **filter)
 	z->min_start_us = v->min_start_us;
 	for (uint32_t row = 0; row < v->rows;) {
 		uint32_t n = v->rows - row < 1024 ? v->rows - row : 1024;
-		if (block_u64(v, FT_COL_first_us, row, n, first) != FT_OK || block_u64(v, FT_COL_last_us, row, n, last) != FT_OK ||
+		if (block_u64(v, FT_COL_first_us, row, n, first) != FT_OK ||
+			block_u64(v, FT_COL_last_us, row, n, last) != FT_OK ||
 			block_u64(v, FT_COL_start_us, row, n, start) != FT_OK)
 			return FT_EFORMAT;
 		for (uint32_t i = 0; i < n; i++)
@@ -260,7 +261,8 @@ found_block(void *ctx, uint64_t offset, const struct block_header *h)
 	struct found *f = &m->block[h->block];
 	if (f->is && !block_is_newer(h, f->commit, f->sealed_us))
 		return FT_OK;
-	*f = (struct found){.offset = offset, .commit = h->commit, .sealed_us = h->sealed_us, .h = *h, .is = true};
+	*f = (struct found){
+		.offset = offset, .commit = h->commit, .sealed_us = h->sealed_us, .h = *h, .is = true};
 	if (h->block >= m->n)
 		m->n = h->block + 1;
 	return FT_OK;
@@ -289,7 +291,10 @@ mend_block(struct mend *m, uint32_t block)
 	free(have);
 	if (good)
 		return;
-	struct zone z = {.commit = f->h.commit, .rows = f->h.rows, .file_offset = f->offset, .bytes = f->h.bytes,
+	struct zone z = {.commit = f->h.commit,
+		.rows = f->h.rows,
+		.file_offset = f->offset,
+		.bytes = f->h.bytes,
 		.checksum = f->h.checksum};
 	memcpy(z.segment_uuid, f->h.segment_uuid, 16);
 	int rc = block_view_sealed(&v, m->map + f->offset, f->h.bytes, true, NULL);
@@ -309,7 +314,9 @@ mend_run(void *ctx)
 	struct mend *m = ctx;
 	struct segment_visit visit = {found_block, found_directory, m};
 	int rc = segment_scan(m->map, m->size, &visit);
-	if (m->expect > m->n && found_block(m, 0, &(struct block_header){.segment = m->segment, .block = m->expect - 1}) == FT_OK)
+	if (m->expect > m->n &&
+		found_block(m, 0, &(struct block_header){.segment = m->segment, .block = m->expect - 1}) ==
+			FT_OK)
 		m->block[m->expect - 1].is = false;
 	for (uint32_t b = 0; b < m->n && rc == FT_OK; b++) {
 		if (!m->block[b].is) {
@@ -325,7 +332,8 @@ mend_run(void *ctx)
 }
 
 int
-index_mend_segment(struct store *st, uint32_t segment, uint32_t blocks_known, bool finished, struct zone_segment *out)
+index_mend_segment(
+	struct store *st, uint32_t segment, uint32_t blocks_known, bool finished, struct zone_segment *out)
 {
 	char path[600];
 	struct stat file;

@@ -58,6 +58,28 @@ ring_empty(struct store *st, unsigned i)
 	return ring_filled(&st->ring[i], at) <= at;
 }
 
+/* Ingest may have been started with shared memory of its own making since: then the name leads to another file. */
+static void
+look_for_exporters(struct store *st)
+{
+	struct err err;
+	char path[300];
+	struct stat a, b;
+	snprintf(path, sizeof path, "%s/exporters", st->shm_dir);
+	if (st->exporters != NULL) {
+		if (stat(path, &a) != 0 || fstat(st->exporters_shm.fd, &b) != 0 || a.st_ino == b.st_ino)
+			return;
+		shm_close(&st->exporters_shm);
+		st->exporters = NULL;
+		memset(st->open.exporter_cache, 0, sizeof st->open.exporter_cache);
+	}
+	int rc = shm_open_ro(&st->exporters_shm, st->shm_dir, "exporters", &exporters_kind, &err);
+	if (rc == FT_OK)
+		st->exporters = st->exporters_shm.base;
+	else if (rc != FT_ENOENT)
+		log_limited(LOG_L_CRITICAL, "%s", err.text);
+}
+
 void
 intake_look(struct store *st)
 {
@@ -81,9 +103,7 @@ intake_look(struct store *st)
 			log_limited(LOG_L_CRITICAL, "%s", err.text);
 		}
 	}
-	if (st->exporters == NULL &&
-		shm_open_ro(&st->exporters_shm, st->shm_dir, "exporters", &exporters_kind, &err) == FT_OK)
-		st->exporters = st->exporters_shm.base;
+	look_for_exporters(st);
 }
 
 static bool
@@ -92,11 +112,17 @@ lookup_exporter(void *ctx, uint32_t id, uint8_t address[16], uint8_t guid[16])
 	struct store *st = ctx;
 	if (id == 0)
 		return false;
-	if (st->exporters == NULL || id > atomic_load_explicit(&st->exporters->count, memory_order_acquire)) {
-		intake_look(st);
-		if (st->exporters == NULL || id > atomic_load_explicit(&st->exporters->count, memory_order_acquire))
+	if (st->exporters ==
+		NULL) { /* ingest makes the table before its first flow; without it look now and then */
+		mono_t now = mono_now();
+		if (now.ns < st->next_exporters.ns)
 			return false;
+		st->next_exporters = mono_after(now, span_seconds(1));
+		look_for_exporters(st);
 	}
+	if (st->exporters == NULL || id > st->exporters->capacity ||
+		id > atomic_load_explicit(&st->exporters->count, memory_order_acquire))
+		return false;
 	memcpy(address, st->exporters->slot[id - 1].address, 16);
 	memcpy(guid, st->exporters->slot[id - 1].guid, 16);
 	return true;
@@ -110,7 +136,8 @@ gather(struct store *st, unsigned i, uint64_t at, uint32_t most, struct open_sli
 	struct ring *r = &st->ring[i];
 	uint64_t filled = ring_filled(r, at);
 	uint32_t n = 0;
-	if (filled < at + OPEN_BATCH * 2) { /* look again: `cached` may be old, and fuller batches cost less */
+	if (filled <
+		at + OPEN_BATCH * 2) { /* look again: `cached` may be old, and fuller batches cost less */
 		r->cached = atomic_load_explicit(&r->h->head, memory_order_acquire);
 		filled = r->cached;
 	}
@@ -118,7 +145,8 @@ gather(struct store *st, unsigned i, uint64_t at, uint32_t most, struct open_sli
 		const struct ft_slice *s = ring_slot(r, at);
 		uint32_t slots = s->slots ? s->slots : 1, kept = 1;
 		if (slots > filled - at) {
-			log_limited(LOG_L_CRITICAL, "slice.%u: a record of %u slots is not whole: skipped", i, slots);
+			log_limited(LOG_L_CRITICAL, "slice.%u: a record of %u slots is not whole: skipped", i,
+				slots);
 			at = filled;
 			break;
 		}
@@ -130,7 +158,8 @@ gather(struct store *st, unsigned i, uint64_t at, uint32_t most, struct open_sli
 		if (slots > kept) {
 			uint8_t *to = elements + (size_t)n * TEXT_MOST;
 			uint32_t bytes = 0;
-			for (uint32_t k = kept; k < slots && bytes + r->slot_bytes <= TEXT_MOST; k++, bytes += r->slot_bytes)
+			for (uint32_t k = kept; k < slots && bytes + r->slot_bytes <= TEXT_MOST;
+				k++, bytes += r->slot_bytes)
 				memcpy(to + bytes, ring_slot(r, at + k), r->slot_bytes);
 			while (bytes > 0 && to[bytes - 1] == 0)
 				bytes--;

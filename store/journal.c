@@ -56,12 +56,24 @@ fill_head(const struct store *st, struct journal_head *h, uint32_t segment, uint
 	const struct open_counts *from, const struct open_counts *to, uint64_t commit)
 {
 	const struct ft_stage_record *r = stage_record(&st->stage);
-	*h = (struct journal_head){.magic = JOURNAL_MAGIC, .version = JOURNAL_VERSION,
-		.head_bytes = (uint32_t)(eight(sizeof *h) + FT_COLUMNS * sizeof(struct block_entry)), .segment = segment,
-		.block = block, .seq = seq, .columns = FT_COLUMNS, .row_from = from->rows, .row_to = to->rows,
-		.heap_from = from->heap, .heap_to = to->heap, .commit = commit, .wall_us = wall_now().us,
-		.complete_us = st->complete_us, .gap_from_us = st->gap_from_us, .gap_to_us = st->gap_to_us,
-		.tag_version = st->tags.version, .rings = STORE_RINGS};
+	*h = (struct journal_head){.magic = JOURNAL_MAGIC,
+		.version = JOURNAL_VERSION,
+		.head_bytes = (uint32_t)(eight(sizeof *h) + FT_COLUMNS * sizeof(struct block_entry)),
+		.segment = segment,
+		.block = block,
+		.seq = seq,
+		.columns = FT_COLUMNS,
+		.row_from = from->rows,
+		.row_to = to->rows,
+		.heap_from = from->heap,
+		.heap_to = to->heap,
+		.commit = commit,
+		.wall_us = wall_now().us,
+		.complete_us = st->complete_us,
+		.gap_from_us = st->gap_from_us,
+		.gap_to_us = st->gap_to_us,
+		.tag_version = st->tags.version,
+		.rings = STORE_RINGS};
 	memcpy(h->store_uuid, st->uuid, 16);
 	memcpy(h->segment_uuid, st->segment_uuid, 16);
 	memcpy(h->boot_id, st->boot_id, 16);
@@ -94,7 +106,7 @@ journal_put(struct store *st, struct kv_txn *t, uint32_t segment, uint32_t block
 	void *room;
 	/* at least a page: the value then has pages of its own, which a scan of the file finds */
 	size_t padded = n < BLOCK_ALIGN ? BLOCK_ALIGN : n;
-	int rc = kv_reserve(t, 0, k.b, sizeof k.b, padded, &room, err);
+	int rc = kv_reserve(t, MAIN_DB, k.b, sizeof k.b, padded, &room, err);
 	if (rc != FT_OK)
 		return rc;
 	uint8_t *base = room;
@@ -104,8 +116,9 @@ journal_put(struct store *st, struct kv_txn *t, uint32_t segment, uint32_t block
 	size_t at = h.head_bytes;
 	for (unsigned c = 0; c < FT_COLUMNS; c++) {
 		unsigned width = open_column_bits[c] / 8;
-		const uint8_t *p = st->open.column[c] + (size_t)from->rows * width;
-		struct block_entry e = {.id = (uint16_t)c, .encoding = CODEC_CONST, .bits = 0, .count = rows, .scale = 1};
+		const uint8_t *p = rows ? st->open.column[c] + (size_t)from->rows * width : NULL;
+		struct block_entry e = {
+			.id = (uint16_t)c, .encoding = CODEC_CONST, .bits = 0, .count = rows, .scale = 1};
 		if (rows > 0 && constant(p, rows, width)) {
 			e.base = value_at(p, width);
 		} else if (rows > 0) {
@@ -121,12 +134,15 @@ journal_put(struct store *st, struct kv_txn *t, uint32_t segment, uint32_t block
 	}
 	for (unsigned d = 0; d < FT_DICTS; d++) {
 		size_t each = open_entry_bytes[d], bytes = (to->dict[d] - from->dict[d]) * each;
+		if (bytes == 0)
+			continue;
 		const uint8_t *entries = open_block_entries(&st->open, (enum ft_dict)d);
 		memcpy(base + at, entries + from->dict[d] * each, bytes);
 		memset(base + at + bytes, 0, eight(bytes) - bytes);
 		at += eight(bytes);
 	}
-	memcpy(base + at, st->open.heap + from->heap, to->heap - from->heap);
+	if (to->heap > from->heap)
+		memcpy(base + at, st->open.heap + from->heap, to->heap - from->heap);
 	at += to->heap - from->heap;
 	memset(base + at, 0, padded - at);
 	memcpy(base, &h, sizeof h);
@@ -166,8 +182,8 @@ apply_column(struct open_block *b, const uint8_t *base, size_t n, const struct j
 			memcpy(to + (size_t)r * width, &e.base, width);
 		return FT_OK;
 	}
-	if (e.encoding != CODEC_PACKED || e.bits != open_column_bits[e.id] || e.bytes != (uint64_t)rows * width ||
-		e.offset > n || e.bytes > n - e.offset)
+	if (e.encoding != CODEC_PACKED || e.bits != open_column_bits[e.id] ||
+		e.bytes != (uint64_t)rows * width || e.offset > n || e.bytes > n - e.offset)
 		return FT_EFORMAT;
 	memcpy(to, base + e.offset, e.bytes);
 	return FT_OK;
@@ -198,7 +214,8 @@ journal_apply(struct open_block *b, const void *value, size_t n)
 		size_t each = open_entry_bytes[d], bytes = (h.dict_to[d] - h.dict_from[d]) * each;
 		if (at > n || bytes > n - at)
 			return FT_EFORMAT;
-		memcpy((uint8_t *)open_block_entries(b, (enum ft_dict)d) + h.dict_from[d] * each, base + at, bytes);
+		memcpy((uint8_t *)open_block_entries(b, (enum ft_dict)d) + h.dict_from[d] * each, base + at,
+			bytes);
 		at += eight(bytes);
 	}
 	if (at > n || h.heap_to - h.heap_from > n - at)
@@ -220,10 +237,11 @@ commit_once(struct store *st, const struct open_counts *to, struct err *err)
 	int rc = segment_space(st, n * 2 + (1 << 20), err);
 	if (rc != FT_OK)
 		return rc;
-	rc = kv_begin(st->kv, true, &t, err);
+	rc = main_begin(st->kv, true, &t, err);
 	if (rc != FT_OK)
 		return rc;
-	rc = journal_put(st, t, st->segment, st->block, st->journal_seq, &st->durable, to, st->commit + 1, err);
+	rc = journal_put(
+		st, t, st->segment, st->block, st->journal_seq, &st->durable, to, st->commit + 1, err);
 	if (rc != FT_OK) {
 		kv_abort(t);
 		return rc;

@@ -14,7 +14,7 @@ enum { JOURNAL_VERSION = 1 };
 struct journal_head {
 	char magic[8];
 	uint32_t version, head_bytes; /* head and columns' entries */
-	uint64_t bytes;		      /* of the whole record */
+	uint64_t bytes;               /* of the whole record */
 	uint8_t store_uuid[16], segment_uuid[16], boot_id[16];
 	uint32_t segment, block, seq, columns;
 	uint32_t row_from, row_to;

@@ -240,13 +240,15 @@ new_address(struct open_block *b, const uint8_t address[16], uint32_t as, uint8_
 }
 
 static inline uint32_t
-addr_code(struct open_block *b, const uint8_t address[16], uint32_t as, uint8_t mask, uint64_t hash, struct tags *tags)
+addr_code(struct open_block *b, const uint8_t address[16], uint32_t as, uint8_t mask, uint64_t hash,
+	struct tags *tags)
 {
 	uint32_t at = (uint32_t)hash & b->by_addr.mask, code;
 	for (; (code = b->by_addr.slot[at]) != 0; at = (at + 1) & b->by_addr.mask) {
 		const struct ft_addr_entry *e = &b->addr[code - 1];
 		const struct addr_key *k = &b->addr_key[code - 1];
-		if (same_16(e->address, address) && k->as == as && k->mask == mask && e->tag_version == tags->version)
+		if (same_16(e->address, address) && k->as == as && k->mask == mask &&
+			e->tag_version == tags->version)
 			return code - 1;
 	}
 	code = new_address(b, address, as, mask, tags);
@@ -288,8 +290,8 @@ static inline uint32_t
 exporter_code(struct open_block *b, const struct ft_slice *s, exporter_lookup lookup, void *ctx)
 {
 	uint32_t i = (s->exporter * 31 + s->domain * 7 + s->version) % 64;
-	if (s->exporter != 0 && b->exporter_cache[i].id == s->exporter && b->exporter_cache[i].domain == s->domain &&
-		b->exporter_cache[i].version == s->version)
+	if (s->exporter != 0 && b->exporter_cache[i].id == s->exporter &&
+		b->exporter_cache[i].domain == s->domain && b->exporter_cache[i].version == s->version)
 		return b->exporter_cache[i].code;
 	return exporter_slow(b, s, lookup, ctx);
 }
@@ -319,7 +321,8 @@ index_committed(struct open_block *b)
 static void
 clear_beyond(struct open_block *b)
 {
-	uint32_t rows = b->next.rows, n = b->h->capacity - rows < OPEN_BATCH ? b->h->capacity - rows : OPEN_BATCH;
+	uint32_t rows = b->next.rows,
+		 n = b->h->capacity - rows < OPEN_BATCH ? b->h->capacity - rows : OPEN_BATCH;
 	for (unsigned c = 0; c < FT_COLUMNS; c++) {
 		size_t width = open_column_bits[c] / 8;
 		memset(b->column[c] + rows * width, 0, n * width);
@@ -350,10 +353,12 @@ open_block_attach(struct open_block *b, const char *shm_dir, uint32_t segment, u
 	const struct ft_open_header *h = b->shm.base;
 	if (b->shm.size < size || h->segment != segment || h->block != block || h->columns != FT_COLUMNS ||
 		memcmp(h->column, layout.column, sizeof h->column) != 0 ||
-		memcmp(h->dict, layout.dict, sizeof h->dict) != 0 || h->heap != layout.heap || !counts_fit(h, counts)) {
+		memcmp(h->dict, layout.dict, sizeof h->dict) != 0 || h->heap != layout.heap ||
+		!counts_fit(h, counts)) {
 		shm_close(&b->shm);
 		return err_set(err, FT_ELAYOUT,
-			"%s/%s was made by another build and may hold slices: run `ft-ctl drain` with that build, then start "
+			"%s/%s was made by another build and may hold slices: run `ft-ctl drain` with that "
+			"build, then start "
 			"again",
 			shm_dir, name);
 	}
@@ -396,7 +401,8 @@ struct codes { /* of a batch; one array a dictionary column */
 };
 
 static void
-find_addresses(struct open_block *b, const struct open_slice *in, uint32_t n, struct tags *tags, struct codes *k)
+find_addresses(
+	struct open_block *b, const struct open_slice *in, uint32_t n, struct tags *tags, struct codes *k)
 {
 	uint64_t hc[OPEN_BATCH], hs[OPEN_BATCH];
 	/* hash and prefetch first: the table is larger than the cache, and misses overlap this way */
@@ -437,7 +443,8 @@ find_wides(struct open_block *b, const struct open_slice *in, uint32_t n, struct
 		const struct ft_slice_ext *x = in[i].x;
 		uint8_t mac[2][16] = {{0}};
 		if (x == NULL) {
-			k->client_mac[i] = k->server_mac[i] = k->next_hop[i] = k->nat_client[i] = k->nat_server[i] = 0;
+			k->client_mac[i] = k->server_mac[i] = k->next_hop[i] = k->nat_client[i] =
+				k->nat_server[i] = 0;
 			continue;
 		}
 		memcpy(mac[0], x->client_mac, 6);
@@ -452,12 +459,12 @@ find_wides(struct open_block *b, const struct open_slice *in, uint32_t n, struct
 
 /* One loop a column over the batch: each column's line stays in the cache, each slice is read from it. */
 #define CODES_NONE(name) (void)k
-#define STORE_NONE(name, bits, value)                                                                         \
-	for (uint32_t i = 0; i < n; i++) {                                                                    \
-		const struct ft_slice *s = in[i].s;                                                           \
-		const struct ft_slice_ext *x = in[i].x ? in[i].x : &no_ext;                                   \
-		(void)s, (void)x;                                                                             \
-		((uint##bits##_t *)(void *)b->column[c])[row + i] = (uint##bits##_t)(value);                  \
+#define STORE_NONE(name, bits, value)                                                                        \
+	for (uint32_t i = 0; i < n; i++) {                                                                   \
+		const struct ft_slice *s = in[i].s;                                                          \
+		const struct ft_slice_ext *x = in[i].x ? in[i].x : &no_ext;                                  \
+		(void)s, (void)x;                                                                            \
+		((uint##bits##_t *)(void *)b->column[c])[row + i] = (uint##bits##_t)(value);                 \
 	}
 #define STORE_CODES(name) memcpy((uint32_t *)(void *)b->column[c] + row, k->name, n * sizeof(uint32_t))
 
@@ -476,13 +483,13 @@ store_columns(struct open_block *b, const struct open_slice *in, uint32_t n, con
 #define STORE_EXPORTER(name, bits, value) STORE_CODES(name);
 #define STORE_WIDE(name, bits, value) STORE_CODES(name);
 #define STORE_TEXT(name, bits, value) STORE_CODES(name);
-#define COLUMN(name, bits, dictionary, value)                                                                 \
-	{                                                                                                     \
-		const enum ft_column c = FT_COL_##name;                                                       \
-		bool text_column = c == FT_COL_app_name || c == FT_COL_elements;                              \
-		if ((k->ext || !of_ext(c)) && (k->text || !text_column)) {                                    \
-			STORE_##dictionary(name, bits, value)                                                 \
-		}                                                                                             \
+#define COLUMN(name, bits, dictionary, value)                                                                \
+	{                                                                                                    \
+		const enum ft_column c = FT_COL_##name;                                                      \
+		bool text_column = c == FT_COL_app_name || c == FT_COL_elements;                             \
+		if ((k->ext || !of_ext(c)) && (k->text || !text_column)) {                                   \
+			STORE_##dictionary(name, bits, value)                                                \
+		}                                                                                            \
 	}
 #include "common/fields.def"
 #undef COLUMN

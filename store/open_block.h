@@ -15,7 +15,14 @@
 #include "store/tags.h"
 
 #ifdef FT_TINY
-enum { OPEN_BATCH = 4, OPEN_ADDRS = 96, OPEN_EXPORTERS = 8, OPEN_WIDES = 32, OPEN_TEXTS = 32, OPEN_HEAP = 16384 };
+enum {
+	OPEN_BATCH = 4,
+	OPEN_ADDRS = 96,
+	OPEN_EXPORTERS = 8,
+	OPEN_WIDES = 32,
+	OPEN_TEXTS = 32,
+	OPEN_HEAP = 16384
+};
 #else
 enum {
 	OPEN_BATCH = 128,

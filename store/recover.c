@@ -65,7 +65,8 @@ walk_journal(struct examine *x, const struct kv_bytes *v)
 {
 	struct journal_head h;
 	if (!journal_good(v->p, v->n, &h) || h.block != x->s->blocks ||
-		(x->s->last ? h.seq != x->last->seq + 1 || h.row_from != x->last->row_to : h.seq != 0 || h.row_from != 0))
+		(x->s->last ? h.seq != x->last->seq + 1 || h.row_from != x->last->row_to
+			    : h.seq != 0 || h.row_from != 0))
 		return FT_EFORMAT;
 	if (x->apply) {
 		if (journal_apply(x->apply, v->p, v->n) != FT_OK)
@@ -85,11 +86,12 @@ walk(struct examine *x, struct kv_txn *t)
 	struct kv_bytes k, v;
 	struct segment_meta m;
 	bool meta = false;
-	int rc = kv_cursor_open(t, 0, &c);
+	int rc = kv_cursor_open(t, MAIN_DB, &c);
 	if (rc != FT_OK)
 		return rc;
 	int bad = FT_OK;
-	for (rc = kv_cursor_seek(c, NULL, 0, &k, &v); rc == FT_OK && bad == FT_OK; rc = kv_cursor_next(c, &k, &v)) {
+	for (rc = kv_cursor_seek(c, NULL, 0, &k, &v); rc == FT_OK && bad == FT_OK;
+		rc = kv_cursor_next(c, &k, &v)) {
 		if (k.n != sizeof(struct segment_key)) {
 			bad = FT_EFORMAT;
 			break;
@@ -130,7 +132,7 @@ examine_file(void *ctx)
 	int rc = kv_open(&kv, x->path, 0, 0, 0, NULL);
 	if (rc != FT_OK)
 		return rc;
-	rc = kv_begin(kv, false, &t, NULL);
+	rc = main_begin(kv, false, &t, NULL);
 	if (rc == FT_OK) {
 		rc = walk(x, t);
 		kv_abort(t);
@@ -288,7 +290,8 @@ stage_take(struct store *st, bool *whole, struct err *err)
 {
 	bool made;
 	size_t at = (sizeof(struct store_segment) + FT_LINE - 1) & ~(size_t)(FT_LINE - 1);
-	int rc = shm_open_or_create(&st->shm, st->shm_dir, "store", &store_kind, at + stage_bytes(STORE_UNDO), &made, err);
+	int rc = shm_open_or_create(
+		&st->shm, st->shm_dir, "store", &store_kind, at + stage_bytes(STORE_UNDO), &made, err);
 	if (rc != FT_OK)
 		return rc;
 	st->own = st->shm.base;
@@ -369,7 +372,8 @@ rehome(struct store *st, uint32_t segment, struct err *err)
 {
 	struct open_block next;
 	struct open_counts counts = st->open.next;
-	log_critical("segment %u can't be written any more: its blocks are read as far as they go, %u slices go to segment %u",
+	log_critical("segment %u can't be written any more: its blocks are read as far as they go, %u slices "
+		     "go to segment %u",
 		segment - 1, counts.rows, segment);
 	int rc = segment_create(st, segment, &counts, err);
 	if (rc == FT_OK)
@@ -377,7 +381,8 @@ rehome(struct store *st, uint32_t segment, struct err *err)
 	if (rc != FT_OK)
 		return rc;
 	size_t head = (size_t)next.h->column[0];
-	memcpy((uint8_t *)next.shm.base + head, (uint8_t *)st->open.shm.base + head, st->open.h->seg.size - head);
+	memcpy((uint8_t *)next.shm.base + head, (uint8_t *)st->open.shm.base + head,
+		st->open.h->seg.size - head);
 	open_block_close(&next);
 	open_block_close(&st->open);
 	stage_begin_at(st, segment, 0, &counts, NULL);
@@ -386,7 +391,8 @@ rehome(struct store *st, uint32_t segment, struct err *err)
 
 /* Shared memory is gone: the open block from the journal. */
 static int
-rebuild(struct store *st, uint32_t number, struct segment_state *s, struct journal_head *last, struct err *err)
+rebuild(struct store *st, uint32_t number, struct segment_state *s, struct journal_head *last,
+	struct err *err)
 {
 	char path[600];
 	struct segment_state again = {0};
@@ -453,7 +459,8 @@ decide(struct store *st, uint32_t number, struct segment_state *s, struct journa
 	int rc;
 	memcpy(st->uuid, s->store_uuid, 16);
 	if (whole && memcmp(st->own->store_uuid, s->store_uuid, 16) != 0) {
-		log_critical("shared memory belongs to another database than %s: it is dropped", st->database);
+		log_critical(
+			"shared memory belongs to another database than %s: it is dropped", st->database);
 		whole = false;
 	}
 	if (whole) {
@@ -521,7 +528,8 @@ lock_database(struct store *st, struct err *err)
 	if (st->lock_fd < 0)
 		return err_sys(err, "%s can't be opened", path);
 	if (fcntl(st->lock_fd, F_OFD_SETLK, &l) != 0)
-		return err_set(err, FT_EBUSY, "%s is in use by another ft-store: stop it first", st->database);
+		return err_set(
+			err, FT_EBUSY, "%s is in use by another ft-store: stop it first", st->database);
 	return FT_OK;
 }
 
@@ -536,7 +544,8 @@ find_and_decide(struct store *st, struct err *err)
 	if (rc != FT_OK)
 		return rc;
 	/* what a crash in the making of a segment left is removed */
-	while (count > 0 && segment_examine(st->database, n[count - 1], &s, &last) == FT_OK && s.kind == SEGMENT_EMPTY) {
+	while (count > 0 && segment_examine(st->database, n[count - 1], &s, &last) == FT_OK &&
+		s.kind == SEGMENT_EMPTY) {
 		char path[600];
 		(void)segment_path(path, sizeof path, st->database, n[--count]);
 		(void)unlink(path);
@@ -580,7 +589,9 @@ read_boot_id(struct store *st)
 		return;
 	if (fgets(text, sizeof text, f) != NULL)
 		for (const char *p = text; *p && at < 32; p++) {
-			int v = *p >= '0' && *p <= '9' ? *p - '0' : *p >= 'a' && *p <= 'f' ? *p - 'a' + 10 : -1;
+			int v = *p >= '0' && *p <= '9'   ? *p - '0'
+				: *p >= 'a' && *p <= 'f' ? *p - 'a' + 10
+							 : -1;
 			if (v >= 0) {
 				st->boot_id[at / 2] |= (uint8_t)(v << (at % 2 ? 0 : 4));
 				at++;
@@ -593,7 +604,8 @@ int
 store_open(struct store *st, const char *shm_dir, const char *database, const struct store_settings *set,
 	struct err *err)
 {
-	*st = (struct store){.set = *set, .lock_fd = -1, .shm.fd = -1, .catalog_shm.fd = -1, .exporters_shm.fd = -1};
+	*st = (struct store){
+		.set = *set, .lock_fd = -1, .shm.fd = -1, .catalog_shm.fd = -1, .exporters_shm.fd = -1};
 	st->open.shm.fd = -1;
 	if (strlen(shm_dir) >= sizeof st->shm_dir || strlen(database) >= sizeof st->database - 32)
 		return err_set(err, FT_EINVAL, "%s, %s: the path is too long", shm_dir, database);
@@ -604,7 +616,7 @@ store_open(struct store *st, const char *shm_dir, const char *database, const st
 	if (rc == FT_OK && tags_open(&st->tags, 1) != FT_OK)
 		rc = err_set(err, FT_ENOMEM, "out of memory");
 	for (unsigned i = 0; i < 4 && rc == FT_OK; i++)
-		if ((st->wide[i] = malloc(FT_BLOCK_ROWS * sizeof(uint64_t))) == NULL)
+		if ((st->wide[i] = malloc((FT_BLOCK_ROWS + OPEN_ADDRS) * sizeof(uint64_t))) == NULL)
 			rc = err_set(err, FT_ENOMEM, "out of memory");
 	if (rc == FT_OK)
 		rc = catalog_make(st, err);
@@ -620,7 +632,8 @@ store_open(struct store *st, const char *shm_dir, const char *database, const st
 		memcpy(st->catalog->store_uuid, st->uuid, 16);
 		memcpy(st->own->store_uuid, st->uuid, 16);
 		count_sealed(st);
-		if (st->kv == NULL || store_flip_due(st)) /* the flip, or the segment's end, was not finished */
+		if (st->kv == NULL ||
+			store_flip_due(st)) /* the flip, or the segment's end, was not finished */
 			rc = store_next(st, err);
 	}
 	if (rc == FT_OK) {

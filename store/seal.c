@@ -25,16 +25,24 @@ struct build {
 	struct block_entry entry[BLOCK_MAX_COLUMNS];
 	uint32_t entries;
 	uint32_t *order, *rank; /* sorted position -> code, code -> sorted position */
-	uint32_t v4;		/* addresses that are IPv4: the first ones of order */
+	uint32_t v4;            /* addresses that are IPv4: the first ones of order */
 };
 
 static void
 add_entry(struct build *k, unsigned id, const struct block_column *d, size_t offset, unsigned ref)
 {
 	CHECK(k->entries < BLOCK_MAX_COLUMNS);
-	k->entry[k->entries++] = (struct block_entry){.id = (uint16_t)id, .encoding = d->encoding, .bits = d->bits,
-		.count = (uint32_t)d->count, .base = d->base, .low = d->low, .high = d->high, .scale = d->scale,
-		.ref = (uint16_t)ref, .offset = offset, .bytes = d->bytes,
+	k->entry[k->entries++] = (struct block_entry){.id = (uint16_t)id,
+		.encoding = d->encoding,
+		.bits = d->bits,
+		.count = (uint32_t)d->count,
+		.base = d->base,
+		.low = d->low,
+		.high = d->high,
+		.scale = d->scale,
+		.ref = (uint16_t)ref,
+		.offset = offset,
+		.bytes = d->bytes,
 		.checksum = d->bytes && !k->out->failed ? hash_bytes(k->out->p + offset, d->bytes, 0) : 0};
 }
 
@@ -168,7 +176,8 @@ pack_column(struct build *k, enum ft_column c)
 		(n == 1 || memcmp(p, p + width, (size_t)(n - 1) * width) == 0)) {
 		uint64_t x = 0;
 		memcpy(&x, p, width);
-		d = (struct block_column){.encoding = CODEC_CONST, .scale = 1, .count = n, .base = x, .low = x, .high = x};
+		d = (struct block_column){
+			.encoding = CODEC_CONST, .scale = 1, .count = n, .base = x, .low = x, .high = x};
 		add_entry(k, c, &d, 0, 0);
 		return;
 	}
@@ -215,13 +224,13 @@ be64(const uint8_t *p)
 	return __builtin_bswap64(v);
 }
 
-#define PART(id, expression)                                                                                  \
-	do {                                                                                                  \
-		for (uint32_t i = 0; i < n; i++) {                                                            \
-			const struct ft_addr_entry *e = &k->b->addr[k->order[i]];                             \
-			v[i] = (expression);                                                                  \
-		}                                                                                             \
-		pack_part(k, id, v, n, 0);                                                                    \
+#define PART(id, expression)                                                                                 \
+	do {                                                                                                 \
+		for (uint32_t i = 0; i < n; i++) {                                                           \
+			const struct ft_addr_entry *e = &k->b->addr[k->order[i]];                            \
+			v[i] = (expression);                                                                 \
+		}                                                                                            \
+		pack_part(k, id, v, n, 0);                                                                   \
 	} while (0)
 
 static void
@@ -241,7 +250,8 @@ pack_addresses(struct build *k)
 	pack_part(k, BLOCK_PART_V6_LOW, v, n - k->v4, 0);
 	/* the first of those with one address; most are their own, so the distance to it is stored as a whole */
 	for (uint32_t i = 0; i < n; i++)
-		v[i] = i > 0 && memcmp(a[k->order[i]].address, a[k->order[i - 1]].address, 16) == 0 ? v[i - 1] : i;
+		v[i] = i > 0 && memcmp(a[k->order[i]].address, a[k->order[i - 1]].address, 16) == 0 ? v[i - 1]
+												    : i;
 	pack_part(k, BLOCK_PART_BARE, v, n, CODEC_ASCENDING);
 	PART(BLOCK_PART_AS, e->as);
 	PART(BLOCK_PART_GROUP, e->group);
@@ -318,9 +328,16 @@ finish_block(struct build *k, const struct zone *z, uint64_t commit, size_t head
 	codec_align(k->out, BLOCK_ALIGN);
 	if (k->out->failed)
 		return;
-	struct block_header h = {.version = FT_BLOCK_VERSION, .bytes = k->out->used, .segment = k->st->segment,
-		.block = k->st->block, .rows = k->n->rows, .columns = k->entries, .commit = commit,
-		.sealed_us = wall_now().us, .min_start_us = z->min_start_us, .min_first_us = INT64_MAX,
+	struct block_header h = {.version = FT_BLOCK_VERSION,
+		.bytes = k->out->used,
+		.segment = k->st->segment,
+		.block = k->st->block,
+		.rows = k->n->rows,
+		.columns = k->entries,
+		.commit = commit,
+		.sealed_us = wall_now().us,
+		.min_start_us = z->min_start_us,
+		.min_first_us = INT64_MAX,
 		.max_last_us = INT64_MIN};
 	memcpy(h.magic, FT_BLOCK_MAGIC, sizeof h.magic);
 	h.head_bytes = (uint32_t)head;
@@ -343,8 +360,9 @@ seal_pack(struct store *st, const struct open_block *b, const struct open_counts
 {
 	struct build k = {.st = st, .b = b, .n = counts, .out = &st->pack};
 	/* room for the head: every column and part has an entry */
-	size_t head = (sizeof(struct block_header) + (FT_COLUMNS + BLOCK_PARTS) * sizeof(struct block_entry) + 63) &
-		      ~(size_t)63;
+	size_t head =
+		(sizeof(struct block_header) + (FT_COLUMNS + BLOCK_PARTS) * sizeof(struct block_entry) + 63) &
+		~(size_t)63;
 	*zone = (struct zone){.commit = commit, .rows = counts->rows};
 	*filter = NULL;
 	memcpy(zone->segment_uuid, st->segment_uuid, 16);
@@ -358,7 +376,8 @@ seal_pack(struct store *st, const struct open_block *b, const struct open_counts
 		pack_column(&k, (enum ft_column)c);
 	zone_times(&k, zone);
 	pack_addresses(&k);
-	pack_raw(&k, BLOCK_PART_EXPORTERS, b->exporter, (uint64_t)counts->dict[FT_DICT_EXPORTER] * sizeof *b->exporter);
+	pack_raw(&k, BLOCK_PART_EXPORTERS, b->exporter,
+		(uint64_t)counts->dict[FT_DICT_EXPORTER] * sizeof *b->exporter);
 	pack_raw(&k, BLOCK_PART_WIDE, b->wide, (uint64_t)counts->dict[FT_DICT_WIDE] * sizeof *b->wide);
 	pack_raw(&k, BLOCK_PART_TEXT, b->text, (uint64_t)counts->dict[FT_DICT_TEXT] * sizeof *b->text);
 	pack_raw(&k, BLOCK_PART_HEAP, b->heap, counts->heap);
@@ -387,18 +406,18 @@ seal_commit(struct store *st, uint64_t commit, struct err *err)
 	struct open_counts empty = open_block_empty();
 	int rc = segment_space(st, st->pack.used * 2 + (1 << 20), err);
 	if (rc == FT_OK)
-		rc = kv_begin(st->kv, true, &t, err);
+		rc = main_begin(st->kv, true, &t, err);
 	if (rc != FT_OK)
 		return rc;
 	struct segment_key k = segment_key(KEY_BLOCK, st->block, 0);
 	/* deleted first, so that their pages may be used for the block */
 	for (uint32_t seq = 0; seq < st->journal_seq && rc == FT_OK; seq++) {
 		struct segment_key j = segment_key(KEY_JOURNAL, st->block, seq);
-		rc = kv_del(t, 0, j.b, sizeof j.b, err);
+		rc = kv_del(t, MAIN_DB, j.b, sizeof j.b, err);
 		rc = rc == FT_ENOENT ? FT_OK : rc;
 	}
 	if (rc == FT_OK)
-		rc = kv_put(t, 0, k.b, sizeof k.b, st->pack.p, st->pack.used, err);
+		rc = kv_put(t, MAIN_DB, k.b, sizeof k.b, st->pack.p, st->pack.used, err);
 	if (rc == FT_OK)
 		rc = journal_put(st, t, st->segment, st->block + 1, 0, &empty, &empty, commit, err);
 	if (rc != FT_OK) {
@@ -414,9 +433,9 @@ index_sealed(struct store *st, uint32_t block, struct zone *z)
 	struct kv_txn *t;
 	struct kv_bytes v;
 	struct segment_key k = segment_key(KEY_BLOCK, block, 0);
-	if (kv_begin(st->kv, false, &t, NULL) != FT_OK)
+	if (main_begin(st->kv, false, &t, NULL) != FT_OK)
 		return;
-	if (kv_get(t, 0, k.b, sizeof k.b, &v) == FT_OK) {
+	if (kv_get(t, MAIN_DB, k.b, sizeof k.b, &v) == FT_OK) {
 		z->file_offset = (uint64_t)((const uint8_t *)v.p - (const uint8_t *)kv_map(st->kv));
 		(void)index_put_block(st, st->segment, block, z);
 	}
@@ -453,7 +472,7 @@ seal_block(struct store *st, struct err *err)
 	counter_add(COUNTER_store_blocks, 1);
 	counter_add(COUNTER_store_commits, 1);
 	counter_add(COUNTER_store_commit_us, (uint64_t)mono_since(mono_now(), began).us);
-	log_medium("sealed block %u of segment %u: %u slices in %zu bytes, %lld us", st->block - 1, st->segment, now.rows,
-		st->pack.used, (long long)mono_since(mono_now(), began).us);
+	log_medium("sealed block %u of segment %u: %u slices in %zu bytes, %lld us", st->block - 1,
+		st->segment, now.rows, st->pack.used, (long long)mono_since(mono_now(), began).us);
 	return FT_OK;
 }

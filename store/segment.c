@@ -25,6 +25,20 @@
 
 enum { ROW_MOST = 256 }; /* bytes a row may take in the file, journal included; the map is that large */
 
+int
+main_begin(struct kv *kv, bool write, struct kv_txn **out, struct err *err)
+{
+	unsigned db;
+	int rc = kv_begin(kv, write, out, err);
+	if (rc == FT_OK && (rc = kv_db(*out, NULL, &db, err)) != FT_OK) {
+		kv_abort(*out);
+		*out = NULL;
+	} else if (rc == FT_OK) {
+		CHECK(db == MAIN_DB);
+	}
+	return rc;
+}
+
 struct segment_key
 segment_key(char kind, uint32_t a, uint32_t b)
 {
@@ -42,7 +56,8 @@ segment_meta_good(const void *value, size_t n, struct segment_meta *out)
 	if (n != sizeof *out)
 		return false;
 	memcpy(out, value, sizeof *out);
-	return out->version == 1 && hash_bytes(out, offsetof(struct segment_meta, checksum), 2) == out->checksum;
+	return out->version == 1 &&
+	       hash_bytes(out, offsetof(struct segment_meta, checksum), 2) == out->checksum;
 }
 
 int
@@ -90,8 +105,9 @@ segment_space(const struct store *st, uint64_t need, struct err *err)
 	if (v.f_flag & ST_RDONLY)
 		return err_set(err, FT_EFULL, "%s is on a read-only file system", st->database);
 	if ((uint64_t)v.f_bavail * v.f_frsize < need)
-		return err_set(err, FT_EFULL, "the disk of %s is full: %llu KB are left, %llu are needed", st->database,
-			(unsigned long long)((uint64_t)v.f_bavail * v.f_frsize / 1024), (unsigned long long)(need / 1024));
+		return err_set(err, FT_EFULL, "the disk of %s is full: %llu KB are left, %llu are needed",
+			st->database, (unsigned long long)((uint64_t)v.f_bavail * v.f_frsize / 1024),
+			(unsigned long long)(need / 1024));
 	return FT_OK;
 }
 
@@ -111,7 +127,7 @@ put_meta(struct store *st, struct kv_txn *t, uint32_t number, struct err *err)
 	memcpy(m.store_uuid, st->uuid, 16);
 	memcpy(m.segment_uuid, st->segment_uuid, 16);
 	m.checksum = hash_bytes(&m, offsetof(struct segment_meta, checksum), 2);
-	return kv_put(t, 0, k.b, sizeof k.b, &m, sizeof m, err);
+	return kv_put(t, MAIN_DB, k.b, sizeof k.b, &m, sizeof m, err);
 }
 
 static void
@@ -149,7 +165,7 @@ segment_create(struct store *st, uint32_t number, const struct open_counts *coun
 		return rc;
 	memcpy(was_uuid, st->segment_uuid, 16);
 	random_uuid(st->segment_uuid);
-	rc = kv_begin(kv, true, &t, err);
+	rc = main_begin(kv, true, &t, err);
 	if (rc == FT_OK) {
 		rc = put_meta(st, t, number, err);
 		if (rc == FT_OK)
@@ -190,7 +206,7 @@ put_directory(struct store *st, uint32_t blocks, struct segment_directory **out,
 {
 	struct kv_txn *t;
 	struct kv_bytes v;
-	size_t n = sizeof **out + blocks * sizeof (*out)->entry[0];
+	size_t n = sizeof **out + blocks * sizeof(*out)->entry[0];
 	size_t padded = (n + BLOCK_ALIGN - 1) / BLOCK_ALIGN * BLOCK_ALIGN;
 	struct segment_directory *d = calloc(1, padded);
 	if (d == NULL)
@@ -202,27 +218,30 @@ put_directory(struct store *st, uint32_t blocks, struct segment_directory **out,
 	memcpy(d->segment_uuid, st->segment_uuid, 16);
 	d->blocks = blocks;
 	d->bytes = padded;
-	int rc = kv_begin(st->kv, false, &t, err);
+	int rc = main_begin(st->kv, false, &t, err);
 	for (uint32_t b = 0; b < blocks && rc == FT_OK; b++) {
 		struct segment_key k = segment_key(KEY_BLOCK, b, 0);
 		struct block_header h;
-		rc = kv_get(t, 0, k.b, sizeof k.b, &v);
+		rc = kv_get(t, MAIN_DB, k.b, sizeof k.b, &v);
 		if (rc != FT_OK)
 			break;
 		memcpy(&h, v.p, sizeof h);
 		d->entry[b] = (struct segment_entry){
-			.offset = (uint64_t)((const uint8_t *)v.p - (const uint8_t *)kv_map(st->kv)), .bytes = v.n,
-			.checksum = h.checksum, .block = b, .rows = h.rows};
+			.offset = (uint64_t)((const uint8_t *)v.p - (const uint8_t *)kv_map(st->kv)),
+			.bytes = v.n,
+			.checksum = h.checksum,
+			.block = b,
+			.rows = h.rows};
 		d->rows += h.rows;
 	}
 	if (t)
 		kv_abort(t);
 	d->checksum = segment_directory_checksum(d);
 	if (rc == FT_OK)
-		rc = kv_begin(st->kv, true, &t, err);
+		rc = main_begin(st->kv, true, &t, err);
 	if (rc == FT_OK) {
 		struct segment_key k = segment_key(KEY_DIRECTORY, 0, 0);
-		rc = kv_put(t, 0, k.b, sizeof k.b, d, padded, err);
+		rc = kv_put(t, MAIN_DB, k.b, sizeof k.b, d, padded, err);
 		if (rc == FT_OK)
 			rc = kv_commit(t, err);
 		else
@@ -239,8 +258,10 @@ segment_finish(struct store *st, struct err *err)
 	struct segment_directory *d = NULL;
 	struct stat file;
 	int rc = put_directory(st, st->block, &d, err);
-	if (rc == FT_OK && segment_path(path, sizeof path, st->database, st->segment) == FT_OK && stat(path, &file) == 0) {
-		struct zone_segment s = {.blocks = d->blocks, .rows = d->rows, .bytes = (uint64_t)file.st_size};
+	if (rc == FT_OK && segment_path(path, sizeof path, st->database, st->segment) == FT_OK &&
+		stat(path, &file) == 0) {
+		struct zone_segment s = {
+			.blocks = d->blocks, .rows = d->rows, .bytes = (uint64_t)file.st_size};
 		memcpy(s.segment_uuid, st->segment_uuid, 16);
 		(void)index_put_segment(st, st->segment, &s);
 		kv_close(st->kv);

@@ -60,7 +60,8 @@ static void
 failed(struct store *st, int rc, const struct err *err)
 {
 	st->failing = true;
-	log_limited(LOG_L_CRITICAL, "can't store to disk: %s; slices are kept in memory as long as there is room", err->text);
+	log_limited(LOG_L_CRITICAL,
+		"can't store to disk: %s; slices are kept in memory as long as there is room", err->text);
 	if (rc == FT_EFULL && st->set.database_bytes == 0)
 		(void)expire_oldest(st, "the disk is full");
 	/* LMDB may have given the environment up: with a fresh handle the next try begins cleanly */
@@ -191,12 +192,14 @@ stats(struct store *st)
 	char uuid[33];
 	for (unsigned i = 0; i < 16; i++)
 		snprintf(uuid + 2 * i, 3, "%02x", st->uuid[i]);
-	return json_pack("{s:s, s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:b}", "database",
-		st->database, "uuid", uuid, "rows", (json_int_t)(atomic_load(&st->sealed_rows) + n.rows), "first_segment",
-		(json_int_t)st->first_segment, "segment", (json_int_t)st->segment, "block", (json_int_t)st->block,
-		"open_rows", (json_int_t)n.rows, "open_addresses", (json_int_t)n.dict[FT_DICT_ADDR], "durable_rows",
-		(json_int_t)st->durable.rows, "commit", (json_int_t)st->commit, "complete_us", (json_int_t)st->complete_us,
-		"gap_from_us", (json_int_t)st->gap_from_us, "gap_to_us", (json_int_t)st->gap_to_us, "segments",
+	return json_pack("{s:s, s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:b}",
+		"database", st->database, "uuid", uuid, "rows",
+		(json_int_t)(atomic_load(&st->sealed_rows) + n.rows), "first_segment",
+		(json_int_t)st->first_segment, "segment", (json_int_t)st->segment, "block",
+		(json_int_t)st->block, "open_rows", (json_int_t)n.rows, "open_addresses",
+		(json_int_t)n.dict[FT_DICT_ADDR], "durable_rows", (json_int_t)st->durable.rows, "commit",
+		(json_int_t)st->commit, "complete_us", (json_int_t)st->complete_us, "gap_from_us",
+		(json_int_t)st->gap_from_us, "gap_to_us", (json_int_t)st->gap_to_us, "segments",
 		(json_int_t)counter_get(COUNTER_store_segments), "failing", (int)st->failing);
 }
 
@@ -220,7 +223,8 @@ groups_set(struct serve_context *x, struct rpc_call *call)
 	groups_free(x->st->tags.groups);
 	x->st->tags.groups = g;
 	tags_changed(&x->st->tags);
-	rpc_reply(x->p->ctl, call, json_pack("{s:I}", "tag_version", (json_int_t)x->st->tags.version), NULL, 0, false, false);
+	rpc_reply(x->p->ctl, call, json_pack("{s:I}", "tag_version", (json_int_t)x->st->tags.version), NULL,
+		0, false, false);
 }
 
 void
@@ -236,8 +240,8 @@ serve_control(void *ctx, struct rpc_call *call)
 		else
 			rpc_reply_error(x->p->ctl, call, "refused", NULL, "%s", err.text);
 	} else if (strcmp(call->op, "groups.list") == 0) {
-		rpc_reply(x->p->ctl, call, json_pack("{s:o}", "groups", groups_json(x->st->tags.groups)), NULL, 0, false,
-			false);
+		rpc_reply(x->p->ctl, call, json_pack("{s:o}", "groups", groups_json(x->st->tags.groups)),
+			NULL, 0, false, false);
 	} else if (strcmp(call->op, "groups.set") == 0) {
 		groups_set(x, call);
 	} else {

@@ -75,11 +75,11 @@ struct store {
 	struct kv *kv;
 	uint32_t segment, block, first_segment;
 	uint8_t segment_uuid[16];
-	uint64_t segment_rows;	    /* sealed in it */
-	struct open_counts durable; /* of the open block, in the journal */
-	uint32_t journal_seq;	    /* next record of the open block */
-	uint64_t commit;	    /* of the latest synced commit */
-	uint64_t catalog_commit;    /* what the catalog said at start */
+	uint64_t segment_rows;        /* sealed in it */
+	struct open_counts durable;   /* of the open block, in the journal */
+	uint32_t journal_seq;         /* next record of the open block */
+	uint64_t commit;              /* of the latest synced commit */
+	uint64_t catalog_commit;      /* what the catalog said at start */
 	_Atomic uint64_t sealed_rows; /* in all segments */
 	int64_t complete_us, gap_from_us, gap_to_us;
 
@@ -88,10 +88,10 @@ struct store {
 	bool mending;
 	_Atomic bool mend_stop;
 	uint32_t mend_first, mend_end; /* segments it looks at */
-	struct codec_out pack;	    /* kept from block to block */
-	uint64_t *wide[4];	    /* FT_BLOCK_ROWS each: scratch of sealing */
-	mono_t next_commit, next_look, next_expire;
-	bool failing;		    /* the last commit failed: disk full, read-only */
+	struct codec_out pack;         /* kept from block to block */
+	uint64_t *wide[4];             /* FT_BLOCK_ROWS + OPEN_ADDRS each: scratch of sealing */
+	mono_t next_commit, next_look, next_expire, next_exporters;
+	bool failing; /* the last commit failed: disk full, read-only */
 	int commit_rc;
 };
 
@@ -101,19 +101,20 @@ int store_open(struct store *st, const char *shm_dir, const char *database, cons
 /* What LMDB says of a segment, walked with a guard round it. */
 struct segment_state {
 	enum { SEGMENT_EMPTY, SEGMENT_GOOD, SEGMENT_DAMAGED } kind;
-	bool finished;		  /* has its directory */
+	bool finished; /* has its directory */
 	uint8_t store_uuid[16], segment_uuid[16];
-	uint32_t blocks;	  /* sealed; the open one has this number */
+	uint32_t blocks; /* sealed; the open one has this number */
 	uint64_t rows, commit;
 	struct journal_head *last; /* of the open block; kept in the caller's room */
 };
-int segment_examine(const char *database, uint32_t number, struct segment_state *s, struct journal_head *last);
+int segment_examine(
+	const char *database, uint32_t number, struct segment_state *s, struct journal_head *last);
 void store_close(struct store *st); /* memory and handles; commits nothing */
 
 /* ---- intake.c ---- */
-void intake_look(struct store *st);	 /* attach rings and the exporter table that have come */
-uint32_t intake_turn(struct store *st);	 /* one batch: slices taken; 0: nothing there, or the block is full */
-bool intake_drained(struct store *st);	 /* every ring is empty */
+void intake_look(struct store *st);     /* attach rings and the exporter table that have come */
+uint32_t intake_turn(struct store *st); /* one batch: slices taken; 0: nothing there, or the block is full */
+bool intake_drained(struct store *st);  /* every ring is empty */
 void intake_wait(struct store *st, span_t most);
 void intake_close(struct store *st);
 
@@ -132,6 +133,9 @@ int seal_pack(struct store *st, const struct open_block *b, const struct open_co
 int seal_block(struct store *st, struct err *err);
 
 /* ---- segment.c ---- */
+enum { MAIN_DB = 1 }; /* LMDB's handle of the one database a file has */
+int main_begin(
+	struct kv *kv, bool write, struct kv_txn **out, struct err *err); /* kv_begin, database opened */
 struct segment_key {
 	uint8_t b[12];
 };
@@ -146,8 +150,9 @@ struct segment_meta {
 bool segment_meta_good(const void *value, size_t n, struct segment_meta *out);
 int segment_create(struct store *st, uint32_t number, const struct open_counts *counts, struct err *err);
 int segment_open(struct store *st, uint32_t number, struct err *err); /* for writing: st->kv */
-int segment_finish(struct store *st, struct err *err); /* write the directory, close */
-int segment_list(const char *database, uint32_t **numbers, uint32_t *n, struct err *err); /* ascending; free() */
+int segment_finish(struct store *st, struct err *err);                /* write the directory, close */
+int segment_list(
+	const char *database, uint32_t **numbers, uint32_t *n, struct err *err); /* ascending; free() */
 int segment_space(const struct store *st, uint64_t need, struct err *err); /* FT_EFULL: the disk has less */
 
 /* ---- index.c ---- */
@@ -159,8 +164,8 @@ void index_drop_segment(struct store *st, uint32_t segment);
 bool index_get_segment(struct store *st, uint32_t segment, struct zone_segment *out);
 struct zone *index_get_block(struct store *st, uint32_t segment, uint32_t block);
 /* Look through a file's blocks, write the entries that are missing, and the summary if finished. */
-int index_mend_segment(struct store *st, uint32_t segment, uint32_t blocks_known, bool finished,
-	struct zone_segment *out);
+int index_mend_segment(
+	struct store *st, uint32_t segment, uint32_t blocks_known, bool finished, struct zone_segment *out);
 void index_mend_start(struct store *st); /* in the background: all segments before the active one */
 void index_mend_stop(struct store *st);
 
@@ -173,8 +178,8 @@ int store_flip(struct store *st, uint32_t segment, uint32_t block, struct err *e
 /* The open block is full (or has to go): seal it, and if the segment is full begin the next one; then flip.  After a
  * failure it is called again and goes on where it stopped. */
 int store_next(struct store *st, struct err *err);
-bool store_flip_due(const struct store *st); /* sealed, not flipped yet */
-void store_sweep_open(struct store *st); /* unlink open blocks that are not the current one */
+bool store_flip_due(const struct store *st);             /* sealed, not flipped yet */
+void store_sweep_open(struct store *st);                 /* unlink open blocks that are not the current one */
 struct open_counts store_counts(const struct store *st); /* of the stage's record */
 void store_counts_put(struct stage *stage, const struct open_counts *c);
 

@@ -17,17 +17,17 @@ struct geo;
 struct groups;
 
 struct tag {
-	uint32_t as;	     /* 0 unknown */
-	uint16_t country;    /* 'U' << 8 | 'S'; 0 unknown */
-	uint8_t net_bits;    /* announced prefix in the 128-bit form; 255 unknown */
+	uint32_t as;      /* 0 unknown */
+	uint16_t country; /* 'U' << 8 | 'S'; 0 unknown */
+	uint8_t net_bits; /* announced prefix in the 128-bit form; 255 unknown */
 	uint8_t fill;
-	const char *group;   /* path, NULL none; lives until the groups change */
+	const char *group; /* path, NULL none; lives until the groups change */
 };
 
 struct tags {
 	uint32_t version;
-	struct geo *geo;	 /* may be NULL */
-	struct groups *groups;	 /* may be NULL */
+	struct geo *geo;       /* may be NULL */
+	struct groups *groups; /* may be NULL */
 	struct tag_slot *cache;
 };
 
