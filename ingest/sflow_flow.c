@@ -437,12 +437,12 @@ sflow_flow(const struct sflow_sample *s, const struct message *m, struct decoded
 
 /* ---- losses ----------------------------------------------------------------------------------- */
 
-enum { TABLE = 1 << 14, PROBES = 8, JUMP = 1 << 20 };
+enum { TABLE = 1 << 14, PROBES = 8, JUMP = 1 << 20, LATE_MS = 60000 };
 struct sflow_source {
 	uint32_t exporter; /* 0: free */
 	uint32_t domain, source_class, source_index;
 	uint32_t kind; /* version and sample format: each has numbers of its own */
-	uint32_t sequence, drops;
+	uint32_t sequence, drops, uptime_ms;
 };
 struct sflow_table {
 	struct sflow_source source[TABLE];
@@ -477,18 +477,26 @@ sflow_account(struct message *m, const struct sflow_sample *s)
 	struct decoder *d = m->d;
 	if (d->sflow == NULL && (d->sflow = calloc(1, sizeof *d->sflow)) == NULL)
 		return;
-	struct sflow_source key = {m->exporter, m->domain, s->source_class, s->source_index,
-		(uint32_t)m->version << 16 | (s->has & SFLOW_DROPPED ? 5 : 1), s->sequence, s->drops};
+	struct sflow_source key = {.exporter = m->exporter,
+		.domain = m->domain,
+		.source_class = s->source_class,
+		.source_index = s->source_index,
+		.kind = (uint32_t)m->version << 16 | (s->has & SFLOW_DROPPED ? 5 : 1),
+		.sequence = s->sequence,
+		.drops = s->drops,
+		.uptime_ms = m->ctx.uptime.ms};
 	struct sflow_source *e = place(d->sflow, &key);
 	if (e->exporter) {
 		uint32_t missing = s->sequence - e->sequence - 1, drops = s->drops - e->drops;
-		if (missing >= UINT32_MAX - JUMP) /* late, or twice: what is known stays */
+		uint32_t back_ms = e->uptime_ms - key.uptime_ms;
+		/* Not ahead, in a datagram that was not sent later and not long before: late, or it came twice.  Else the
+		 * agent counts anew. */
+		if (missing >= JUMP && back_ms < LATE_MS)
 			return;
-		/* a jump of either is a restart of the agent */
-		if (missing < JUMP)
+		if (missing < JUMP) {
 			d->work.samples_missing += missing;
-		if (drops < JUMP)
-			d->work.sampler_drops += drops;
+			d->work.sampler_drops += drops < JUMP ? drops : 0;
+		}
 	}
 	*e = key;
 }
