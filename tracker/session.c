@@ -373,6 +373,8 @@ begin(struct core *c, struct trk_entry *e, const struct session_flow *in)
 	memcpy(e->server, f->dst, 16);
 	attributes_of(f, true, &a);
 	attributes_set(e, &a);
+	/* flags are sums, not attributes: only whether the exporter sends them at all is kept */
+	e->present |= f->bits & FT_FLOW_HAS_FLAGS ? FT_HAS_FLAGS : 0;
 }
 
 /* What a session that was only cut off for its length leaves to the next one. */
