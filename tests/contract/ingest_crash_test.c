@@ -31,7 +31,8 @@ static char folder[64];
 struct shared {
 	struct seen seen;
 	uint8_t segment[SEGMENT_MAX] __attribute__((aligned(4096)));
-	uint8_t ring[sizeof(struct ft_ring_header) + WORLD_SLOTS * sizeof(struct ft_flow)] __attribute__((aligned(64)));
+	uint8_t ring[sizeof(struct ft_ring_header) + WORLD_SLOTS * sizeof(struct ft_flow)]
+		__attribute__((aligned(64)));
 };
 static struct shared *world;
 
@@ -53,7 +54,8 @@ data(struct wire *w, unsigned id, unsigned n)
 {
 	unsigned at = w_set(w, id);
 	for (unsigned i = 0; i < n; i++, serial++)
-		w32(w, 0x0a000001 + serial), w32(w, 0xc0a80001 + serial), w32(w, 1000 + serial), w32(w, 1 + serial);
+		w32(w, 0x0a000001 + serial), w32(w, 0xc0a80001 + serial), w32(w, 1000 + serial),
+			w32(w, 1 + serial);
 	w_set_end(w, at);
 }
 
@@ -88,7 +90,8 @@ make_traffic(void)
 	teach(&queue[1], 256, a), data(&queue[1], 256, 3);
 	data(&queue[2], 256, 5), teach(&queue[2], 256, b), data(&queue[2], 256, 5);
 	data(&queue[3], 300, 2), data(&queue[3], 256, 2), teach(&queue[3], 300, a), data(&queue[3], 300, 12);
-	sampling(&queue[4], true, 10), data(&queue[4], 256, 4), sampling(&queue[4], false, 20), data(&queue[4], 256, 4);
+	sampling(&queue[4], true, 10), data(&queue[4], 256, 4), sampling(&queue[4], false, 20),
+		data(&queue[4], 256, 4);
 	data(&queue[5], 256, 4), teach(&queue[5], 256, a), data(&queue[5], 256, 9), teach(&queue[5], 256, b);
 	data(&queue[6], 301, 2), data(&queue[6], 256, 2);
 	teach(&queue[7], 301, b), teach(&queue[7], 301, a), data(&queue[7], 301, 1);
@@ -191,9 +194,12 @@ test_every_commit(void **state)
 			assert_true(run(0, 4));
 			look(&now);
 			if (memcmp(&now, &truth, sizeof now) != 0)
-				print_error("killed at point %u, then at %u: %llu slots of %llu, wrong %llu, flows %llu\n", first,
-					second, (unsigned long long)now.seen.positions, (unsigned long long)truth.seen.positions,
-					(unsigned long long)now.seen.wrong, (unsigned long long)now.counter[THREAD_FLOWS]);
+				print_error("killed at point %u, then at %u: %llu slots of %llu, wrong %llu, "
+					    "flows %llu\n",
+					first, second, (unsigned long long)now.seen.positions,
+					(unsigned long long)truth.seen.positions,
+					(unsigned long long)now.seen.wrong,
+					(unsigned long long)now.counter[THREAD_FLOWS]);
 			assert_memory_equal(&now, &truth, sizeof now);
 		}
 	}
@@ -211,8 +217,8 @@ main(void)
 		return 1;
 	make_traffic();
 	const struct CMUnitTest tests[] = {
-		{"killed round every commit of what it learns, ingest publishes every flow once", test_every_commit, NULL, NULL,
-			NULL},
+		{"killed round every commit of what it learns, ingest publishes every flow once",
+			test_every_commit, NULL, NULL, NULL},
 	};
 	int rc = cmocka_run_group_tests(tests, NULL, NULL);
 	begin();

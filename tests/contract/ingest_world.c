@@ -59,7 +59,8 @@ ingest_consume(struct ingest_side *s, uint64_t most)
 	uint64_t pos = atomic_load(&s->out.h->tail), head = atomic_load(&s->out.h->head);
 	for (; pos < head && most > 0; pos++, most--) {
 		const struct ft_flow *f = ring_slot(&s->out, pos);
-		if (pos >= SEEN_MAX || (pos < s->seen->positions && memcmp(&s->seen->slot[pos], f, sizeof *f) != 0)) {
+		if (pos >= SEEN_MAX ||
+			(pos < s->seen->positions && memcmp(&s->seen->slot[pos], f, sizeof *f) != 0)) {
 			s->seen->wrong = 1;
 			break;
 		}
