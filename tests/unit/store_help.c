@@ -34,7 +34,8 @@ bench_open(struct bench *b, const char *name)
 {
 	const char *dir = getenv("FT_TEST_DIR");
 	memset(b, 0, sizeof *b);
-	snprintf(b->root, sizeof b->root, "%s/ft-store-%s-%d", dir ? dir : "/tmp", name, (int)getpid());
+	snprintf(b->root, sizeof b->root, "%s/ft-store-%s-%d", dir ? dir : access("/dev/shm", W_OK) == 0 ? "/dev/shm" : "/tmp",
+		name, (int)getpid());
 	snprintf(b->shm, sizeof b->shm, "%s/shm", b->root);
 	snprintf(b->database, sizeof b->database, "%s/database", b->root);
 	remove_tree(b->root);

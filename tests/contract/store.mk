@@ -1,0 +1,4 @@
+# store: crash points, stepping, golden bytes, damage
+TEST_PROGS += store_crash_test
+store_crash_test_SRCS := tests/contract/store_crash_test.c tests/unit/store_help.c
+store_crash_test_USES := store
