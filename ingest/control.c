@@ -73,8 +73,10 @@ ingest_reload(void *ctx, const struct conf *was, const struct conf *now)
 {
 	struct ingest *g = ctx;
 	(void)was;
-	for (unsigned i = 0; i < g->n; i++)
+	for (unsigned i = 0; i < g->n; i++) {
 		atomic_store(&g->thread[i].refuse_old, !conf_bool(now, CONF_netflow_ignoreoldnetflows));
+		atomic_store(&g->thread[i].sflow_from, !conf_bool(now, CONF_sflow_agentaddress));
+	}
 }
 
 void

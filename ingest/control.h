@@ -7,7 +7,8 @@
 #include "common/proc.h"
 #include "ingest/socket.h"
 
-enum { INGEST_PORTS = 8 };
+/* what config.def allows: netflowport 8, sflowport 4 */
+enum { INGEST_PORTS = 8 + 4 };
 
 struct ingest {
 	struct proc *proc;

@@ -30,12 +30,12 @@ open_state(struct ingest *g, const char *dir, struct err *err)
 }
 
 static int
-open_port(struct ingest *g, const struct proc *p, unsigned index, uint64_t *memory, struct err *err)
+open_port(struct ingest *g, const struct proc *p, unsigned port, uint64_t *memory, struct err *err)
 {
 	const struct conf *c = p->conf;
 	uint64_t flows = conf_uint(c, CONF_stall) * conf_uint(c, CONF_peakflows);
-	struct ingest_thread_options o = {.index = index,
-		.port = conf_port(c, CONF_netflow_netflowport, index),
+	struct ingest_thread_options o = {.index = g->n,
+		.port = port,
 		.shards = (unsigned)conf_uint(c, CONF_sessiontables_trackerthreads),
 		.sources = (uint32_t)conf_uint(c, CONF_netflow_maxexporters) * SOURCES_AN_EXPORTER,
 		.templates = (uint32_t)conf_uint(c, CONF_netflow_maxtemplates),
@@ -51,6 +51,7 @@ open_port(struct ingest *g, const struct proc *p, unsigned index, uint64_t *memo
 	if (rc != 0)
 		return rc;
 	atomic_store(&t->refuse_old, !conf_bool(c, CONF_netflow_ignoreoldnetflows));
+	atomic_store(&t->sflow_from, !conf_bool(c, CONF_sflow_agentaddress));
 	*memory += t->shm.size;
 	for (unsigned i = 0; i < o.shards; i++)
 		*memory += t->ring[i].shm.size;
@@ -68,21 +69,27 @@ open_port(struct ingest *g, const struct proc *p, unsigned index, uint64_t *memo
 	return 0;
 }
 
+/* Ports of NetFlow and of sFlow differ by nothing but their setting: a datagram says itself what it is. */
 static int
 open_ports(struct ingest *g, const struct proc *p, struct err *err)
 {
+	static const enum conf_key keys[] = {CONF_netflow_netflowport, CONF_sflow_sflowport};
 	const char *const *words;
-	unsigned ports = conf_list(p->conf, CONF_netflow_netflowport, &words), listening = 0;
+	unsigned ports = 0, listening = 0;
 	uint64_t memory = 0;
-	for (unsigned i = 0; i < ports && i < INGEST_PORTS; i++) {
-		int rc = open_port(g, p, i, &memory, err);
-		if (rc != 0)
-			return rc;
-		listening += g->sockets[i].n > 0;
+	for (unsigned k = 0; k < sizeof keys / sizeof keys[0]; k++) {
+		unsigned n = conf_list(p->conf, keys[k], &words);
+		for (unsigned i = 0; i < n && g->n < INGEST_PORTS; i++) {
+			int rc = open_port(g, p, conf_port(p->conf, keys[k], i), &memory, err);
+			if (rc != 0)
+				return rc;
+			listening += g->sockets[g->n - 1].n > 0;
+		}
+		ports += n;
 	}
 	if (listening == 0)
-		return err_set(
-			err, FT_EBUSY, "none of the %u ports of netflowport can be listened at", ports);
+		return err_set(err, FT_EBUSY,
+			"none of the %u ports of netflowport and sflowport can be listened at", ports);
 	ingest_show_buffers(
 		g, conf_uint(p->conf, CONF_stall) * conf_uint(p->conf, CONF_peakflows) * QUEUE_BYTES_A_FLOW);
 	log_high("listening at %u of %u ports; %.0f MB of shared memory", listening, ports,

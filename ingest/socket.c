@@ -135,8 +135,9 @@ open_one(struct port_sockets *p, const struct addrinfo *a, uint64_t want, struct
 			holder(p->port, who, sizeof who);
 			errno = why;
 			return err_sys(err,
-				"UDP port %u at %s%s: can't listen; free it or change netflowport", p->port,
-				host, who);
+				"UDP port %u at %s%s: can't listen; free it or choose another for "
+				"netflowport or sflowport",
+				p->port, host, who);
 		}
 		if (proc_keep_fd(name, fd) == FT_ESYS)
 			log_high("%s could not be handed to the keeper: a restart will lose its queue", name);

@@ -237,6 +237,7 @@ work_off(struct ingest_thread *t, unsigned n)
 	t->learn.batch = t->stage.next.input[IN_BATCH] + 1;
 	t->skip = t->stage.next.input[IN_FLOW];
 	t->decoder.limits.refuse_old = atomic_load_explicit(&t->refuse_old, memory_order_relaxed);
+	t->decoder.limits.sflow_from = atomic_load_explicit(&t->sflow_from, memory_order_relaxed);
 	for (unsigned i = (unsigned)t->stage.next.input[IN_DATAGRAM]; i < n; i++)
 		if (!one_datagram(t, i)) {
 			learn_forget(&t->learn);

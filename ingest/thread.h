@@ -62,6 +62,7 @@ struct ingest_thread {
 	_Atomic bool *stop, *drain;
 	_Atomic bool idle;                        /* nothing of a batch is left; for drain */
 	_Atomic bool refuse_old;                  /* set from the main thread */
+	_Atomic bool sflow_from;                  /* the same */
 	_Atomic uint64_t waiting_sets, templates; /* for the main thread's gauges */
 	uint64_t shown[THREAD_COUNTERS];
 	mono_t expired;
