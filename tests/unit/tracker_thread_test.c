@@ -266,6 +266,18 @@ random_kills_while_resizing_too(void **state)
 
 static struct thread th;
 
+/* store goes on taking slices while the tracker stops */
+static void
+stop_while_consuming(void)
+{
+	atomic_store(&th.stop, true);
+	while (pthread_tryjoin_np(th.id, NULL) != 0)
+		consume();
+	th.running = false;
+	thread_stop(&th);
+	thread_close(&th);
+}
+
 static void
 an_orderly_stop_leaves_nothing_in_shared_memory(void **state)
 {
@@ -274,11 +286,7 @@ an_orderly_stop_leaves_nothing_in_shared_memory(void **state)
 	open_thread(&th);
 	produce(500);
 	consume();
-	atomic_store(&th.stop, true);
-	while (t.pushed - atomic_load(&t.flows.h->tail) > 0)
-		consume(); /* it takes what is there before it ends */
-	thread_stop(&th);
-	thread_close(&th);
+	stop_while_consuming(); /* it takes what is there before it ends */
 	expect_all();
 }
 
@@ -314,11 +322,7 @@ a_running_table_changes_its_size(void **state)
 		while (atomic_load(&th.capacity) != t.set[i & 1].capacity)
 			consume();
 	}
-	while (atomic_load(&t.flows.h->tail) != t.pushed)
-		consume();
-	atomic_store(&th.stop, true);
-	thread_stop(&th);
-	thread_close(&th);
+	stop_while_consuming();
 	expect_all();
 }
 
