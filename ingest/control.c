@@ -28,7 +28,8 @@ source_json(const struct ingest *g, const struct ft_source *s, wall_t now)
 		{"undecodable", s->undecodable_sets}, {"sets_waiting", s->sets_waiting},
 		{"sets_dropped", s->sets_dropped}, {"kernel_drops", s->kernel_drops},
 		{"full_wait_us", s->full_wait_us}, {"last_us", (uint64_t)s->last_us},
-		{"skew_us", (uint64_t)s->skew_us}, {"sampling", s->sampling}, {"templates", s->templates}};
+		{"skew_us", (uint64_t)s->skew_us}, {"sampling", s->sampling}, {"templates", s->templates},
+		{"samples_missing", s->samples_missing}, {"sampler_drops", s->sampler_drops}};
 	for (unsigned i = 0; i < sizeof row / sizeof row[0]; i++)
 		json_object_set_new(o, row[i].name, json_integer((json_int_t)row[i].value));
 	return o;

@@ -295,7 +295,8 @@ source_state(const struct ft_source *s, wall_t now, char *why, size_t n)
 	case FT_SOURCE_GAPS:
 		snprintf(why, n,
 			"%llu %s missing by its own numbers: lost on the way here or in the socket queue",
-			(unsigned long long)s->sequence_gaps, s->version == 9 ? "datagrams" : "flows");
+			(unsigned long long)s->sequence_gaps,
+			s->version == 9 || s->version >= 18 ? "datagrams" : "flows");
 		return "sequence gaps";
 	case FT_SOURCE_UNDECODABLE:
 		snprintf(why, n, "%llu sets could not be decoded", (unsigned long long)s->undecodable_sets);
