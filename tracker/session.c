@@ -222,6 +222,12 @@ merge_attributes(struct core *c, uint32_t slot, const struct session_flow *in, b
 	struct attributes a;
 	struct trk_ext says;
 	struct extension_change change = {false, false, false};
+	/* flags are sums, not attributes: only whether the exporter sends them at all is kept */
+	if ((in->f->bits & FT_FLOW_HAS_FLAGS) && !(e->present & FT_HAS_FLAGS)) {
+		if (!fresh)
+			table_touch_cold(&c->st, e);
+		e->present |= FT_HAS_FLAGS;
+	}
 	attributes_of(in->f, from_client, &a);
 	uint32_t differ = attributes_differ(e, &a);
 	bool clash = (differ & attributes_spoken(e)) != 0;
@@ -373,8 +379,6 @@ begin(struct core *c, struct trk_entry *e, const struct session_flow *in)
 	memcpy(e->server, f->dst, 16);
 	attributes_of(f, true, &a);
 	attributes_set(e, &a);
-	/* flags are sums, not attributes: only whether the exporter sends them at all is kept */
-	e->present |= f->bits & FT_FLOW_HAS_FLAGS ? FT_HAS_FLAGS : 0;
 }
 
 /* What a session that was only cut off for its length leaves to the next one. */
@@ -419,6 +423,7 @@ denied(struct core *c, const struct session_flow *in)
 		from_client = false;
 	}
 	extension_of(in->x, from_client, 0, &says);
+	e.present |= in->f->bits & FT_FLOW_HAS_FLAGS ? FT_HAS_FLAGS : 0;
 	e.present |= extension_set(&x, &says);
 	count(c, &e, in, from_client);
 	emit_alone(c, &e, &x, FT_END_EXPORTER);
