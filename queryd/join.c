@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/hash.h"
 #include "queryd/query.h"
 
 struct ses {
@@ -102,6 +103,40 @@ several_drop(void *ctx, struct worker *w)
 	free(w->part);
 }
 
+static void
+drop_filter(struct query *q)
+{
+	budget_free(&q->budget, q->several_filter, q->several_words * sizeof *q->several_filter);
+	q->several_filter = NULL;
+	q->several_words = 0;
+}
+
+static int
+filter_add(void *ctx, uint64_t session)
+{
+	struct query *q = ctx;
+	uint64_t h = hash_mix(session, 1);
+	q->several_filter[h >> 6 & (q->several_words - 1)] |= (uint64_t)1 << (h & 63);
+	return 0;
+}
+
+static int
+make_filter(struct query *q)
+{
+	uint64_t words = 64;
+	drop_filter(q);
+	if (q->several.n == 0)
+		return 0;
+	while (words * 64 < q->several.n * 16)
+		words *= 2;
+	q->several_filter = budget_realloc(&q->budget, NULL, 0, words * sizeof *q->several_filter);
+	if (q->several_filter == NULL)
+		return query_full(q);
+	memset(q->several_filter, 0, words * sizeof *q->several_filter);
+	q->several_words = words;
+	return set64_each(&q->several, filter_add, q);
+}
+
 int
 join_several(struct query *q, bool cut_only)
 {
@@ -114,7 +149,18 @@ join_several(struct query *q, bool cut_only)
 		.block = several_block,
 		.batch = several_batch};
 	q->several_cut_only = cut_only;
-	return scan(q, &p);
+	int rc = scan(q, &p);
+	return rc == 0 ? make_filter(q) : rc;
+}
+
+bool
+join_has_several(const struct query *q, uint64_t session)
+{
+	if (q->several_words == 0)
+		return false;
+	uint64_t h = hash_mix(session, 1);
+	return (q->several_filter[h >> 6 & (q->several_words - 1)] >> (h & 63) & 1) &&
+	       set64_has(&q->several, session);
 }
 
 /* ---- sums of a session within the frame ------------------------------------------------------------ */
@@ -184,7 +230,7 @@ sums_batch(void *ctx, struct worker *w)
 	const uint64_t *session = batch_u64(b, FT_COL_session);
 	uint32_t hits[BATCH], n = 0;
 	for (uint32_t j = 0; j < b->m; j++)
-		if (set64_has(&w->q->several, session[b->sel[j]]))
+		if (join_has_several(w->q, session[b->sel[j]]))
 			hits[n++] = b->sel[j];
 	if (n == 0)
 		return 0;
@@ -267,6 +313,7 @@ join_free(struct query *q)
 	join_close(q->join_filter);
 	q->join_user = q->join_filter = NULL;
 	set64_free(&q->several);
+	drop_filter(q);
 }
 
 int
@@ -332,6 +379,6 @@ join_counts(struct worker *w, uint8_t *out)
 	const uint64_t *session = batch_sel64(b, FT_COL_session);
 	for (uint32_t j = 0; j < b->m; j++)
 		if ((state[j] & (FT_SLICE_FIRST | FT_SLICE_LAST)) != (FT_SLICE_FIRST | FT_SLICE_LAST) &&
-			set64_has(&q->several, session[j]))
+			join_has_several(q, session[j]))
 			out[j] = COUNT_ID;
 }

@@ -72,6 +72,7 @@ void
 keymap_init(struct keymap *m, struct budget *b)
 {
 	*m = (struct keymap){.app.budget = b, .port.budget = b};
+	memset(m->direct, 0xfe, sizeof m->direct);
 }
 
 void
@@ -291,19 +292,17 @@ numbers(struct finder *f, enum ft_column column, uint32_t has, uint32_t *out)
 	struct batch *b = &f->w->batch;
 	const uint32_t *v = batch_sel32(b, column);
 	const uint32_t *present = has ? batch_sel32(b, FT_COL_present) : NULL;
-	uint32_t last = 0, last_id = ID_NONE;
-	bool known = false;
+	uint32_t *direct = f->m->direct;
 	for (uint32_t j = 0; j < b->m; j++) {
-		if (present != NULL && !(present[j] & has)) {
+		if (present != NULL && !(present[j] & has))
 			out[j] = ID_NONE;
-			continue;
+		else if (v[j] >= KEYMAP_DIRECT)
+			out[j] = find64(f, &f->k->narrow, v[j]);
+		else {
+			if (__builtin_expect(direct[v[j]] == UNSET, 0))
+				direct[v[j]] = find64(f, &f->k->narrow, v[j]);
+			out[j] = direct[v[j]];
 		}
-		if (!known || v[j] != last) {
-			last = v[j];
-			last_id = find64(f, &f->k->narrow, last);
-			known = true;
-		}
-		out[j] = last_id;
 	}
 }
 

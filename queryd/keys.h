@@ -75,10 +75,12 @@ struct keys {
 	struct tabwide wide;
 	struct tab64 narrow, comb;
 };
+enum { KEYMAP_DIRECT = 4096 };
 /* Codes of the current block to ids, found when first met: one a thread and `struct keys`. */
 struct keymap {
 	uint32_t *map;
 	uint32_t room, n;
+	uint32_t direct[KEYMAP_DIRECT]; /* ids of small numbers, for the whole query */
 	struct tab64 app, port;         /* applications by number, by port and protocol … */
 	uint32_t *app_text, *port_text; /* … to ids of texts */
 	uint32_t app_room, port_room;

@@ -51,6 +51,8 @@ struct query {
 	struct resolution resolution;
 	struct join *join_user, *join_filter; /* aggregates for session tests; NULL: none */
 	struct set64 several;                 /* see struct join */
+	uint64_t *several_filter; /* a bit or more of 16 a session: most questions end here, in cache */
+	uint64_t several_words;	  /* power of two; 0: none */
 	bool several_cut_only;                /* only sessions that were cut are in it */
 	uint64_t touch;                       /* columns any pass reads */
 	uint8_t *block_state;
@@ -112,6 +114,7 @@ int join_several(struct query *q, bool cut_only);
 /* what session tests of both filters need; call after join_several(q, false) */
 int join_sessions(struct query *q);
 void join_free(struct query *q);
+bool join_has_several(const struct query *q, uint64_t session);
 int join_columns(struct worker *w, const struct join *j, struct session_columns *out);
 
 /* How a selected row counts its session in the frame: COUNT_NO another slice does; COUNT_YES; COUNT_ID by

@@ -110,7 +110,7 @@ list_batch(void *ctx, struct worker *w)
 			return w->batch.rc;
 		if (q->everything && !set64_has(&l->chosen, s.session))
 			continue;
-		bool alone = slices || ((s.state & FT_SLICE_FIRST) && !set64_has(&q->several, s.session));
+		bool alone = slices || ((s.state & FT_SLICE_FIRST) && !join_has_several(q, s.session));
 		count_in(l, &s);
 		l->sessions += alone;
 		if (alone && !wanted(l))

@@ -129,14 +129,13 @@ detail_amounts(const struct view *v, struct detail_part *p, struct batch *b, boo
 }
 
 static int
-count_one(struct detail_part *p, uint8_t how, uint64_t session, uint64_t row, unsigned tag, uint64_t *counter,
-	int64_t time)
+count_one(struct detail_part *p, uint8_t how, uint64_t session, uint64_t row, unsigned tag, uint64_t *counter)
 {
 	if (how == COUNT_YES) {
 		++*counter;
 		return 0;
 	}
-	return min128_add(&p->ids, session, row << 3 | tag, time) < 0 ? FT_EFULL : 0;
+	return min128_add(&p->ids, session, row << 3 | tag, 0) < 0 ? FT_EFULL : 0;
 }
 
 /* rows that a session is initiated and accepted by: 0 none, else row + 1 */
@@ -161,46 +160,66 @@ roles(const struct view *v, const struct detail_part *p, uint32_t j, uint32_t *i
 	}
 }
 
+/* SESSIONS with a series: every entity's, since "other" needs those that are not shown */
 static int
-detail_sessions(const struct view *v, struct detail_part *p, struct worker *w)
+session_series(const struct view *v, struct detail_part *p, struct batch *b, const uint64_t *session)
 {
-	struct batch *b = &w->batch;
-	bool series = v->kind == COUNT_SESSIONS && v->q->frame.slots > 0;
-	join_counts(w, p->counting);
-	const uint64_t *session = v->q->several.n ? batch_sel64(b, FT_COL_session) : NULL;
-	const uint64_t *first = series ? batch_sel64(b, FT_COL_first_us) : NULL;
+	const uint64_t *first = batch_sel64(b, FT_COL_first_us);
 	uint32_t slots = v->q->frame.slots;
-	uint64_t nobody = 0;
-	int rc = b->rc;
-	for (uint32_t j = 0; j < b->m && rc == 0; j++) {
-		uint8_t how = p->counting[j];
-		if (how == COUNT_NO)
-			continue;
-		uint64_t id = session ? session[j] : 0;
-		int64_t time = series ? (int64_t)first[j] : 0;
-		uint32_t initiated, accepted, counted[2];
-		rc = count_one(p, how, id, 0, TAG_TOTAL, &p->total.sessions, time);
-		roles(v, p, j, &initiated, &accepted);
-		if (rc == 0 && initiated)
-			rc = count_one(p, how, id, initiated, TAG_INITIATED,
-				&p->row[initiated - 1].sessions[0], time);
-		if (rc == 0 && accepted)
-			rc = count_one(
-				p, how, id, accepted, TAG_ACCEPTED, &p->row[accepted - 1].sessions[1], time);
-		unsigned n = series ? view_counted(v, p->x[j], p->y[j], counted) : 0;
-		for (unsigned k = 0; k < n && rc == 0; k++) {
+	for (uint32_t j = 0; j < b->m; j++) {
+		uint32_t counted[2];
+		int64_t time = (int64_t)first[j];
+		unsigned n = p->counting[j] == COUNT_NO ? 0 : view_counted(v, p->x[j], p->y[j], counted);
+		for (unsigned k = 0; k < n; k++) {
 			if (v->permitted != NULL && !v->permitted[counted[k]])
 				continue;
-			if (how == COUNT_YES) {
+			if (p->counting[j] == COUNT_YES) {
 				uint32_t slot = frame_slot(&v->q->frame, time), row = v->row_of[counted[k]];
 				p->series[(size_t)v->rows * slots + slot]++;
 				if (row)
 					p->series[(size_t)(row - 1) * slots + slot]++;
-			} else /* by entity, not by row: those not shown count in "other" */
-				rc = count_one(p, how, id, counted[k], TAG_VALUE, &nobody, time);
+			} else if (min128_add(&p->ids, session[j], (uint64_t)counted[k] << 3 | TAG_VALUE,
+					   time) < 0)
+				return FT_EFULL;
 		}
 	}
-	return rc;
+	return b->rc;
+}
+
+static int
+detail_sessions(const struct view *v, struct detail_part *p, struct worker *w)
+{
+	struct batch *b = &w->batch;
+	join_counts(w, p->counting);
+	const uint64_t *session = v->q->several.n ? batch_sel64(b, FT_COL_session) : NULL;
+	uint32_t yes = 0, by_id = 0;
+	for (uint32_t j = 0; j < b->m; j++) {
+		yes += p->counting[j] == COUNT_YES;
+		by_id += p->counting[j] == COUNT_ID;
+	}
+	p->total.sessions += yes;
+	for (uint32_t j = 0; j < b->m && by_id > 0; j++)
+		if (p->counting[j] == COUNT_ID && min128_add(&p->ids, session[j], TAG_TOTAL, 0) < 0)
+			return FT_EFULL;
+	for (uint32_t h = 0; h < p->hits; h++) {
+		uint32_t j = p->hit[h], initiated, accepted;
+		uint8_t how = p->counting[j];
+		uint64_t id = session ? session[j] : 0;
+		if (how == COUNT_NO)
+			continue;
+		roles(v, p, j, &initiated, &accepted);
+		int rc = 0;
+		if (initiated)
+			rc = count_one(
+				p, how, id, initiated, TAG_INITIATED, &p->row[initiated - 1].sessions[0]);
+		if (rc == 0 && accepted)
+			rc = count_one(p, how, id, accepted, TAG_ACCEPTED, &p->row[accepted - 1].sessions[1]);
+		if (rc != 0)
+			return rc;
+	}
+	if (v->kind == COUNT_SESSIONS && v->q->frame.slots > 0)
+		return session_series(v, p, b, session);
+	return b->rc;
 }
 
 /* v over [first, last] into the slots of one series, times times */
