@@ -104,6 +104,21 @@ a_running_session_emits_its_changes_once_an_interval(void **state)
 }
 
 static void
+flags_are_shown_as_soon_as_they_are_sent(void **state)
+{
+	(void)state;
+	struct ft_flow f = ask(0, 0, 1);
+	f.bits = 0;
+	push(f);
+	world_flush(&w, false);
+	push(ask(ACK, 1, 2));
+	world_flush(&w, false);
+	assert_false(slice(0)->present & FT_HAS_FLAGS);
+	assert_true(slice(1)->present & FT_HAS_FLAGS);
+	assert_int_equal(slice(1)->client_flags, ACK);
+}
+
+static void
 fin_from_both_sides_is_the_last_slice(void **state)
 {
 	(void)state;
@@ -573,6 +588,7 @@ main(void)
 #define IN_WORLD(f) cmocka_unit_test_setup_teardown(f, open_world, close_world)
 	const struct CMUnitTest tests[] = {
 		IN_WORLD(a_running_session_emits_its_changes_once_an_interval),
+		IN_WORLD(flags_are_shown_as_soon_as_they_are_sent),
 		IN_WORLD(fin_from_both_sides_is_the_last_slice),
 		IN_WORLD(rst_seen_one_way_is_not_yet_the_last_slice),
 		IN_WORLD(a_syn_after_the_last_packet_opens_a_new_session),
