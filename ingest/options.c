@@ -278,6 +278,19 @@ learn_names(struct message *m, const struct seen *s)
 	}
 }
 
+void
+options_interface(struct message *m, uint32_t index, const uint8_t *name, size_t n)
+{
+	struct learn_key key = {.kind = LEARN_OPTION,
+		.version = ABOUT_INTERFACE,
+		.exporter = m->exporter,
+		.domain = m->domain,
+		.sub = index};
+	n = text_length(name, n);
+	if (n)
+		learn_option(m, &key, name, n);
+}
+
 int
 options_record(struct message *m, const struct template *t, const uint8_t *p, size_t left)
 {

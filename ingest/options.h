@@ -15,6 +15,8 @@ struct option_table *option_table_new(void);
 void option_table_free(struct option_table *t);
 /* One options data record.  Bytes it took, or -1 if it is cut short. */
 int options_record(struct message *m, const struct template *t, const uint8_t *p, size_t left);
+/* An interface's name that came otherwise: counter samples of sFlow. */
+void options_interface(struct message *m, uint32_t index, const uint8_t *name, size_t n);
 /* rate of a sampler of this message's exporter and domain; 0 unknown */
 uint32_t options_rate(const struct option_table *t, const struct message *m, uint32_t sampler);
 uint64_t options_init_time(const struct option_table *t, const struct message *m);

@@ -13,6 +13,7 @@
 #include "ingest/sflow.h"
 
 #include "common/addr.h"
+#include "ingest/options.h"
 
 enum { FLOW = 1, COUNTERS = 2, FLOW_EXPANDED = 3, COUNTERS_EXPANDED = 4, DISCARDED = 5 };
 enum { INDEX_BITS = 0x3fffffff };
@@ -295,6 +296,17 @@ sflow_sample_read(uint8_t version, const uint8_t *bytes, size_t n, bool *flow_sa
 
 /* ---- datagrams -------------------------------------------------------------------------------- */
 
+static void
+interface(struct message *m, const struct sflow_counters *k)
+{
+	struct decoder *d = m->d;
+	/* without the generic counters the data source says which, if it is an interface (class 0) */
+	if (k->name && (k->has_interface || k->source_class == 0))
+		options_interface(m, k->has_interface ? k->index : k->source_index, k->name, k->name_n);
+	if (d->sink.counters)
+		d->sink.counters(d->sink.ctx, m, k);
+}
+
 void
 sflow_samples(struct message *m, struct cursor *c, uint32_t count)
 {
@@ -312,10 +324,8 @@ sflow_samples(struct message *m, struct cursor *c, uint32_t count)
 		if (took == 0)
 			return;
 		cursor_skip(c, took);
-		if (k.has_interface || k.name) {
-			if (d->sink.counters)
-				d->sink.counters(d->sink.ctx, m, &k);
-		}
+		if (k.has_interface || k.name)
+			interface(m, &k);
 		if (!is_flow) {
 			d->work.options++;
 			continue;
