@@ -137,12 +137,14 @@ stop:
 prefix  ?= /usr
 install: all
 	install -d $(DESTDIR)$(prefix)/bin $(DESTDIR)/etc/flowtrove $(DESTDIR)$(prefix)/lib/systemd/system \
-		$(DESTDIR)$(prefix)/lib/sysusers.d $(DESTDIR)/etc/sysctl.d $(DESTDIR)/etc/logrotate.d \
+		$(DESTDIR)$(prefix)/lib/sysusers.d $(DESTDIR)$(prefix)/lib/tmpfiles.d $(DESTDIR)/etc/sysctl.d $(DESTDIR)/etc/logrotate.d \
 		$(DESTDIR)$(prefix)/share/man/man1 $(DESTDIR)$(prefix)/share/man/man5 $(DESTDIR)$(prefix)/share/man/man8
 	install -m 755 $(all_progs) $(DESTDIR)$(prefix)/bin/
 	$(BUILD)/bin/ft-config example > $(DESTDIR)/etc/flowtrove/flowtrove.conf
+	$(BUILD)/bin/ft-config man > $(DESTDIR)$(prefix)/share/man/man5/flowtrove.conf.5
 	install -m 644 deploy/systemd/*.service deploy/systemd/*.target $(DESTDIR)$(prefix)/lib/systemd/system/
 	install -m 644 deploy/systemd/flowtrove.sysusers $(DESTDIR)$(prefix)/lib/sysusers.d/flowtrove.conf
+	install -m 644 deploy/systemd/flowtrove.tmpfiles $(DESTDIR)$(prefix)/lib/tmpfiles.d/flowtrove.conf
 	install -m 644 deploy/sysctl.d/flowtrove.conf $(DESTDIR)/etc/sysctl.d/50-flowtrove.conf
 	install -m 644 deploy/logrotate/flowtrove $(DESTDIR)/etc/logrotate.d/flowtrove
 	for n in 1 5 8; do for m in docs/man/*.$$n; do [ -e "$$m" ] && install -m 644 "$$m" $(DESTDIR)$(prefix)/share/man/man$$n/; done; done; true

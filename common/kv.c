@@ -12,6 +12,7 @@
 #include <fcntl.h>
 #include <libgen.h>
 #include <lmdb.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -96,6 +97,17 @@ open_main(MDB_env *env)
 	return rc;
 }
 
+/* Readers of other users (one a role, one common group) write their slot into the lock file. */
+static void
+share_lock(const char *path, unsigned flags)
+{
+	char *lock;
+	if ((flags & (KV_NOLOCK | KV_READONLY)) || asprintf(&lock, "%s-lock", path) < 0)
+		return;
+	(void)chmod(lock, 0660); /* a filesystem without modes has none to give */
+	free(lock);
+}
+
 int
 kv_open(struct kv **out, const char *path, size_t map, unsigned dbs, unsigned flags, struct err *err)
 {
@@ -131,8 +143,10 @@ kv_open(struct kv **out, const char *path, size_t map, unsigned dbs, unsigned fl
 		rc = open_main(kv->env);
 	if (rc != 0)
 		goto fail;
-	if (fresh)
+	if (fresh) {
+		share_lock(path, flags);
 		sync_directory(path);
+	}
 	*out = kv;
 	return 0;
 fail:
