@@ -97,6 +97,7 @@ struct message {
 	uint32_t records; /* data records seen, options included */
 	bool unknown;     /* a set could not be counted: the next sequence number is not known */
 	bool replay;      /* a kept set: it was counted when it came */
+	uint8_t sampling_mode; /* v5: the header's two bits */
 };
 
 /* sources, index_memory: decoder_init allocates the index and everything learnt.  0 or FT_ENOMEM. */

@@ -1,5 +1,6 @@
 # ft-ingest: sockets and decoders.  The decoders alone (decode.h) need neither sockets nor shared memory.
 ingest_SRCS := \
+	ingest/capture.c \
 	ingest/control.c \
 	ingest/decode.c \
 	ingest/exporter.c \
@@ -10,6 +11,7 @@ ingest_SRCS := \
 	ingest/options.c \
 	ingest/program.c \
 	ingest/sets.c \
+	ingest/show.c \
 	ingest/sflow.c \
 	ingest/sflow24.c \
 	ingest/sflow_flow.c \
@@ -18,4 +20,4 @@ ingest_SRCS := \
 	ingest/template.c \
 	ingest/thread.c \
 	ingest/waiting.c
-ingest_PROGS := ft-ingest:ingest/main.c ft-sockets:ingest/keeper_main.c
+ingest_PROGS := ft-ingest:ingest/main.c ft-decode:ingest/decode_main.c ft-sockets:ingest/keeper_main.c

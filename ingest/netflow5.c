@@ -132,7 +132,8 @@ decode_netflow5(struct decoder *d, const uint8_t *bytes, size_t n, const uint8_t
 	unsigned count = header(&m, &c);
 	m.sequence = cursor_u32(&c);
 	m.domain = cursor_u16(&c); /* engine type and id: each counts for itself */
-	unsigned rate = cursor_u16(&c) & 0x3fff;
+	unsigned sampling = cursor_u16(&c), rate = sampling & 0x3fff;
+	m.sampling_mode = (uint8_t)(sampling >> 14);
 	if (c.bad || count > FLOWS_MAX * 2) {
 		source_bad(d, &m,
 			c.bad ? "NetFlow v5 header cut short" : "NetFlow v5 with more records than fit");
@@ -140,7 +141,7 @@ decode_netflow5(struct decoder *d, const uint8_t *bytes, size_t n, const uint8_t
 	}
 	if (!source_begin(&m, from))
 		return;
-	d->work.sampling = rate > 1 ? rate : 0;
+	d->work.sampling = rate;
 	records(&m, &c, count, 48);
 	source_sequence(&m, count);
 }
