@@ -75,10 +75,10 @@ index_make(struct open_index *x, uint32_t entries)
 }
 
 static int
-take_over(struct open_block *b, struct err *err)
+take_over(struct open_block *b, void *memory, struct err *err)
 {
-	uint8_t *base = b->shm.base;
-	b->h = b->shm.base;
+	uint8_t *base = memory;
+	b->h = memory;
 	for (unsigned c = 0; c < FT_COLUMNS; c++)
 		b->column[c] = base + b->h->column[c];
 	b->addr = (void *)(base + b->h->dict[FT_DICT_ADDR]);
@@ -99,33 +99,42 @@ take_over(struct open_block *b, struct err *err)
 	return FT_OK;
 }
 
+size_t
+open_block_bytes(void)
+{
+	struct ft_open_header h = {0};
+	return lay_out(&h);
+}
+
+void
+open_block_format(void *base, const uint8_t store_uuid[16], uint32_t segment, uint32_t block)
+{
+	struct ft_open_header *h = base;
+	(void)lay_out(h);
+	memcpy(h->store_uuid, store_uuid, 16);
+	h->segment = segment;
+	h->block = block;
+}
+
 int
 open_block_make(struct open_block *b, const char *shm_dir, const uint8_t store_uuid[16], uint32_t segment,
 	uint32_t block, struct err *err)
 {
 	char name[64];
-	struct ft_open_header layout = {0};
-	uint64_t size = lay_out(&layout);
 	*b = (struct open_block){.shm.fd = -1};
 	open_block_name(name, segment, block);
 	(void)shm_remove(shm_dir, name);
-	int rc = shm_create(&b->shm, shm_dir, name, &open_kind, size, err);
+	int rc = shm_create(&b->shm, shm_dir, name, &open_kind, open_block_bytes(), err);
 	if (rc != FT_OK)
 		return rc;
-	struct ft_open_header *h = b->shm.base;
-	struct ft_seg_header seg = h->seg;
-	*h = layout;
-	h->seg = seg;
-	memcpy(h->store_uuid, store_uuid, 16);
-	h->segment = segment;
-	h->block = block;
+	open_block_format(b->shm.base, store_uuid, segment, block);
 	rc = shm_publish(&b->shm, err);
 	if (rc != FT_OK) {
 		shm_close(&b->shm);
 		return rc;
 	}
 	b->next = open_block_empty();
-	return take_over(b, err);
+	return take_over(b, b->shm.base, err);
 }
 
 void
@@ -144,7 +153,7 @@ open_block_close(struct open_block *b)
 void *
 open_block_entries(const struct open_block *b, enum ft_dict d)
 {
-	return (uint8_t *)b->shm.base + b->h->dict[d];
+	return (uint8_t *)b->h + b->h->dict[d];
 }
 
 /* ---- dictionaries -------------------------------------------------------------------------------- */
@@ -339,6 +348,18 @@ counts_fit(const struct ft_open_header *h, const struct open_counts *c)
 }
 
 int
+open_block_over(struct open_block *b, void *memory, const struct open_counts *counts, struct err *err)
+{
+	int rc = take_over(b, memory, err);
+	if (rc != FT_OK)
+		return rc;
+	b->next = *counts;
+	index_committed(b);
+	clear_beyond(b);
+	return FT_OK;
+}
+
+int
 open_block_attach(struct open_block *b, const char *shm_dir, uint32_t segment, uint32_t block,
 	const struct open_counts *counts, struct err *err)
 {
@@ -362,14 +383,7 @@ open_block_attach(struct open_block *b, const char *shm_dir, uint32_t segment, u
 			"again",
 			shm_dir, name);
 	}
-	b->next = *counts;
-	rc = take_over(b, err);
-	if (rc != FT_OK)
-		return rc;
-	b->next = *counts;
-	index_committed(b);
-	clear_beyond(b);
-	return FT_OK;
+	return open_block_over(b, b->shm.base, counts, err);
 }
 
 /* ---- appending ------------------------------------------------------------------------------------ */

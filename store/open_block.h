@@ -78,6 +78,10 @@ int open_block_make(struct open_block *b, const char *shm_dir, const uint8_t sto
 /* Take over the one that is there, with the counts that were committed. */
 int open_block_attach(struct open_block *b, const char *shm_dir, uint32_t segment, uint32_t block,
 	const struct open_counts *counts, struct err *err);
+/* The same over memory of the caller's (tests): b must be zeroed, shm.fd -1. */
+size_t open_block_bytes(void);
+void open_block_format(void *base, const uint8_t store_uuid[16], uint32_t segment, uint32_t block);
+int open_block_over(struct open_block *b, void *memory, const struct open_counts *counts, struct err *err);
 void open_block_close(struct open_block *b);
 struct open_counts open_block_empty(void); /* counts of a new block: code 0 of WIDE and TEXT is "absent" */
 

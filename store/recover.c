@@ -35,7 +35,7 @@
 #include "store/store.h"
 
 static const struct shm_kind store_kind = {STORE_MAGIC, STORE_VERSION, STORE_LAYOUT};
-static const struct stage_use stage_used = {STORE_RINGS, OUT_USED, ID_USED, COUNT_USED};
+const struct stage_use store_stage_used = {STORE_RINGS, OUT_USED, ID_USED, COUNT_USED};
 
 /* ---- looking at a segment -------------------------------------------------------------------------- */
 
@@ -305,7 +305,7 @@ stage_take(struct store *st, bool *whole, struct err *err)
 		shm_close(&st->shm);
 		return rc;
 	}
-	stage_attach_used(&st->stage, st->shm.base, at, &stage_used);
+	stage_attach_used(&st->stage, st->shm.base, at, &store_stage_used);
 	stage_recover(&st->stage);
 	*whole = !made && stage_record(&st->stage)->seq > 0;
 	return FT_OK;

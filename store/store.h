@@ -45,6 +45,8 @@ struct store_segment {
 };
 #define STORE_LAYOUT FT_LAYOUT3(sizeof(struct store_segment), sizeof(struct ft_stage), (uint32_t)OUT_USED)
 
+extern const struct stage_use store_stage_used;
+
 struct store_settings {
 	uint64_t segment_rows, segments, database_bytes, max_age_s, memcache_rows, interval_s, commit_s;
 	char archive[512];

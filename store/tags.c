@@ -11,7 +11,11 @@
 #include "store/geo.h"
 #include "store/groups.h"
 
+#ifdef FT_TINY
+enum { SLOTS = 16 };
+#else
 enum { SLOTS = 1 << 15 };
+#endif
 struct tag_slot {
 	uint8_t address[16];
 	struct tag tag;

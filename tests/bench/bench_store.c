@@ -45,7 +45,8 @@ address(uint64_t net, uint64_t n, uint8_t out[16])
 static void
 make(struct ft_slice *s, uint64_t i)
 {
-	static const uint16_t ports[] = {443, 443, 443, 80, 53, 53, 123, 22, 25, 993, 8080, 3389, 445, 5060, 389, 1194};
+	static const uint16_t ports[] = {
+		443, 443, 443, 80, 53, 53, 123, 22, 25, 993, 8080, 3389, 445, 5060, 389, 1194};
 	int64_t t = (INT64_C(1700000000000) + (int64_t)(i / 30) - (int64_t)(next() % 5000)) * 1000;
 	uint64_t packets = 1 + next() % 12 * (next() % 20 == 0 ? 50 : 1);
 	memset(s, 0, sizeof *s);
@@ -65,7 +66,8 @@ make(struct ft_slice *s, uint64_t i)
 	s->out_if = (uint32_t)(next() % 4);
 	s->client_as = 64500;
 	s->server_as = (uint32_t)(64000 + (s->server[14] & 63));
-	s->present = FT_HAS_IF | FT_HAS_FLAGS | FT_HAS_CLIENT_TOS | FT_HAS_SERVER_TOS | FT_HAS_CLIENT_AS | FT_HAS_SERVER_AS;
+	s->present = FT_HAS_IF | FT_HAS_FLAGS | FT_HAS_CLIENT_TOS | FT_HAS_SERVER_TOS | FT_HAS_CLIENT_AS |
+		     FT_HAS_SERVER_AS;
 	s->client_port = (uint16_t)(1024 + next() % 64000);
 	s->server_port = ports[next() % 16];
 	s->proto = s->server_port == 53 || s->server_port == 123 ? 17 : 6;
@@ -83,7 +85,8 @@ make(struct ft_slice *s, uint64_t i)
 	s->slots = 1;
 }
 
-static const char *const encodings[] = {"const", "packed", "dict", "paged", "sparse", "raw", "zstd", "zpaged"};
+static const char *const encodings[] = {
+	"const", "packed", "dict", "paged", "sparse", "raw", "zstd", "zpaged"};
 
 static void
 report_columns(void)
@@ -98,7 +101,8 @@ report_columns(void)
 	};
 	static uint64_t out[FT_BLOCK_ROWS];
 	static uint32_t narrow[FT_BLOCK_ROWS];
-	if (snapshot_reader_open(&r, b.shm, b.database, true, NULL) != FT_OK || snapshot_open(r, &s, NULL) != FT_OK)
+	if (snapshot_reader_open(&r, b.shm, b.database, true, NULL) != FT_OK ||
+		snapshot_open(r, &s, NULL) != FT_OK)
 		return;
 	if (s.n > 1 && snapshot_view(&s, 0, &v, NULL) == FT_OK) {
 		double rows = v.rows, total = 0;
@@ -114,19 +118,22 @@ report_columns(void)
 			double t2 = cpu();
 			total += (double)k->bytes / rows;
 			if (k->bytes)
-				printf("  %-16s %-6s %2u bits %6.3f bytes  decode %5.2f ns a row (%4.1f GB/s out), narrow %5.2f ns\n",
-					names[c], encodings[k->encoding], k->bits, (double)k->bytes / rows, (t1 - t0) / 20 / rows * 1e9,
-					8 * rows * 20 / (t1 - t0) / 1e9, (t2 - t1) / 20 / rows * 1e9);
+				printf("  %-16s %-6s %2u bits %6.3f bytes  decode %5.2f ns a row (%4.1f GB/s "
+				       "out), narrow %5.2f ns\n",
+					names[c], encodings[k->encoding], k->bits, (double)k->bytes / rows,
+					(t1 - t0) / 20 / rows * 1e9, 8 * rows * 20 / (t1 - t0) / 1e9,
+					(t2 - t1) / 20 / rows * 1e9);
 		}
 		double dict = 0;
 		for (unsigned c = 0; c < 14; c++) {
 			dict += (double)v.dict_column[c].bytes / rows;
 			if (v.dict_column[c].bytes)
-				printf("  part %-11u %-6s %6.3f bytes\n", 64 + c, encodings[v.dict_column[c].encoding],
+				printf("  part %-11u %-6s %6.3f bytes\n", 64 + c,
+					encodings[v.dict_column[c].encoding],
 					(double)v.dict_column[c].bytes / rows);
 		}
-		printf("columns %.2f, dictionaries %.2f, block %.2f bytes a slice (%u rows, %u addresses)\n", total, dict,
-			(double)v.base_bytes / rows, v.rows, v.dict_count[FT_DICT_ADDR]);
+		printf("columns %.2f, dictionaries %.2f, block %.2f bytes a slice (%u rows, %u addresses)\n",
+			total, dict, (double)v.base_bytes / rows, v.rows, v.dict_count[FT_DICT_ADDR]);
 		block_view_close(&v);
 	}
 	snapshot_close(&s);
@@ -180,10 +187,11 @@ main(int argc, char **argv)
 		}
 		done += take;
 	}
-	printf("append  %6.1f ns a slice\njournal %6.1f ns a slice (a commit every 30,000)\nseal    %6.1f ns a slice (all), pack alone %.1f ms a block\n"
+	printf("append  %6.1f ns a slice\njournal %6.1f ns a slice (a commit every 30,000)\nseal    %6.1f ns "
+	       "a slice (all), pack alone %.1f ms a block\n"
 	       "total   %6.1f ns a slice\n",
-		append / (double)n * 1e9, journal / (double)n * 1e9, seal / (double)n * 1e9, pack / blocks * 1e3,
-		(append + journal + seal) / (double)n * 1e9);
+		append / (double)n * 1e9, journal / (double)n * 1e9, seal / (double)n * 1e9,
+		pack / blocks * 1e3, (append + journal + seal) / (double)n * 1e9);
 	report_columns();
 	bench_close(&b);
 	free(made);

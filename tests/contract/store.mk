@@ -2,3 +2,6 @@
 TEST_PROGS += store_crash_test
 store_crash_test_SRCS := tests/contract/store_crash_test.c tests/unit/store_help.c
 store_crash_test_USES := store
+TEST_PROGS += store_stepping_test
+store_stepping_test_SRCS := tests/contract/store_stepping_test.c tests/contract/step.c tests/unit/store_help.c
+store_stepping_test_USES := store

@@ -163,15 +163,16 @@ what_readers_see_between_kill_and_restart_is_right(void **s)
 		begin(SLICES);
 		assert_false(run(at, 100));
 		assert_int_equal(snapshot_reader_open(&r, b.shm, b.database, true, NULL), FT_OK);
-		if (snapshot_open(r, &snap, NULL) == FT_OK) { /* before the first catalog there is nothing to see */
+		if (snapshot_open(r, &snap, NULL) ==
+			FT_OK) { /* before the first catalog there is nothing to see */
 			snapshot_close(&snap);
 			bench_read(&b, r, SLICES, &o);
 		}
 		snapshot_reader_close(r);
 		if (o.twice || o.foreign || o.bad_blocks || o.missing_segments)
-			fail_msg("point %u: %llu twice, %llu wrong (%s), %llu bad, %llu missing", at, (unsigned long long)o.twice,
-				(unsigned long long)o.foreign, o.why, (unsigned long long)o.bad_blocks,
-				(unsigned long long)o.missing_segments);
+			fail_msg("point %u: %llu twice, %llu wrong (%s), %llu bad, %llu missing", at,
+				(unsigned long long)o.twice, (unsigned long long)o.foreign, o.why,
+				(unsigned long long)o.bad_blocks, (unsigned long long)o.missing_segments);
 		bench_close(&b);
 	}
 }
@@ -203,8 +204,9 @@ after_power_loss_what_was_synced_is_there(void **s)
 		bench_read(&b, r, SLICES, &o);
 		snapshot_reader_close(r);
 		if (o.distinct < durable || o.twice || o.foreign || o.bad_blocks || o.missing_segments)
-			fail_msg("point %u: %llu synced, %llu there, %llu twice, %llu wrong (%s)", at, (unsigned long long)durable,
-				(unsigned long long)o.distinct, (unsigned long long)o.twice, (unsigned long long)o.foreign, o.why);
+			fail_msg("point %u: %llu synced, %llu there, %llu twice, %llu wrong (%s)", at,
+				(unsigned long long)durable, (unsigned long long)o.distinct,
+				(unsigned long long)o.twice, (unsigned long long)o.foreign, o.why);
 		/* rows are taken in order, so what is there is a prefix: send the rest */
 		assert_int_equal(bench_send(&b, o.distinct, SLICES - o.distinct), SLICES - o.distinct);
 		assert_true(run(0, 100));
@@ -228,8 +230,9 @@ killed_while_expiring_the_rest_is_right(void **s)
 		bench_read(&b, r, SLICES, &o);
 		snapshot_reader_close(r);
 		if (o.twice || o.foreign || o.bad_blocks || o.missing_segments || o.distinct == 0)
-			fail_msg("point %u: %llu twice, %llu wrong (%s), %llu missing", at, (unsigned long long)o.twice,
-				(unsigned long long)o.foreign, o.why, (unsigned long long)o.missing_segments);
+			fail_msg("point %u: %llu twice, %llu wrong (%s), %llu missing", at,
+				(unsigned long long)o.twice, (unsigned long long)o.foreign, o.why,
+				(unsigned long long)o.missing_segments);
 		bench_close(&b);
 	}
 }

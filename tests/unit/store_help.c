@@ -34,7 +34,10 @@ bench_open(struct bench *b, const char *name)
 {
 	const char *dir = getenv("FT_TEST_DIR");
 	memset(b, 0, sizeof *b);
-	snprintf(b->root, sizeof b->root, "%s/ft-store-%s-%d", dir ? dir : access("/dev/shm", W_OK) == 0 ? "/dev/shm" : "/tmp",
+	snprintf(b->root, sizeof b->root, "%s/ft-store-%s-%d",
+		dir                             ? dir
+		: access("/dev/shm", W_OK) == 0 ? "/dev/shm"
+						: "/tmp",
 		name, (int)getpid());
 	snprintf(b->shm, sizeof b->shm, "%s/shm", b->root);
 	snprintf(b->database, sizeof b->database, "%s/database", b->root);
@@ -44,10 +47,29 @@ bench_open(struct bench *b, const char *name)
 	b->ring.shm.fd = -1;
 }
 
+/* ingest's table with one exporter, 192.0.2.1 */
+static void
+make_exporters(struct bench *b)
+{
+	static const struct shm_kind kind = {FT_EXPORTERS_MAGIC, FT_EXPORTERS_VERSION,
+		FT_LAYOUT2(sizeof(struct ft_exporter), sizeof(struct ft_exporters))};
+	struct shm shm;
+	if (shm_create(&shm, b->shm, "exporters", &kind, 4096, NULL) != FT_OK)
+		return; /* there already */
+	struct ft_exporters *t = shm.base;
+	t->capacity = 8;
+	t->slot[0] = (struct ft_exporter){
+		.id = 1, .address = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff, 192, 0, 2, 1}};
+	atomic_store(&t->count, 1);
+	assert_int_equal(shm_publish(&shm, NULL), FT_OK);
+	shm_close(&shm);
+}
+
 void
 bench_ring(struct bench *b, uint64_t slots)
 {
 	struct err err;
+	make_exporters(b);
 	if (ring_create(&b->ring, b->shm, "slice.0", &slice_kind, sizeof(struct ft_slice), slots, &err) !=
 		FT_OK)
 		fail_msg("%s", err.text);
@@ -266,6 +288,8 @@ check_row(struct block_view *v, const struct rows *r, uint32_t k, struct seen *o
 		complain(o, i, "client's AS or mask");
 	if (memcmp(a[r->v[FT_COL_server][k]].address, made.server, 16) != 0)
 		complain(o, i, "server");
+	if (e[r->v[FT_COL_exporter][k]].address[12] != 192)
+		complain(o, i, "exporter's address");
 	if (e[r->v[FT_COL_exporter][k]].domain != made.domain || e[r->v[FT_COL_exporter][k]].version != 9)
 		complain(o, i, "exporter");
 	if (memcmp(w[r->v[FT_COL_client_mac][k]].value, ext.client_mac, 6) != 0 ||
