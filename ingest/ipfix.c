@@ -32,12 +32,18 @@ decode_ipfix(struct decoder *d, const uint8_t *bytes, size_t n, const uint8_t fr
 		unsigned id = cursor_u16(&c), size = cursor_u16(&c);
 		if (id == 0 && size == 0)
 			break; /* padding between sets is not allowed, and sent */
-		if (size < 4 || size - 4u > cursor_left(&c)) {
-			source_undecodable(
-				&m, id, size < 4 ? "set shorter than its header" : "set cut short");
+		if (size < 4) {
+			source_undecodable(&m, id, "set shorter than its header");
 			break;
 		}
-		struct cursor body = cursor_sub(&c, size - 4u);
+		if (size - 4u > cursor_left(&c)) {
+			/* a message length that is too small is seen; what a datagram has of a set is decoded */
+			c.end = bytes + n;
+			if (size - 4u > cursor_left(&c))
+				source_undecodable(&m, id, "set cut short");
+		}
+		struct cursor body =
+			cursor_sub(&c, size - 4u < cursor_left(&c) ? size - 4u : cursor_left(&c));
 		if (id == 2 || id == 3)
 			template_set(&m, body, id == 3);
 		else if (id >= 256)

@@ -1,7 +1,7 @@
 /*
  * netflow5.c - the fixed layouts: NetFlow 1, 5 and 7 (Cisco, "NetFlow Export Datagram Format").
  *
- *   1   header 16: no sequence; record 52: no AS, masks; flags after a pad
+ *   1   header 16: no sequence; record 52 (or 48): no AS, masks; flags after a pad
  *   5   header 24: sequence of flows, engine type and id, sampling (2 bits mode, 14 bits interval); record 48
  *   7   header 24: as 5 without engine and sampling; record 52: as 5, flags of validity, router address
  * Counters are 32 bits, times milliseconds of the device's uptime; headers have nanoseconds beside their seconds.
@@ -157,8 +157,9 @@ decode_netflow1(struct decoder *d, const uint8_t *bytes, size_t n, const uint8_t
 			c.bad ? "NetFlow v1 header cut short" : "NetFlow v1 with more records than fit");
 		return;
 	}
+	/* 52 bytes as most write it, 48 without the last word */
 	if (source_begin(&m, from))
-		records(&m, &c, count, 52);
+		records(&m, &c, count, cursor_left(&c) >= count * 52u ? 52 : 48);
 }
 
 void

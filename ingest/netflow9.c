@@ -27,12 +27,14 @@ decode_netflow9(struct decoder *d, const uint8_t *bytes, size_t n, const uint8_t
 		unsigned id = cursor_u16(&c), length = cursor_u16(&c);
 		if (id == 0 && length == 0)
 			break;
-		if (length < 4 || length - 4u > cursor_left(&c)) {
-			source_undecodable(
-				&m, id, length < 4 ? "flowset shorter than its header" : "flowset cut short");
+		if (length < 4) {
+			source_undecodable(&m, id, "flowset shorter than its header");
 			break;
 		}
-		struct cursor body = cursor_sub(&c, length - 4u);
+		if (length - 4u > cursor_left(&c)) /* whole records of it are decoded all the same */
+			source_undecodable(&m, id, "flowset cut short");
+		struct cursor body =
+			cursor_sub(&c, length - 4u < cursor_left(&c) ? length - 4u : cursor_left(&c));
 		if (id <= 1)
 			template_set(&m, body, id == 1);
 		else if (id >= 256)

@@ -362,9 +362,11 @@ finish_times(const struct program *g, const struct record_context *c, struct dec
 	int64_t first = 0, last = 0, fix = c->correction_us;
 	/* start and end may be of different kinds: each takes the finest it has */
 	if (program_carries(g, HAS_UPTIME)) {
-		first = s->first_uptime ? from_uptime(g, c, d, s->first_uptime) : 0;
-		last = s->last_uptime ? from_uptime(g, c, d, s->last_uptime) : 0;
-		/* 0 is "no time" (the moment of boot is no flow's) */
+		/* both 0: no times; one alone may be the moment of boot */
+		if (s->first_uptime || s->last_uptime) {
+			first = from_uptime(g, c, d, s->first_uptime);
+			last = from_uptime(g, c, d, s->last_uptime);
+		}
 	}
 	if (program_carries(g, HAS_S)) {
 		first = or_else(absolute(s->first_s, 1000000, fix), first);

@@ -96,7 +96,12 @@ put_kind(json_t *o, const char *name, unsigned kind, const uint8_t *p, size_t n)
 			memcpy(a, p, 16);
 		else
 			break;
-		put_ip(o, name, a);
+		if (n == 16 &&
+			addr_is_v4(a)) { /* a mapped address in an IPv6 element is shown as what it is */
+			snprintf(text, sizeof text, "::ffff:%u.%u.%u.%u", p[12], p[13], p[14], p[15]);
+			put(o, name, json_string(text));
+		} else
+			put_ip(o, name, a);
 		break;
 	case MAC:
 		put_hex(o, name, p, n, 1, ':');
@@ -173,11 +178,15 @@ note(struct seen *s, uint16_t id, const uint8_t *p, size_t n)
 		s->has_dst6 = true;
 		break;
 	case 15:
-	case 62:
-		if (!s->has_hop)
+	case 62: { /* of both the one that is set, else the IPv4 one */
+		static const uint8_t none[16], none4[16] = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff};
+		bool empty = memcmp(s->hop, none, 16) == 0 || memcmp(s->hop, none4, 16) == 0;
+		bool set = memcmp(a, none, 16) != 0 && memcmp(a, none4, 16) != 0;
+		if (!s->has_hop || (empty && (set || id == 15)))
 			memcpy(s->hop, a, 16);
 		s->has_hop = true;
 		break;
+	}
 	case 18:
 	case 63:
 		if (!s->has_bgp)
@@ -298,6 +307,9 @@ show_template_record(
 	}
 	if (s.has_hop || s.has_bgp)
 		put_ip(o, "next_hop", s.has_hop ? s.hop : s.bgp);
+	json_t *ttl = json_object_get(o, "min_ttl");
+	if (ttl && json_object_get(o, "ttl") == NULL)
+		put_number(o, "ttl", (uint64_t)json_integer_value(ttl));
 	show_icmp(o, &s, f);
 	show_times(o, f);
 	put_number(o, "sampling", f->sampling);
@@ -370,38 +382,136 @@ show_fixed(json_t *o, const struct message *m, const struct decoded *d, const ui
 	}
 }
 
+/* what a sampled header says beyond a flow */
+static void
+show_packet(json_t *o, const struct packet *p)
+{
+	if (p->ttl)
+		put_number(o, "ttl", p->ttl);
+	if (p->frag_id)
+		put_number(o, "frag_id", p->frag_id);
+	if (p->flow_label)
+		put_number(o, "flow_label", p->flow_label);
+	if (p->src_mac[0] | p->src_mac[1] | p->src_mac[2] | p->src_mac[3] | p->src_mac[4] | p->src_mac[5]) {
+		put_hex(o, "src_mac", p->src_mac, 6, 1, ':');
+		put_hex(o, "dst_mac", p->dst_mac, 6, 1, ':');
+	}
+}
+
+/* the sampled packet's own headers, as far as they were captured */
+static void
+show_packet(json_t *o, const struct packet *p)
+{
+	static const char *const of_ip[] = {"src_ip", "dst_ip", "proto"};
+	if (p->has & PACKET_ETHERTYPE)
+		json_object_set_new(o, "ethertype", json_integer(p->ethertype));
+	else
+		json_object_del(o, "ethertype");
+	if (!(p->has & (PACKET_PORTS | PACKET_ICMP))) {
+		json_object_del(o, "src_port");
+		json_object_del(o, "dst_port");
+	}
+	if (p->has & PACKET_VLAN)
+		put_number(o, "dot1q_vlan", p->vlan_outer);
+	if (p->has & PACKET_VLAN_INNER)
+		put_number(o, "dot1q_customer_vlan", p->vlan_inner);
+	if (p->has & PACKET_MPLS)
+		put_number(o, "mpls_top_label", p->mpls_label);
+	if (p->has & PACKET_MAC) {
+		put_hex(o, "src_mac", p->src_mac, 6, 1, ':');
+		put_hex(o, "dst_mac", p->dst_mac, 6, 1, ':');
+	}
+	if (p->has & PACKET_INNER && p->tunnel_id)
+		put_number(o, "tunnel_id", p->tunnel_id);
+	if (!(p->has & PACKET_IP)) {
+		for (unsigned i = 0; i < sizeof of_ip / sizeof of_ip[0]; i++)
+			json_object_del(o, of_ip[i]);
+		return;
+	}
+	put_number(o, "ip_version", p->has & PACKET_IPV6 ? 6 : 4);
+	put_number(o, "ttl", p->ttl);
+	if (p->has & PACKET_IPV6)
+		put_number(o, "flow_label", p->flow_label);
+	if (p->has & PACKET_IPV4 || p->has & PACKET_FRAGMENT)
+		put_number(o, "frag_id", p->frag_id);
+	if (p->has & PACKET_FRAGMENT)
+		put_number(o, "frag_offset", p->frag_offset);
+}
+
+static void
+show_gateway(json_t *o, const struct sflow_sample *s)
+{
+	json_t *path = json_array(), *communities = json_array();
+	for (uint32_t i = 0; i < s->n_path; i++)
+		json_array_append_new(path, json_integer(s->path[i]));
+	for (uint32_t i = 0; i < s->n_communities; i++)
+		json_array_append_new(
+			communities, json_integer((json_int_t)number(s->communities + 4 * i, 4)));
+	json_object_set_new(o, "dst_as_path", path);
+	json_object_set_new(o, "dst_communities", communities);
+	put_number(o, "router_as", s->router_as);
+	put_number(o, "src_peer_as", s->src_peer_as);
+	put_number(o, "local_pref", s->local_pref);
+}
+
+static void
+show_interface(json_t *o, const char *name, uint32_t format, uint32_t value, const char *format_name)
+{
+	/* the device itself, discarded, several: 0, which is how NetFlow says that there is no one interface */
+	static const char *const words[] = {"index", "discarded", "multiple", "3"};
+	bool internal = format == SFLOW_IF_INDEX && value == SFLOW_INTERNAL;
+	json_object_set_new(o, name, json_integer(format == SFLOW_IF_INDEX && !internal ? value : 0));
+	if (internal || format != SFLOW_IF_INDEX)
+		put(o, format_name, json_string(internal ? "internal" : words[format & 3]));
+}
+
 static void
 show_sflow(json_t *o, const struct message *m, const struct decoded *d, const uint8_t *bytes, size_t n)
 {
-	static struct sflow_sample s;
+	struct sflow_sample s;
 	struct sflow_counters k;
 	const char *why;
 	bool flow = false;
 	show_decoded(o, d);
 	if (sflow_sample_read(m->version, bytes, n, &flow, &s, &k, &why) == 0 || !flow)
 		return;
-	if (s.has & SFLOW_HEADER)
+	show_packet(o, &s.packet);
+	show_interface(o, "in_if", s.in_format, s.in_if, "in_if_format");
+	show_interface(o, "out_if", s.out_format, s.out_if, "out_if_format");
+	if (s.source_class == 0 && s.in_if != s.out_if &&
+		(s.source_index == s.in_if || s.source_index == s.out_if))
+		put_number(o, "direction", s.source_index != s.in_if);
+	if (s.has & SFLOW_HEADER) {
 		put_number(o, "frame_bytes", s.frame_bytes);
-	if (s.has & SFLOW_GATEWAY) {
-		json_t *path = json_array(), *communities = json_array();
-		for (uint32_t i = 0; i < s.n_path && i < SFLOW_PATH; i++)
-			json_array_append_new(path, json_integer(s.path[i]));
-		for (uint32_t i = 0; i < s.n_communities; i++)
-			json_array_append_new(
-				communities, json_integer((json_int_t)number(s.communities + 4 * i, 4)));
-		json_object_set_new(o, "dst_as_path", path);
-		json_object_set_new(o, "dst_communities", communities);
+		put_number(o, "stripped_bytes", s.stripped);
+		put_number(o, "header_protocol", s.protocol);
+	} else if (s.has & SFLOW_ETHERNET)
+		put_number(o, "frame_bytes", s.frame_bytes);
+	put_number(o, "sample_seq", s.sequence);
+	put_number(o, "source_id", s.source_index);
+	put_number(o, "sample_pool", s.pool);
+	put_number(o, "sample_drops", s.drops);
+	if (s.has & SFLOW_GATEWAY)
+		show_gateway(o, &s);
+	if (d->x.has & FT_EXT_NEXT_HOP)
+		put_ip(o, "next_hop", d->x.next_hop);
+	if (s.has & SFLOW_GATEWAY)
 		put_ip(o, "bgp_next_hop", s.bgp_next_hop);
+	if (s.has & SFLOW_MPLS)
+		put_number(o, "mpls_top_label", s.mpls_label);
+	if (s.has & SFLOW_NAT) {
+		put_ip(o, "post_nat_src_ip", s.nat_src);
+		put_ip(o, "post_nat_dst_ip", s.nat_dst);
 	}
-	if (s.has & SFLOW_ROUTER)
-		put_ip(o, "next_hop", s.next_hop);
-	if (s.has & SFLOW_SWITCH && s.dst_vlan != UINT32_MAX)
-		put_number(o, "dst_vlan", s.dst_vlan);
-	if (d->f.bits & FT_FLOW_EXT && d->x.has & FT_EXT_MAC) {
-		put_hex(o, "src_mac", d->x.src_mac, 6, 1, ':');
-		put_hex(o, "dst_mac", d->x.dst_mac, 6, 1, ':');
+	if (s.has & SFLOW_NAT_PORTS) {
+		put_number(o, "post_nat_src_port", s.nat_src_port);
+		put_number(o, "post_nat_dst_port", s.nat_dst_port);
 	}
-	if (d->f.bits & FT_FLOW_EXT && d->x.has & FT_EXT_FWD)
+	if (s.has & SFLOW_VNI_IN)
+		put_number(o, "in_vni", s.vni_in);
+	if (s.has & SFLOW_VNI_OUT)
+		put_number(o, "out_vni", s.vni_out);
+	if (d->x.has & FT_EXT_FWD)
 		put_number(o, "fwd_status", d->x.forwarding_status);
 	if (s.has & SFLOW_DROPPED)
 		put_number(o, "drop_reason", s.reason);
