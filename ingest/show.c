@@ -382,22 +382,6 @@ show_fixed(json_t *o, const struct message *m, const struct decoded *d, const ui
 	}
 }
 
-/* what a sampled header says beyond a flow */
-static void
-show_packet(json_t *o, const struct packet *p)
-{
-	if (p->ttl)
-		put_number(o, "ttl", p->ttl);
-	if (p->frag_id)
-		put_number(o, "frag_id", p->frag_id);
-	if (p->flow_label)
-		put_number(o, "flow_label", p->flow_label);
-	if (p->src_mac[0] | p->src_mac[1] | p->src_mac[2] | p->src_mac[3] | p->src_mac[4] | p->src_mac[5]) {
-		put_hex(o, "src_mac", p->src_mac, 6, 1, ':');
-		put_hex(o, "dst_mac", p->dst_mac, 6, 1, ':');
-	}
-}
-
 /* the sampled packet's own headers, as far as they were captured */
 static void
 show_packet(json_t *o, const struct packet *p)
@@ -414,7 +398,7 @@ show_packet(json_t *o, const struct packet *p)
 	if (p->has & PACKET_VLAN)
 		put_number(o, "dot1q_vlan", p->vlan_outer);
 	if (p->has & PACKET_VLAN_INNER)
-		put_number(o, "dot1q_customer_vlan", p->vlan_inner);
+		put_number(o, "dot1q_cvlan", p->vlan_inner);
 	if (p->has & PACKET_MPLS)
 		put_number(o, "mpls_top_label", p->mpls_label);
 	if (p->has & PACKET_MAC) {
@@ -500,12 +484,12 @@ show_sflow(json_t *o, const struct message *m, const struct decoded *d, const ui
 	if (s.has & SFLOW_MPLS)
 		put_number(o, "mpls_top_label", s.mpls_label);
 	if (s.has & SFLOW_NAT) {
-		put_ip(o, "post_nat_src_ip", s.nat_src);
-		put_ip(o, "post_nat_dst_ip", s.nat_dst);
+		put_ip(o, "nat_src_ip", s.nat_src);
+		put_ip(o, "nat_dst_ip", s.nat_dst);
 	}
 	if (s.has & SFLOW_NAT_PORTS) {
-		put_number(o, "post_nat_src_port", s.nat_src_port);
-		put_number(o, "post_nat_dst_port", s.nat_dst_port);
+		put_number(o, "nat_src_port", s.nat_src_port);
+		put_number(o, "nat_dst_port", s.nat_dst_port);
 	}
 	if (s.has & SFLOW_VNI_IN)
 		put_number(o, "in_vni", s.vni_in);
