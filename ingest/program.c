@@ -13,6 +13,7 @@
 #include "common/addr.h"
 #include "common/cursor.h"
 #include "common/flow_key.h"
+#include "common/packet.h"
 
 enum op_kind {
 	UINT,
@@ -20,6 +21,7 @@ enum op_kind {
 	V6,
 	MAC,
 	APP,
+	FRAME,
 	/* made at compile time: the common sizes without a loop */ U8,
 	U16,
 	U32,
@@ -139,6 +141,8 @@ static const struct {
 	{TARGET(f.tos), HAS_TOS, FT_FLOW_HAS_TOS, 0},
 	{TARGET(f.flags), HAS_FLAGS, FT_FLOW_HAS_FLAGS, 0},
 	{TARGET(f.proto), HAS_PROTO, 0, 0},
+	{TARGET(s.frame_n), HAS_FRAME, 0, 0},
+	{TARGET(s.ip_packet_n), HAS_FRAME, 0, 0},
 	{TARGET(s.ip_version), HAS_IP_VERSION, 0, 0},
 };
 
@@ -194,6 +198,11 @@ program_compile(const struct template_field *fields, unsigned n, uint8_t version
 		if (e && ((e->kind == V4 && length != 4) || (e->kind == V6 && length != 16) ||
 				 (e->kind == MAC && length != 6)))
 			e = NULL;
+		/* an element that comes several times: the first is the outer header's (RFC 7011 section 8) */
+		for (unsigned k = 0; e && k < i; k++)
+			if (fields[k].id == fields[i].id && fields[k].pen == fields[i].pen &&
+				fields[k].length > 0)
+				e = NULL;
 		if (e && length > 0) {
 			g->op[g->n_ops++] = (struct program_op){specialise(e->kind, e->width, length),
 				e->width, length, (uint16_t)(g->variable ? i : least), e->target};
@@ -281,6 +290,15 @@ move(const struct program_op *o, const uint8_t *p, size_t n, uint8_t *base)
 	case MAC:
 		memcpy(to, p, 6);
 		break;
+	case FRAME: {
+		uint32_t size = (uint32_t)n;
+		memcpy(to, &size, sizeof size);
+		memcpy(base + (o->target == offsetof(struct decoded, s.frame_n)
+					      ? offsetof(struct decoded, s.frame)
+					      : offsetof(struct decoded, s.ip_packet)),
+			&p, sizeof p);
+		break;
+	}
 	case APP:
 		if (n > 0)
 			move_app(to, p, n);
@@ -335,10 +353,10 @@ from_uptime(const struct program *g, const struct record_context *c, const struc
 	int64_t init = program_carries(g, HAS_INIT_TIME) ? (int64_t)d->s.init_ms : c->init_ms;
 	if (init <= 0 || init > (INT64_C(1) << 50))
 		return c->export_time.us;
-	/* milliseconds since the device's start; they wrap at 2^32, so the latest turn not after the export counts */
-	int64_t t = init + stamp, behind = c->export_time.us / 1000 + 60000 - t;
-	if (behind > 0)
-		t += behind >> 32 << 32;
+	/* milliseconds since the device's start; they wrap at 2^32, so the latest turn not after the export counts;
+	 * one before the start, of an exporter that reads an old capture, is a wrap, too */
+	int64_t t = init + stamp, behind = c->export_time.us / 1000 + 60000 - t, turn = INT64_C(1) << 32;
+	t += (behind >= 0 ? behind / turn : -1) * turn;
 	return t * 1000 + c->correction_us;
 }
 
@@ -465,12 +483,49 @@ finish_counters(const struct program *g, struct decoded *d)
 	}
 }
 
+/* A record that carries the first bytes of a packet instead of its addresses (RFC 5477 section 8.5): one sampled packet. */
+static void
+finish_frame(const struct program *g, struct decoded *d)
+{
+	struct packet k;
+	struct ft_flow *f = &d->f;
+	if (d->s.frame_n)
+		packet_parse(PACKET_LINK_ETHERNET, d->s.frame, d->s.frame_n, &k);
+	else
+		packet_parse(PACKET_LINK_IP, d->s.ip_packet, d->s.ip_packet_n, &k);
+	if (k.has & PACKET_MAC && !program_carries(g, HAS_MAC)) {
+		memcpy(d->x.src_mac, k.src_mac, 6);
+		memcpy(d->x.dst_mac, k.dst_mac, 6);
+		d->x.has |= FT_EXT_MAC;
+	}
+	if (k.has & PACKET_VLAN && !program_carries(g, HAS_VLAN) && !program_carries(g, HAS_DOT1Q)) {
+		f->in_vlan = k.vlan_outer;
+		f->bits |= FT_FLOW_HAS_VLAN;
+	}
+	if (!(k.has & PACKET_IP))
+		return;
+	memcpy(f->src, k.src, 16);
+	memcpy(f->dst, k.dst, 16);
+	f->bits |= (k.has & PACKET_IPV6 ? FT_FLOW_V6 : 0) | FT_FLOW_HAS_TOS |
+		   (k.has & PACKET_FLAGS ? FT_FLOW_HAS_FLAGS : 0);
+	f->proto = k.proto;
+	f->tos = k.tos;
+	f->flags = k.tcp_flags;
+	f->src_port = k.src_port;
+	f->dst_port = k.has & PACKET_ICMP ? (uint16_t)(k.icmp_type << 8 | k.icmp_code) : k.dst_port;
+	if (f->bits & FT_FLOW_NOCOUNT) {
+		f->bits &= ~(uint32_t)FT_FLOW_NOCOUNT;
+		f->bytes = k.ip_bytes ? k.ip_bytes : d->s.frame_size;
+		f->packets = 1;
+	}
+}
+
 static void
 finish_ext(const struct program *g, struct decoded *d)
 {
 	struct ft_flow_ext *x = &d->x;
 	const struct scratch *s = &d->s;
-	x->has = g->ext;
+	x->has |= g->ext;
 	if (program_carries(g, HAS_NEXT_HOP4) || program_carries(g, HAS_NEXT_HOP6) ||
 		program_carries(g, HAS_BGP_NEXT_HOP4) || program_carries(g, HAS_BGP_NEXT_HOP6)) {
 		bool v6 = (d->f.bits & FT_FLOW_V6) != 0;
@@ -506,6 +561,9 @@ finish(const struct program *g, const struct record_context *c, struct decoded *
 	f->export_us = c->export_time.us;
 	finish_addresses(g, d);
 	finish_counters(g, d);
+	if (program_carries(g, HAS_FRAME) && !program_carries(g, HAS_SRC4) && !program_carries(g, HAS_SRC6) &&
+		d->s.frame_n + d->s.ip_packet_n > 0)
+		finish_frame(g, d);
 	finish_times(g, c, d);
 	if (program_carries(g, HAS_VLAN) || program_carries(g, HAS_DOT1Q)) {
 		f->in_vlan = program_carries(g, HAS_VLAN) && (s->vlan || !program_carries(g, HAS_DOT1Q))

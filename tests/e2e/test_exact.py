@@ -23,7 +23,7 @@ FILTERS = {
     "address": ("CLNIP == 172.16.0.0/25 || SRVIP == 5.0.0.0/8",
                 lambda r: r.client.startswith("172.16.0.") and int(r.client.split(".")[3]) < 128 or
                 r.server.startswith("5."), None),
-    "interface": ("!(PORT == 53) && IFACE == 90", lambda r: 53 not in (r.sport, r.dport) and 90 in (r.in_if, r.out_if), None),
+    "interface": ("!(PORT == 53) && (INIF == 90 || OUTIF == 90)", lambda r: 53 not in (r.sport, r.dport) and 90 in (r.in_if, r.out_if), None),
     "as": ("CLNAS in (64500, 64502-64503) and not SRVAS == 2001",
            lambda r: (r.dst_as if r.reply else r.src_as) in (64500, 64502, 64503) and
            (r.src_as if r.reply else r.dst_as) != 2001, None),

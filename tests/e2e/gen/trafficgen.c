@@ -46,7 +46,7 @@ static struct {
 	uint64_t sessions, rate, seed, start;
 	unsigned exporters, each_second, clients, servers, active_s;
 	double v6, icmp, oneway, retos, mean_s;
-	uint32_t source;
+	uint32_t source, sequence;
 	const char *truth, *progress;
 	bool realtime, no_templates;
 } opt = {.wire = WIRE_V9,
@@ -604,6 +604,7 @@ usage(void)
 	      "  -r N               most records a second, 0: no bound (0)\n"
 	      "  -R                 virtual time is wall time: start now, export when due\n"
 	      "  -N                 send no templates: the collector has them from before\n"
+	      "  -q N               first sequence number (0)\n"
 	      "  -t S               virtual start, seconds since 1970 (1750000000)\n"
 	      "  -p N               sessions a virtual second (500)     -d S    mean duration of TCP (6)\n"
 	      "  -a S               seconds after which a running flow is exported (30)\n"
@@ -629,7 +630,7 @@ number(const char *s)
 static void
 options(int argc, char **argv)
 {
-	for (int c; (c = getopt(argc, argv, "f:n:e:b:r:RNt:p:d:a:6:i:o:x:c:v:s:T:P:")) != -1;) {
+	for (int c; (c = getopt(argc, argv, "f:n:e:b:q:r:RNt:p:d:a:6:i:o:x:c:v:s:T:P:")) != -1;) {
 		struct in_addr a;
 		switch (c) {
 		case 'f':
@@ -647,6 +648,9 @@ options(int argc, char **argv)
 			if (inet_pton(AF_INET, optarg, &a) != 1)
 				usage();
 			opt.source = ntohl(a.s_addr);
+			break;
+		case 'q':
+			opt.sequence = (uint32_t)number(optarg);
 			break;
 		case 'r':
 			opt.rate = number(optarg);
@@ -715,6 +719,7 @@ open_exporters(const char *address, const char *port)
 	for (unsigned i = 0; i < opt.exporters; i++) {
 		struct exporter *e = &exporters[i];
 		struct sockaddr_in from = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(opt.source + i)};
+		e->sequence = opt.sequence;
 		inet_ntop(AF_INET, &from.sin_addr, e->name, sizeof e->name);
 		e->fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
 		if (e->fd < 0 || bind(e->fd, (struct sockaddr *)&from, sizeof from) < 0)
