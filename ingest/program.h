@@ -37,6 +37,8 @@ struct scratch {
 	uint8_t src_mask4, dst_mask4, src_mask6, dst_mask6, icmp_type, icmp_code, ip_version, biflow;
 	uint8_t sampler_mode, nat_event, rev_tos, rev_flags;
 	uint8_t post_dst_mac[6], post_src_mac[6];
+	const uint8_t *frame, *ip_packet; /* first bytes of a sampled packet (IE 315, 313), in the record */
+	uint32_t frame_n, ip_packet_n, frame_size;
 };
 
 struct decoded {
@@ -106,6 +108,7 @@ enum program_has {
 	HAS_FLAGS,
 	HAS_PROTO,
 	HAS_IP_VERSION,
+	HAS_FRAME,
 };
 
 struct program_op {

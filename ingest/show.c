@@ -248,7 +248,12 @@ show_fields(json_t *o, const struct template *t, const uint8_t *bytes, size_t n,
 		}
 		if (f->pen == 0)
 			note(s, f->id, p, len);
-		if (assembled(f->pen, f->id) || len == 0)
+		bool again =
+			false; /* an element that comes several times: the first counts, but for labels */
+		for (unsigned j = 0; j < i && !again; j++)
+			again = t->field[j].id == f->id && t->field[j].pen == f->pen &&
+				t->field[j].length > 0;
+		if (assembled(f->pen, f->id) || len == 0 || again)
 			continue;
 		while (k < sizeof rows / sizeof rows[0] && (rows[k].id != f->id || rows[k].pen != f->pen))
 			k++;
@@ -285,6 +290,24 @@ show_times(json_t *o, const struct ft_flow *f)
 	put_number(o, "last_s", (uint64_t)(f->last_us / 1000000));
 }
 
+static void show_packet(json_t *o, const struct packet *p);
+static void show_decoded(json_t *o, const struct decoded *d);
+
+/* a sampled packet in place of its fields */
+static void
+show_frame(json_t *o, const struct decoded *d)
+{
+	struct packet k;
+	if (d->s.frame_n)
+		packet_parse(PACKET_LINK_ETHERNET, d->s.frame, d->s.frame_n, &k);
+	else
+		packet_parse(PACKET_LINK_IP, d->s.ip_packet, d->s.ip_packet_n, &k);
+	show_packet(o, &k);
+	show_decoded(o, d);
+	if (k.has & PACKET_VLAN)
+		put_number(o, "dst_vlan", k.vlan_outer);
+}
+
 static void
 show_template_record(
 	json_t *o, const struct template *t, const struct decoded *d, const uint8_t *bytes, size_t n)
@@ -305,6 +328,8 @@ show_template_record(
 		put_ip(o, "src_ip6", s.src6);
 		put_ip(o, "dst_ip6", s.dst6);
 	}
+	if (d->s.frame_n + d->s.ip_packet_n > 0 && !s.has_v4 && !s.has_src6)
+		show_frame(o, d);
 	if (s.has_hop || s.has_bgp)
 		put_ip(o, "next_hop", s.has_hop ? s.hop : s.bgp);
 	json_t *ttl = json_object_get(o, "min_ttl");
