@@ -9,7 +9,7 @@
 static json_t *
 request(const struct options *o)
 {
-	json_t *r = json_pack("{s:s, s:s, s:s, s:s}", "op", "stat", "entity", o->entity, "count", o->count,
+	json_t *r = json_pack("{s:s, s:s, s:s, s:s}", "op", "stat", "group_by", o->entity, "count_by", o->count,
 		"direction",
 		o->sent       ? "sent"
 		: o->received ? "received"
@@ -69,7 +69,7 @@ main(int argc, char **argv)
 		return rc;
 	if (o.alerts)
 		rc = client_alerts(c, &o);
-	else {
+	else if (o.entity) {
 		rc = client_ask(c, request(&o), NULL, NULL, &reply);
 		if (rc == 0)
 			rc = show(&o, json_object_get(reply, "view"));

@@ -443,8 +443,10 @@ consistent(struct options *o)
 		return options_wrong(o, "a session key goes without a password");
 	if (o->sent && o->received)
 		return options_wrong(o, "-snd and -rcv exclude each other");
-	if ((o->exporter_if >= 0 || o->exporter_version) && o->exporter == NULL)
-		return options_wrong(o, "-ei and -ef go with -e");
+	if (o->exporter_if >= 0 && o->exporter == NULL)
+		return options_wrong(o, "-ei goes with -e: an index means an interface of one exporter");
+	if (o->letter == 's' && o->entity == NULL && !o->want_key && !o->alerts)
+		return options_wrong(o, "what is to be ranked? give -grp, such as -grp IP");
 	if ((o->width != 0) != (o->height != 0) || (o->width && !o->picture))
 		return options_wrong(o, "-gx and -gy go together, and with -g");
 	if ((o->alert_user || o->alert_span) && !o->alerts)
@@ -465,7 +467,6 @@ options_parse(struct options *o, const char *tool, int argc, char **argv)
 	o->user = environment("USERNAME");
 	o->server_key = environment("SERVERKEY");
 	o->exporter_if = o->rows = -1;
-	o->entity = "IP";
 	snprintf(o->count, sizeof o->count, "BYTES");
 	for (int i = 1; i < argc; i++) {
 		const struct row *row = find(o->letter, argv[i]);

@@ -102,8 +102,8 @@ op_stat(struct request *r)
 		request_error(r, "bad_request", "/direction", "direction is total, sent or received");
 		return;
 	}
-	q->entity = request_string(r, "entity", "IP");
-	q->count = request_string(r, "count", "BYTES");
+	q->entity = request_string(r, "group_by", "IP");
+	q->count = request_string(r, "count_by", "BYTES");
 	q->rows = (uint32_t)request_int(r, "rows", 128);
 	q->offset = (uint32_t)request_int(r, "offset", 0);
 	q->slots = (uint32_t)request_int(r, "slots", 0);
