@@ -14,7 +14,9 @@ direction_decide(const struct direction_side *a, const struct direction_side *b)
 		return (struct direction){FT_RULE_ICMP, b->asks};
 	if (a->service != b->service)
 		return (struct direction){FT_RULE_SERVICE, a->service};
-	if (a->first_us != 0 && b->first_us != 0) {
+	if ((a->first_us != 0) != (b->first_us != 0))
+		return (struct direction){FT_RULE_TIME, a->first_us == 0};
+	if (a->first_us != 0) {
 		if (a->first_us + DIRECTION_RESOLUTION_US <= b->first_us)
 			return (struct direction){FT_RULE_TIME, false};
 		if (b->first_us + DIRECTION_RESOLUTION_US <= a->first_us)

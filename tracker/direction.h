@@ -5,7 +5,7 @@
  *   2 SYN        one side showed SYN without ACK, the other did not
  *   3 ICMP       who asks (request types), who reports (errors)
  *   4 service    exactly one side's port is a service
- *   5 time       both sides seen, one began at least a millisecond earlier
+ *   5 time       one side began at least a millisecond earlier, or is the only one seen at all
  *   6 port       the lower port serves
  *   7 only       nothing of all this: the source of the first flow
  * Time resolution: exporters send seconds, milliseconds or finer.  Times cut to seconds differ by nothing or by

@@ -45,7 +45,8 @@ enum {
 	TRK_SERVER_SYN = 1u << 11,
 	TRK_CLIENT_OPENS = 1u << 12, /* SYN without ACK seen from that side */
 	TRK_SERVER_OPENS = 1u << 13,
-	TRK_GAPS = 1u << 14, /* the hull is not solid from its start: see `solid` */
+	TRK_INHERITED = 1u << 15, /* goes on for one that was too long: its direction was decided then */
+	TRK_GAPS = 1u << 14,      /* the hull is not solid from its start: see `solid` */
 };
 
 struct trk_entry {

@@ -163,6 +163,17 @@ decide(const struct core *c, const struct trk_entry *e, const struct session_flo
 	return direction_decide(&client, &server);
 }
 
+/* May a session that is not yet stored take a direction by this rule?  From times down all evidence is looked at
+ * anew with each flow, so the latest judgement is the best.  What decided once by SYN stays, should the other side
+ * show one too. */
+static bool
+is_better(const struct trk_entry *e, uint8_t rule)
+{
+	if (e->state & TRK_INHERITED)
+		return rule < e->rule && rule <= FT_RULE_SERVICE;
+	return e->rule == 0 || e->rule >= FT_RULE_TIME || rule <= e->rule;
+}
+
 /* Judge the direction with this flow's evidence; returns whether the flow goes from client to server.  fresh: the
  * slot was taken by this flow, its image is of no use. */
 static bool
@@ -171,8 +182,8 @@ judge(struct core *c, struct trk_entry *e, const struct session_flow *in, bool f
 	struct direction d = decide(c, e, in, from_client);
 	bool contradicts = e->rule == FT_RULE_EXPORTER && claims_other(in->f, from_client);
 	if (e->state & TRK_STORED) {
-		contradicts = contradicts || (d.turn && d.rule < e->rule);
-	} else if (e->rule == 0 || d.rule <= e->rule) {
+		contradicts = contradicts || (d.turn && d.rule <= e->rule);
+	} else if (is_better(e, d.rule)) {
 		if (d.rule != e->rule) {
 			if (!fresh)
 				table_touch_cold(&c->st, e);
@@ -399,6 +410,7 @@ open_session(struct core *c, const struct session_flow *in, const struct legacy 
 	*from_client = true;
 	if (was->rule) {
 		e->rule = was->rule;
+		e->state |= TRK_INHERITED;
 		if (!was->from_client) {
 			attributes_turn(e, NULL);
 			*from_client = false;

@@ -32,7 +32,7 @@ struct input {
 /* Work takes two a batch, and the hand goes round after every fourth. */
 static const struct input input[FLOWS] = {
 	{0, 1, SYN | ACK, 0, 1, 9}, /* the reply comes first, is taken for the client's, and turned */
-	{1, 0, ACK, 0, 0, 3},       /* here 50001 is the client, by the rule for ports */
+	{1, 0, ACK, 0, 0, 3}, /* 50001 will be the client: both begin together, and its port is the higher */
 	{0, 0, SYN, 0, 0, 0},
 	{1, 1, ACK, 9, 0, 4},
 	{1, 0, ACK, 0, 3, 3},

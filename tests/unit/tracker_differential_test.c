@@ -149,7 +149,7 @@ ref_client(const struct ref_session *s, unsigned n, uint8_t *rule)
 	if ((p[0] < 1024) != (p[1] < 1024))
 		return p[1] < 1024 ? 1 : 2;
 	*rule = FT_RULE_TIME;
-	if (began[0] != INT64_MAX && began[1] != INT64_MAX && llabs(began[0] - began[1]) >= 1000)
+	if (llabs(began[0] - began[1]) >= 1000)
 		return began[0] < began[1] ? 1 : 2;
 	*rule = FT_RULE_PORT;
 	if (p[0] != p[1])
@@ -298,7 +298,7 @@ compare(const struct ref_session *r, const struct got *const *slice, unsigned n)
 	uint16_t sp, dp;
 	ref_ports(&r->flow[0], &sp, &dp);
 	/* a flow that cut the first slice had its say before the slice went out */
-	if (s0->rule != rule && then < r->flows)
+	if ((s0->rule != rule || s0->client_port != (client == 1 ? sp : dp)) && then < r->flows)
 		client = ref_client(r, then + 1, &rule);
 	EXPECT(s0->client_port == (client == 1 ? sp : dp) &&
 			memcmp(s0->client, client == 1 ? r->flow[0].src : r->flow[0].dst, 16) == 0 &&

@@ -43,7 +43,8 @@ the_strongest_evidence_that_is_there_decides(void **state)
 			{.port = 6, .first_us = 6000}, FT_RULE_TIME, false},
 		{"less than the resolution says nothing", {.port = 5, .first_us = 5000},
 			{.port = 6, .first_us = 5999}, FT_RULE_PORT, true},
-		{"one way has no time", {.port = 6, .first_us = 5000}, {.port = 5}, FT_RULE_PORT, false},
+		{"only a was seen", {.port = 5, .first_us = 5000}, {.port = 6}, FT_RULE_TIME, false},
+		{"only b was seen", {.port = 5}, {.port = 6, .first_us = 5000}, FT_RULE_TIME, true},
 		{"the lower port serves", {.port = 40000}, {.port = 50000}, FT_RULE_PORT, true},
 		{"nothing at all", {.port = 7, .first_us = 1}, {.port = 7, .first_us = 2}, FT_RULE_ONLY,
 			false},
@@ -105,7 +106,8 @@ a_reply_that_comes_first_waits_for_the_request(void **state)
 	assert_int_equal(only()->rule, FT_RULE_TIME);
 	assert_int_equal(only()->client_flows, 1);
 	assert_int_equal(only()->server_flows, 1);
-	assert_int_equal(w.s.c.st.next.counter[TRK_N_TURNED], 0); /* the lower port had it right */
+	assert_int_equal(
+		w.s.c.st.next.counter[TRK_N_TURNED], 1); /* what came first was taken for the client's */
 }
 
 static void
@@ -116,11 +118,11 @@ a_session_is_turned_round_before_it_is_stored(void **state)
 	f.bits |= FT_FLOW_HAS_IF | FT_FLOW_HAS_AS | FT_FLOW_HAS_TOS | FT_FLOW_HAS_MASK | FT_FLOW_HAS_VLAN;
 	f.in_if = 1, f.out_if = 2, f.src_as = 3, f.dst_as = 4, f.tos = 5, f.src_mask = 6, f.dst_mask = 7,
 	f.in_vlan = 8;
-	push(f); /* the lower port is taken for the server: 1 is */
 	struct ft_flow r = world_flow(2, 50000, 1, 40000, 3, 11);
 	r.bits = f.bits, r.in_if = 2, r.out_if = 1, r.src_as = 4, r.dst_as = 3, r.tos = 15, r.src_mask = 7,
 	r.dst_mask = 6, r.in_vlan = 9;
-	push(r); /* but 1 began first */
+	push(r); /* the only side seen is taken for the client */
+	push(f); /* but 1 began first */
 	world_pass(&w, 5000);
 	const struct ft_slice *s = only();
 	assert_int_equal(s->rule, FT_RULE_TIME);
@@ -143,11 +145,11 @@ static void
 a_stored_session_is_disputed_not_turned(void **state)
 {
 	(void)state;
-	push(world_flow(1, 40000, 2, 50000, 5, 10));
+	push(world_flow(2, 50000, 1, 40000, 8, 12));
 	world_pass(&w, 11000);
-	assert_int_equal(only()->rule, FT_RULE_PORT);
+	assert_int_equal(only()->rule, FT_RULE_TIME);
 	assert_int_equal(only()->client_port, 50000);
-	push(world_flow(2, 50000, 1, 40000, 8, 12)); /* 1 began first, so 1 was the client */
+	push(world_flow(1, 40000, 2, 50000, 5, 10)); /* 1 began first, so 1 was the client */
 	world_pass(&w, 5000);
 	assert_int_equal(w.n, 2);
 	assert_int_equal(w.got[1].s.client_port, 50000);
