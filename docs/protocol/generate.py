@@ -1,0 +1,139 @@
+#!/usr/bin/env python3
+"""Writes docs/protocol/*.json: a JSON Schema of request and reply of each operation of the query protocol.
+
+Requests come from queryd/operations.def, replies from REPLIES below.  A new operation is a row there and an entry here;
+`generate.py --check` (a test runs it) says whether the files are what they should be.
+"""
+import json
+import os
+import re
+import sys
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+ROOT = os.path.dirname(os.path.dirname(HERE))
+STRING, INTEGER, NUMBER, BOOLEAN = ({"type": t} for t in ("string", "integer", "number", "boolean"))
+NULL = {"type": "null"}
+
+
+def maybe(schema):
+    return {"anyOf": [schema, NULL]}
+
+
+def listed(schema):
+    return {"type": "array", "items": schema}
+
+
+def obj(required, optional=None, more=False):
+    return {"type": "object", "properties": {**required, **(optional or {})}, "required": sorted(required),
+            "additionalProperties": more}
+
+
+AUTH = {"oneOf": [obj({"user": STRING, "password": STRING}),
+                  obj({"key": {"type": "string", "pattern": "^[0-9a-f]{32}$"}})]}
+ID = {"type": ["string", "number", "null"]}
+ERROR = obj({"v": {"const": 1}, "id": ID, "ok": {"const": False},
+             "error": obj({"code": {"enum": ["bad_request", "unknown_op", "bad_filter", "bad_time", "too_large", "auth",
+                                             "must_change_password", "throttled", "forbidden", "not_found", "exists",
+                                             "refused", "cancelled", "limit", "unavailable", "internal"]},
+                           "message": STRING}, {"at": STRING})})
+PROGRESS = obj({"v": {"const": 1}, "id": ID, "ok": {"const": True}, "more": {"const": True},
+                "progress": obj({"rows_scanned": INTEGER, "rows_total": INTEGER, "elapsed_ms": INTEGER, "waiting": BOOLEAN})})
+KEEPALIVE = obj({"v": {"const": 1}, "ok": {"const": True}, "more": {"const": True}, "keepalive": {"const": True}})
+PAYLOAD = obj({"v": {"const": 1}, "id": ID, "ok": {"const": True}, "more": {"const": True},
+               "payload": {"enum": ["csv", "ndjson", "json"]}})
+TOTAL = {"sessions": INTEGER, "bytes": INTEGER, "packets": INTEGER, "flows": INTEGER}
+REPORT = {"from_us": INTEGER, "to_us": INTEGER, "complete_until_us": maybe(INTEGER), "rows_scanned": INTEGER,
+          "blocks_scanned": INTEGER, "blocks_pruned": INTEGER, "source": {"enum": ["ram", "disk", "mixed"]},
+          "elapsed_ms": NUMBER, "warnings": listed(STRING)}
+ROW = obj({"key": {"anyOf": [STRING, {"type": "array", "items": STRING, "minItems": 2, "maxItems": 2}]},
+           "label": maybe(STRING), "value": INTEGER, "percent": NUMBER, "bytes_sent": INTEGER, "bytes_received": INTEGER,
+           "packets_sent": INTEGER, "packets_received": INTEGER, "sessions_initiated": INTEGER,
+           "sessions_accepted": INTEGER, "colour": INTEGER}, {"series": listed(INTEGER)})
+VIEW = obj({"entity": STRING, "count": STRING, "direction": {"enum": ["total", "sent", "received"]}, "offset": INTEGER,
+            "slots": INTEGER, "rows": listed(ROW), "total": obj(TOTAL),
+            "other": obj({"count": INTEGER, "value": maybe(INTEGER)}, {"series": listed(INTEGER)}), **REPORT},
+           {"filter": STRING, "resolved": {"type": "object"}})
+ME = {"user": STRING, "admin": BOOLEAN, "restricted": BOOLEAN}
+KEY = {"session_key": {"type": "string", "pattern": "^[0-9a-f]{32}$"}, "session_key_age": INTEGER}
+
+# operation: (required members of the last reply, optional ones)
+REPLIES = {
+    "login": (ME, KEY),
+    "key": ({**ME, **KEY}, {}),
+    "whoami": (ME, {}),
+    "stat": ({"view": VIEW}, {}),
+    "sessions": ({"summary": obj({**TOTAL, **REPORT}, {"filter": STRING, "resolved": {"type": "object"}, "rows": INTEGER}, more=True)}, {}),
+    "grammar": ({"grammar": obj({"fields": listed({"type": "object"}), "operators": {"type": "array"},
+                                 "entities": {"type": "array"}, "counts": {"type": "array"}}, more=True)}, {}),
+    "filter.check": ({"filter": STRING}, {}),
+    "status": ({"version": STRING, "now_us": INTEGER},
+               {"complete_until_us": maybe(INTEGER), "started_us": INTEGER, "queries_waiting": INTEGER,
+                "queries_running": INTEGER, "query_threads": INTEGER, "store": {"type": "object"}}),
+    "users.list": ({"users": listed(obj({"name": STRING, "admin": BOOLEAN, "filter": maybe(STRING),
+                                         "must_change_password": BOOLEAN, "created_us": INTEGER, "logged_in": BOOLEAN}))}, {}),
+    "users.add": ({}, {}),
+    "users.delete": ({}, {}),
+    "users.set": ({}, {}),
+    "users.password": ({}, {}),
+    "exporters.list": ({"exporters": listed(obj({"address": STRING}, more=True))}, {}),
+    "audit.list": ({"lines": listed(STRING)}, {}),
+    "settings.get": ({"settings": listed(obj({"name": STRING, "value": {}, "default": STRING, "help": STRING,
+                                              "live": BOOLEAN}))}, {}),
+}
+
+
+def string_of(text):
+    return "".join(re.findall(r'"((?:[^"\\]|\\.)*)"', text))
+
+
+def operations():
+    """[(name, kind, right, help, {member: schema}, [needed members])] of operations.def."""
+    text = re.sub(r"/\*.*?\*/", "", open(os.path.join(ROOT, "queryd", "operations.def")).read(), flags=re.S)
+    out = {}
+    for m in re.finditer(r'^OP\((\w+), "([^"]+)", (\w+), (\w+), (.*)\)$', text, flags=re.M):
+        out[m[1]] = (m[2], m[3], m[4], string_of(m[5]), {}, [])
+    for m in re.finditer(r'^MEMBER\((\w+), (\w+), (\w+), (\w+), (-?\d+), (-?\d+), (.*)\)$', text, flags=re.M):
+        schema = {"STRING": {"type": "string", "minLength": int(m[5]), "maxLength": int(m[6])},
+                  "INT": {"type": "integer", "minimum": int(m[5]), "maximum": int(m[6])},
+                  "BOOL": {"type": "boolean"}, "TIME": {"type": ["string", "integer"]}}[m[3]]
+        out[m[1]][4][m[2]] = {**schema, "description": string_of(m[7])}
+        if m[4] == "MUST":
+            out[m[1]][5].append(m[2])
+    return list(out.values())
+
+
+def document(name, kind, right, help, members, needed):
+    request = {"type": "object", "additionalProperties": False, "required": ["op", "auth"] + needed,
+               "properties": {"v": {"const": 1}, "id": {"type": ["string", "number"]}, "op": {"const": name}, "auth": AUTH,
+                              **members}}
+    must, may = REPLIES[name]
+    last = obj({"v": {"const": 1}, "id": ID, "ok": {"const": True}, **must}, may)
+    replies = [last, ERROR] + ([PROGRESS, KEEPALIVE] if kind == "QUERY" else []) + ([PAYLOAD] if name == "sessions" else [])
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": name,
+            "description": help + {"ALL": "", "ADMIN": " (administrators)"}[right],
+            "$defs": {"request": request, "reply": {"anyOf": replies}}}
+
+
+def main():
+    check, wrong = "--check" in sys.argv, []
+    made = {}
+    for row in operations():
+        made[row[0] + ".json"] = json.dumps(document(*row), indent=1, ensure_ascii=False) + "\n"
+    for name in os.listdir(HERE):
+        if name.endswith(".json") and name not in made:
+            wrong.append(name)
+            if not check:
+                os.remove(os.path.join(HERE, name))
+    for name, text in made.items():
+        path = os.path.join(HERE, name)
+        if not os.path.exists(path) or open(path).read() != text:
+            wrong.append(name)
+            if not check:
+                with open(path, "w") as f:
+                    f.write(text)
+    if check and wrong:
+        sys.exit("not up to date, run docs/protocol/generate.py: " + " ".join(sorted(wrong)))
+
+
+if __name__ == "__main__":
+    main()
