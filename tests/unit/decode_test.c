@@ -4,8 +4,10 @@
  */
 #include <stdarg.h>
 #include <setjmp.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 #include <cmocka.h>
 
 #include "common/flow_key.h"
@@ -724,6 +726,76 @@ sources_are_bounded(void **state)
 	assert_int_equal(t.d.totals.exporters_refused, 1);
 }
 
+/* ---- restarts --------------------------------------------------------------------------------- */
+
+static void
+restart(struct kv *kv, unsigned db)
+{
+	struct err err;
+	struct decoder d = t.d;
+	assert_int_equal(learn_flush(&t.learn, &err), 0);
+	decoder_close(&t.d);
+	learn_close(&t.learn);
+	t.learn = (struct learn){.kv = kv, .db = db, .port = 2055, .batch = 1};
+	t.d = (struct decoder){.sink = d.sink, .limits = d.limits, .learn = &t.learn};
+	assert_int_equal(learn_recover(&t.learn, false, 0, &err), 0);
+	assert_int_equal(decoder_init(&t.d, t.table, &t.n_sources), 0);
+	assert_int_equal(decoder_load(&t.d, &err), 0);
+}
+
+static void
+what_was_learnt_survives_a_restart(void **state)
+{
+	char folder[] = "/tmp/ft-decode-test.XXXXXX", path[64];
+	struct kv *kv;
+	struct err err;
+	unsigned db;
+	(void)state;
+	assert_non_null(mkdtemp(folder));
+	assert_int_equal(learn_open(&kv, &db, folder, &err), 0);
+	restart(kv, db);
+	/* a template, a rate, and a set that waits */
+	struct wire w = {0};
+	w_v9_header(&w, UPTIME, SECS, 0, 3), TEACH(&w, 256, plain);
+	unsigned at = w_set(&w, 1);
+	w16(&w, 400), w16(&w, 4), w16(&w, 4), w16(&w, 1), w16(&w, 4), w16(&w, 34), w16(&w, 4);
+	w_set_end(&w, at);
+	at = w_set(&w, 400);
+	w32(&w, 0), w32(&w, 64);
+	w_set_end(&w, at);
+	plain_data(&w, 300, 2, 70);
+	feed(&w);
+	restart(kv, db);
+	struct wire x = {0};
+	w_v9_header(&x, UPTIME + 1000, SECS + 1, 1, 3), plain_data(&x, 256, 1, 5);
+	t.arrived_us += S;
+	feed(&x);
+	assert_int_equal(t.flows, 1);
+	assert_int_equal(t.flow[0].f.sampling, 64);
+	struct wire y = {0};
+	w_v9_header(&y, UPTIME + 2000, SECS + 2, 2, 3), TEACH(&y, 300, plain);
+	feed(&y);
+	assert_int_equal(t.flows, 3);
+	assert_int_equal(t.flow[1].f.bytes, 70);
+	restart(kv, db);
+	/* the exporter restarted too: its old templates mean nothing any more */
+	struct wire z = {0};
+	w_v9_header(&z, 5000, SECS + 300, 0, 3), plain_data(&z, 256, 1, 5);
+	t.arrived_us += 300 * S;
+	feed(&z);
+	assert_int_equal(t.flows, 3);
+	assert_int_equal(t.table[0].sets_waiting, 1);
+	decoder_close(&t.d);
+	learn_close(&t.learn);
+	t.learn = (struct learn){0};
+	kv_close(kv);
+	snprintf(path, sizeof path, "%s/ingest.lmdb", folder);
+	(void)unlink(path);
+	snprintf(path, sizeof path, "%s/ingest.lmdb-lock", folder);
+	(void)unlink(path);
+	(void)rmdir(folder);
+}
+
 #define TEST(sentence, f)                                                                                    \
 	{                                                                                                    \
 		sentence, f, up, down, NULL                                                                  \
@@ -767,6 +839,8 @@ main(void)
 		TEST("v9 and IPFIX encodings of a flow decode to the same bytes", v9_and_ipfix_say_the_same),
 		TEST("what one record had does not leak into the next",
 			one_records_fields_do_not_leak_into_the_next),
+		TEST("what was learnt survives a restart, unless the exporter restarted too",
+			what_was_learnt_survives_a_restart),
 		TEST("sources are bounded, refusals counted", sources_are_bounded),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
