@@ -21,7 +21,7 @@ extern const char
 const char *ctl_state(const char *shm, const char *daemon);
 bool ctl_all_ready(const char *shm);
 
-/* The whole system as one object (members: docs/protocol/status.json); rates are measured over `sample`
+/* The whole system as one object (instance, ready, daemons, rates, rings, loss, tracker, store, exporters); rates are measured over `sample`
  * (0: no rates).  Never NULL. */
 json_t *ctl_status(const struct conf *c, const char *shm, span_t sample);
 
