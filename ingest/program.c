@@ -512,7 +512,7 @@ finish_frame(const struct program *g, struct decoded *d)
 	f->tos = k.tos;
 	f->flags = k.tcp_flags;
 	f->src_port = k.src_port;
-	f->dst_port = k.has & PACKET_ICMP ? (uint16_t)(k.icmp_type << 8 | k.icmp_code) : k.dst_port;
+	f->dst_port = (uint16_t)(k.has & PACKET_ICMP ? k.icmp_type << 8 | k.icmp_code : k.dst_port);
 	if (f->bits & FT_FLOW_NOCOUNT) {
 		f->bits &= ~(uint32_t)FT_FLOW_NOCOUNT;
 		f->bytes = k.ip_bytes ? k.ip_bytes : d->s.frame_size;
