@@ -73,7 +73,7 @@ struct decoder {
 	struct option_table *options;
 	struct waiting *waiting;
 	struct sflow_table *sflow; /* NULL until the first sFlow sample */
-	struct ft_source *source; /* table; slots used are [0, *n_sources) */
+	struct ft_source *source;  /* table; slots used are [0, *n_sources) */
 	uint64_t *n_sources;
 	uint32_t *index; /* hash of (exporter, version, domain) -> slot + 1 */
 	uint32_t index_mask;
@@ -94,9 +94,9 @@ struct message {
 	wall_t arrived, header; /* header: as sent */
 	struct record_context ctx;
 	uint32_t sequence;
-	uint32_t records; /* data records seen, options included */
-	bool unknown;     /* a set could not be counted: the next sequence number is not known */
-	bool replay;      /* a kept set: it was counted when it came */
+	uint32_t records;      /* data records seen, options included */
+	bool unknown;          /* a set could not be counted: the next sequence number is not known */
+	bool replay;           /* a kept set: it was counted when it came */
 	uint8_t sampling_mode; /* v5: the header's two bits */
 };
 

@@ -15,6 +15,7 @@
 struct template_table {
 	struct template **slot; /* open addressing; a deleted place is closed up */
 	uint32_t mask, used;
+	uint32_t loaded; /* how many came from the file: only then may a source without a slot have any */
 };
 
 /* what the file has of a template, fields behind it */
@@ -23,7 +24,7 @@ struct stored {
 	uint8_t options, pad[3];
 };
 
-enum { SETS_TEMPLATE_MIN = 256 };
+enum { SETS_TEMPLATE_MIN = 256, TEMPLATES_MAX = 65536 /* of all exporters of a port */ };
 
 struct template_table *
 template_table_new(void)
@@ -188,7 +189,8 @@ learn_template(struct message *m, uint16_t id, const struct template_field *fiel
 		old->provisional = false;
 		return;
 	}
-	if (old == NULL && d->work.templates >= d->limits.templates) {
+	if (old == NULL &&
+		(d->work.templates >= d->limits.templates || d->templates->used >= TEMPLATES_MAX)) {
 		d->totals.bound_hits++;
 		source_undecodable(m, id, "more templates than maxtemplates allows");
 		return;
@@ -305,6 +307,7 @@ load_one(void *ctx, const struct learn_key *key, const uint8_t *value, size_t n)
 	struct template *t = make(key->exporter, key->version, key->domain, (uint16_t)key->id, field,
 		s.n_fields, s.n_scope, s.options != 0);
 	t->provisional = true;
+	d->templates->loaded++;
 	insert(d->templates, t);
 	return 0;
 }
@@ -318,7 +321,7 @@ template_load(struct decoder *d, struct err *err)
 void
 template_restart(struct decoder *d, uint32_t exporter, uint8_t version, uint32_t domain)
 {
-	for (uint32_t i = 0; i <= d->templates->mask;) {
+	for (uint32_t i = 0; d->templates->loaded && i <= d->templates->mask;) {
 		struct template *t = d->templates->slot[i];
 		if (t && t->provisional && t->exporter == exporter && t->version == version &&
 			t->domain == domain) {
@@ -333,7 +336,7 @@ template_restart(struct decoder *d, uint32_t exporter, uint8_t version, uint32_t
 void
 template_count_known(const struct decoder *d, struct ft_source *s)
 {
-	for (uint32_t i = 0; i <= d->templates->mask; i++) {
+	for (uint32_t i = 0; d->templates->loaded && i <= d->templates->mask; i++) {
 		const struct template *t = d->templates->slot[i];
 		if (t && t->exporter == s->exporter && t->version == s->version && t->domain == s->domain)
 			s->templates++;

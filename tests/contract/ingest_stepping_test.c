@@ -104,7 +104,8 @@ attach(struct ingest_side *s, void *const *at, unsigned batch)
 	CHECK(ingest_attach(s, at[SEGMENT], at[RING], at[SEEN], NULL, 0) == 0);
 	/* as if learnt long ago; never finished, so it changes nothing that counts */
 	for (unsigned i = 0; i < 2; i++)
-		decode_datagram(&s->t.decoder, templates[i].b, templates[i].n, from[i], (wall_t){WORLD_ARRIVED_US});
+		decode_datagram(
+			&s->t.decoder, templates[i].b, templates[i].n, from[i], (wall_t){WORLD_ARRIVED_US});
 }
 
 static void

@@ -17,7 +17,7 @@ enum { SEEN_MAX = 96, WORLD_SOURCES = 4, WORLD_SLOTS = 8 };
 
 struct seen {
 	uint64_t positions; /* highest seen + 1 */
-	uint64_t wrong;	    /* seen twice with different contents */
+	uint64_t wrong;     /* seen twice with different contents */
 	struct ft_flow slot[SEEN_MAX];
 };
 
@@ -35,7 +35,8 @@ struct ingest_side {
 
 /* Attach to a segment and a ring in memory; s was zeroed and has its queue.  At most one side at a time (payloads
  * lie in static memory). */
-int ingest_attach(struct ingest_side *s, void *segment, void *ring, struct seen *seen, struct kv *kv, unsigned db);
+int ingest_attach(
+	struct ingest_side *s, void *segment, void *ring, struct seen *seen, struct kv *kv, unsigned db);
 void ingest_consume(struct ingest_side *s, uint64_t most);
 /* work off the queue, consuming */
 void ingest_run(struct ingest_side *s);
