@@ -15,6 +15,7 @@ common_SRCS := \
 	common/filter_value.c \
 	common/guard.c \
 	common/hash.c \
+	common/holder.c \
 	common/kv.c \
 	common/log.c \
 	common/names.c \

@@ -1,12 +1,14 @@
 /*
  * main.c - ft-queryd: the one front door.  Opens users, engine and the query port; serves until it is told to stop.
  */
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <unistd.h>
 
 #include "common/counters.h"
+#include "common/holder.h"
 #include "common/log.h"
 #include "common/proc.h"
 #include "queryd/server.h"
@@ -95,7 +97,15 @@ open_parts(struct daemon *d, struct err *err)
 			d->curve.public_key, conf_userdata(c));
 	struct server_parts parts = {endpoint, d->encrypted ? &d->curve : NULL, c, d->engine, d->users,
 		d->tickets, d->audit, ingest};
-	return server_open(&d->server, &parts, err);
+	rc = server_open(&d->server, &parts, err);
+	if (rc == FT_ESYS && err->sys == EADDRINUSE) {
+		char holder[120];
+		unsigned port = (unsigned)conf_uint(c, CONF_listenport);
+		holder_of_port("tcp", port, holder, sizeof holder);
+		rc = err_set(err, FT_ESYS, "%s: TCP port %u is in use%s; end that process, or change listenport", endpoint, port,
+			holder);
+	}
+	return rc;
 }
 
 int
