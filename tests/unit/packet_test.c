@@ -128,9 +128,9 @@ one_vlan_tag_two_and_too_many(void **state)
 	assert_true(p.has & PACKET_VLAN_INNER);
 	assert_int_equal(p.l3, 22);
 	assert_int_equal(p.dst_port, 53);
-	p = parse(
-		PACKET_LINK_ETHERNET, MACS "8100 0001 8100 0002 8100 0003 8100 0004 8100 0005 8100 0006 8100 "
-					   "0007 8100 0008 8100 0009 0800" IPV4("001c", "11") UDP("0035"));
+	p = parse(PACKET_LINK_ETHERNET,
+		MACS "8100 0001 8100 0002 8100 0003 8100 0004 8100 0005 8100 0006 8100 "
+		     "0007 8100 0008 8100 0009 0800" IPV4("001c", "11") UDP("0035"));
 	assert_int_equal(p.vlan_inner, 2);
 	assert_false(p.has & PACKET_IP);
 }
