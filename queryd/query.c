@@ -142,7 +142,7 @@ plan(struct query *q)
 		else
 			q->from_disk = true;
 	}
-	atomic_store(&q->context->rows_total, rows);
+	q->rows_planned = rows;
 }
 
 void

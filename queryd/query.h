@@ -52,15 +52,17 @@ struct query {
 	struct join *join_user, *join_filter; /* aggregates for session tests; NULL: none */
 	struct set64 several;                 /* see struct join */
 	uint64_t *several_filter; /* a bit or more of 16 a session: most questions end here, in cache */
-	uint64_t several_words;	  /* power of two; 0: none */
-	bool several_cut_only;                /* only sessions that were cut are in it */
-	uint64_t touch;                       /* columns any pass reads */
+	uint64_t several_words;   /* power of two; 0: none */
+	bool several_cut_only;    /* only sessions that were cut are in it */
+	uint64_t touch;           /* columns any pass reads */
 	uint8_t *block_state;
 	bool everything; /* blocks outside the frame too (`whole`) */
 	int64_t started_ns;
 	/* for the answer */
 	_Atomic uint64_t rows_scanned, blocks_scanned;
 	uint64_t blocks_pruned;
+	uint64_t rows_planned;        /* of one pass */
+	unsigned passes, passes_done; /* for progress */
 	bool from_ram, from_disk;
 	char *warnings[16];
 	unsigned n_warnings;

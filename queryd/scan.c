@@ -267,6 +267,9 @@ scan(struct query *q, const struct pass *p)
 		live++;
 	if (live == 0)
 		return query_full(q);
+	if (q->passes < q->passes_done + 1)
+		q->passes = q->passes_done + 1;
+	atomic_store(&q->context->rows_total, q->passes * q->rows_planned);
 	if (p->count) {
 		atomic_store(&q->rows_scanned, 0);
 		atomic_store(&q->blocks_scanned, 0);
@@ -280,6 +283,8 @@ scan(struct query *q, const struct pass *p)
 		if (threads[i].started)
 			(void)pthread_join(threads[i].id, NULL);
 	int rc = atomic_load(&shared.rc);
+	/* rows that a pass left out are done too */
+	atomic_store(&q->context->rows_scanned, ++q->passes_done * q->rows_planned);
 	for (unsigned i = 0; i < live; i++) {
 		if (rc == 0 && p->end != NULL)
 			rc = p->end(p->ctx, workers[i]);

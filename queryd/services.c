@@ -34,12 +34,8 @@ add(struct services *s, const char *name, uint16_t port, uint8_t proto, bool oth
 		s->row = row;
 		s->room = room;
 	}
-	char *copy = strdup(name);
-	if (copy == NULL)
-		return false;
-	s->row[s->n] = (struct service){port, proto, other, s->n, copy};
-	s->n++;
-	return true;
+	s->row[s->n] = (struct service){port, proto, other, s->n, strdup(name)};
+	return s->row[s->n++].name != NULL;
 }
 
 /* "name 80/tcp other names # comment"; lines that are not so are passed over */

@@ -59,5 +59,7 @@ void row_writer_head(struct row_writer *w);
 void row_writer_row(struct row_writer *w, const struct field_value value[SESSION_FIELDS], const char *extra);
 void row_writer_text(struct row_writer *w, const char *line);
 int row_writer_flush(struct row_writer *w);
+/* bytes of the UTF-8 sequence at text (RFC 3629 section 4), 0 if it is none */
+size_t row_writer_utf8(const char *text, size_t left);
 
 #endif

@@ -92,10 +92,10 @@ put_csv(char *at, const char *s, size_t n)
 	return at;
 }
 
-/* bytes of a UTF-8 sequence at s, 0 if it is none */
-static size_t
-utf8(const unsigned char *s, size_t left)
+size_t
+row_writer_utf8(const char *text, size_t left)
 {
+	const unsigned char *s = (const unsigned char *)text;
 	size_t n = s[0] < 0x80                   ? 1
 		   : s[0] >= 0xc2 && s[0] < 0xe0 ? 2
 		   : s[0] >= 0xe0 && s[0] < 0xf0 ? 3
@@ -120,7 +120,7 @@ put_json(char *at, const char *text, size_t bytes)
 	*at++ = '"';
 	for (size_t i = 0; i < bytes;) {
 		unsigned char c = s[i];
-		size_t n = utf8(s + i, bytes - i);
+		size_t n = row_writer_utf8(text + i, bytes - i);
 		if (n == 0) {
 			*at++ = '?';
 			i++;

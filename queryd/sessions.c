@@ -178,6 +178,7 @@ list(struct listing *l)
 	bool session = (q->filter && q->filter->session) || (q->user && q->user->session);
 	bool whole = spec->whole && !spec->slices;
 	int rc = 0;
+	q->passes = (session ? 2u : 1u) + (spec->slices ? 0u : 1u) + (whole ? 2u : 0u);
 	if (!spec->slices || session)
 		rc = join_several(q, false);
 	if (rc == 0 && session)

@@ -4,6 +4,7 @@
 
 #include "common/hash.h"
 #include "queryd/keys.h"
+#include "queryd/session_row.h"
 
 void
 texts_init(struct texts *t, struct budget *b)
@@ -79,6 +80,11 @@ texts_intern(struct texts *t, const char *s, size_t n)
 	char copy[512];
 	n = strnlen(s, n < sizeof copy ? n : sizeof copy);
 	memcpy(copy, s, n);
+	for (size_t i = 0, len; i < n; i += len) /* keys are JSON strings: what is not UTF-8 shows as ? */
+		if ((len = row_writer_utf8(copy + i, n - i)) == 0) {
+			copy[i] = '?';
+			len = 1;
+		}
 	pthread_mutex_lock(&t->lock);
 	uint32_t id = intern(t, copy, n);
 	pthread_mutex_unlock(&t->lock);

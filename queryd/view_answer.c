@@ -119,6 +119,7 @@ view_open(struct view *v, struct query *q)
 	bool changes =
 		v->entity->changes || (q->filter && q->filter->attribute) || (q->user && q->user->attribute);
 	bool session = (q->filter && q->filter->session) || (q->user && q->user->session);
+	q->passes = session ? 5 : 3; /* an estimate is enough for progress */
 	rc = join_several(q, !changes && !session);
 	return rc == 0 && session ? join_sessions(q) : rc;
 }

@@ -8,6 +8,12 @@
 
 #include "common/addr.h"
 
+static void
+put(char out[128], const char *text)
+{
+	snprintf(out, 128, "%s", text);
+}
+
 static const char *
 proto_name(unsigned p)
 {
@@ -17,7 +23,7 @@ proto_name(unsigned p)
 static bool
 mac_text(const uint8_t m[6], char *out)
 {
-	sprintf(out, "%02x:%02x:%02x:%02x:%02x:%02x", m[0], m[1], m[2], m[3], m[4], m[5]);
+	snprintf(out, 128, "%02x:%02x:%02x:%02x:%02x:%02x", m[0], m[1], m[2], m[3], m[4], m[5]);
 	return m[0] != 0;
 }
 
@@ -39,64 +45,64 @@ naive_element(const struct blockgen_slice *b, const char *e, int side, char out[
 		addr_prefix_text(net, t->net_bits, out);
 	} else if (!strcmp(e, "COUNTRY")) {
 		if (t->country)
-			sprintf(out, "%c%c", t->country >> 8, t->country & 255);
+			snprintf(out, 128, "%c%c", t->country >> 8, t->country & 255);
 		else
-			strcpy(out, "??");
+			put(out, "??");
 	} else if (!strcmp(e, "ASN")) {
-		sprintf(out, "%u", side ? s->server_as : s->client_as);
+		snprintf(out, 128, "%u", side ? s->server_as : s->client_as);
 	} else if (!strcmp(e, "GROUP")) {
 		if (t->group == NULL)
 			return false;
-		strcpy(out, t->group);
+		put(out, t->group);
 	} else if (!strcmp(e, "MAC")) {
 		return mac_text(side ? b->x.server_mac : b->x.client_mac, out);
 	} else if (!strcmp(e, "IF") || !strcmp(e, "EXPIF")) {
 		if (!(s->present & FT_HAS_IF))
 			return false;
 		addr_text(b->exporter, text);
-		sprintf(out, "%s%s%u", e[0] == 'E' ? text : "", e[0] == 'E' ? "/" : "",
+		snprintf(out, 128, "%s%s%u", e[0] == 'E' ? text : "", e[0] == 'E' ? "/" : "",
 			side ? s->out_if : s->in_if);
 	} else if (!strcmp(e, "VLAN")) {
 		bool c = s->present & FT_HAS_CLIENT_VLAN, v = s->present & FT_HAS_SERVER_VLAN;
 		if (!c && !v)
 			return false;
 		bool server = (side && v) || !c;
-		sprintf(out, "%u", server ? s->server_vlan : s->client_vlan);
+		snprintf(out, 128, "%u", server ? s->server_vlan : s->client_vlan);
 	} else if (!strcmp(e, "SRCPORT") || !strcmp(e, "DSTPORT")) {
 		bool server = (side == 1) != (e[0] == 'D');
-		sprintf(out, "%u", server ? s->server_port : s->client_port);
+		snprintf(out, 128, "%u", server ? s->server_port : s->client_port);
 		return flow;
 	} else if (!strcmp(e, "QOS")) {
-		sprintf(out, "%u", side ? s->server_tos : s->client_tos);
+		snprintf(out, 128, "%u", side ? s->server_tos : s->client_tos);
 		return flow && (s->present & (side ? FT_HAS_SERVER_TOS : FT_HAS_CLIENT_TOS));
 	} else if (!strcmp(e, "TCPFLAGS")) {
-		sprintf(out, "%u", side ? s->server_flags : s->client_flags);
+		snprintf(out, 128, "%u", side ? s->server_flags : s->client_flags);
 		return flow && (s->present & FT_HAS_FLAGS) && s->proto == 6;
 	} else if (!strcmp(e, "PORTPROTO")) {
-		sprintf(out, "%u/%s", s->server_port, proto_name(s->proto));
+		snprintf(out, 128, "%u/%s", s->server_port, proto_name(s->proto));
 	} else if (!strcmp(e, "PROTO")) {
-		strcpy(out, proto_name(s->proto));
+		put(out, proto_name(s->proto));
 	} else if (!strcmp(e, "APP")) {
 		if (b->app_name)
-			strcpy(out, b->app_name);
+			put(out, b->app_name);
 		else if (s->present & FT_HAS_APP)
-			sprintf(out, "13:%u", (unsigned)(b->x.app & 255));
+			snprintf(out, 128, "13:%u", (unsigned)(b->x.app & 255));
 		else if (s->server_port == 53)
-			strcpy(out, "domain");
+			put(out, "domain");
 		else if (s->server_port == 80 && s->proto == 6)
-			strcpy(out, "http");
+			put(out, "http");
 		else
-			sprintf(out, "%u/%s", s->server_port, proto_name(s->proto));
+			snprintf(out, 128, "%u/%s", s->server_port, proto_name(s->proto));
 	} else if (!strcmp(e, "EXPORTER")) {
 		addr_text(b->exporter, out);
 	} else if (!strcmp(e, "GUID")) {
 		const uint8_t g = b->guid[0];
-		sprintf(out, "%02x%02x%02x%02x-%02x%02x-%02x%02x-%02x%02x-%02x%02x%02x%02x%02x%02x", g, g, g,
-			g, g, g, g, g, g, g, g, g, g, g, g, g);
+		snprintf(out, 128, "%02x%02x%02x%02x-%02x%02x-%02x%02x-%02x%02x-%02x%02x%02x%02x%02x%02x", g,
+			g, g, g, g, g, g, g, g, g, g, g, g, g, g, g);
 		return g != 0;
 	} else if (!strcmp(e, "SERVICE")) {
 		addr_text(s->server, text);
-		sprintf(out, strchr(text, ':') ? "[%s]:%u/%s" : "%s:%u/%s", text, s->server_port,
+		snprintf(out, 128, strchr(text, ':') ? "[%s]:%u/%s" : "%s:%u/%s", text, s->server_port,
 			proto_name(s->proto));
 	} else
 		CHECK(!"known element");
@@ -126,8 +132,8 @@ row_at(struct naive *n, const char *a, const char *b)
 		CHECK(n->row != NULL);
 	}
 	memset(&n->row[n->rows], 0, sizeof n->row[0]);
-	strcpy(n->row[n->rows].key[0], a);
-	strcpy(n->row[n->rows].key[1], b);
+	put(n->row[n->rows].key[0], a);
+	put(n->row[n->rows].key[1], b);
 	return n->rows++;
 }
 
@@ -218,7 +224,7 @@ member_of(struct run *r, const char *text)
 			return i;
 	r->member = realloc(r->member, (r->members + 1) * sizeof *r->member);
 	CHECK(r->member != NULL);
-	strcpy(r->member[r->members], text);
+	put(r->member[r->members], text);
 	return r->members++;
 }
 
@@ -275,7 +281,7 @@ one_slice(struct run *r, const struct blockgen_slice *b)
 	char e[64], key[2][128];
 	enum class c = class_of(q->entity);
 	bool sessions = !strcmp(q->count, "SESSIONS"), unique = !strncmp(q->count, "UNIQUE", 6);
-	strcpy(e, q->entity);
+	snprintf(e, sizeof e, "%s", q->entity);
 	if (c == PAIR)
 		e[strlen(e) - 4] = 0;
 	if (!strcmp(e, "CLIENTSERVICE")) {
@@ -305,7 +311,7 @@ one_slice(struct run *r, const struct blockgen_slice *b)
 			return;
 		for (int i = 0; i < 2; i++)
 			if (!has[i])
-				strcpy(key[i], "-");
+				put(key[i], "-");
 		bool client_first = strcmp(key[0], key[1]) <= 0;
 		uint32_t row = client_first ? row_at(r->n, key[0], key[1]) : row_at(r->n, key[1], key[0]);
 		details(r, s, row, client_first, !client_first, !client_first, client_first);
