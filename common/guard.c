@@ -23,7 +23,7 @@ static _Thread_local struct guard *volatile guards;
 static const int caught[] = {SIGBUS, SIGSEGV, SIGFPE, SIGABRT};
 enum { CAUGHT = sizeof caught / sizeof caught[0] };
 static struct sigaction before[CAUGHT];
-static pthread_once_t once = PTHREAD_ONCE_INIT, once_wild = PTHREAD_ONCE_INIT;
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 
 static void
 on_signal(int sig, siginfo_t *info, void *context)
@@ -45,25 +45,22 @@ on_signal(int sig, siginfo_t *info, void *context)
 	}
 }
 
+/* Our handlers in place, whoever else has set some since; theirs is called for what is not ours.  A guard is entered
+ * once a block, so asking each time is cheap. */
 static void
-install(unsigned from, unsigned to)
+install(bool wild)
 {
-	struct sigaction a = {.sa_sigaction = on_signal, .sa_flags = SA_SIGINFO | SA_NODEFER};
-	(void)sigemptyset(&a.sa_mask);
-	for (unsigned i = from; i < to; i++)
-		(void)sigaction(caught[i], &a, &before[i]);
-}
-
-static void
-install_bus(void)
-{
-	install(0, 1);
-}
-
-static void
-install_wild(void)
-{
-	install(1, CAUGHT);
+	struct sigaction mine = {.sa_sigaction = on_signal, .sa_flags = SA_SIGINFO | SA_NODEFER}, now;
+	(void)sigemptyset(&mine.sa_mask);
+	for (unsigned i = 0; i < (wild ? CAUGHT : 1u); i++) {
+		if (sigaction(caught[i], NULL, &now) != 0 ||
+			((now.sa_flags & SA_SIGINFO) && now.sa_sigaction == on_signal))
+			continue;
+		(void)pthread_mutex_lock(&lock);
+		before[i] = now;
+		(void)sigaction(caught[i], &mine, NULL);
+		(void)pthread_mutex_unlock(&lock);
+	}
 }
 
 static int
@@ -71,6 +68,7 @@ run(int (*f)(void *ctx), void *ctx, bool wild)
 {
 	struct guard g = {.wild = wild, .outer = guards};
 	int rc;
+	install(wild);
 	if (sigsetjmp(g.back, 1) == 0) {
 		guards = &g;
 		rc = f(ctx);
@@ -84,14 +82,11 @@ run(int (*f)(void *ctx), void *ctx, bool wild)
 int
 guard_run(int (*f)(void *ctx), void *ctx)
 {
-	(void)pthread_once(&once, install_bus);
 	return run(f, ctx, false);
 }
 
 int
 guard_run_wild(int (*f)(void *ctx), void *ctx)
 {
-	(void)pthread_once(&once, install_bus);
-	(void)pthread_once(&once_wild, install_wild);
 	return run(f, ctx, true);
 }

@@ -164,7 +164,7 @@ look_at(struct look *l, const char *database, uint32_t number, bool deep)
 		close(fd);
 	struct segment_state s;
 	struct journal_head last;
-	if (deep && segment_examine(database, number, &s, &last) == FT_OK) {
+	if (deep && segment_examine(database, number, false, &s, &last) == FT_OK) {
 		if (s.kind != SEGMENT_GOOD) {
 			printf("segment %u: its LMDB pages are damaged; blocks are found without them\n",
 				number);
@@ -353,7 +353,7 @@ do_backup(struct admin *a)
 		(void)segment_path(path, sizeof path, a->database, n[i]);
 		snprintf(to, sizeof to, "%s/%08u.seg", folder, n[i]);
 		if (active)
-			(void)segment_examine(a->database, n[i], &s, &last);
+			(void)segment_examine(a->database, n[i], false, &s, &last);
 		if (active && s.kind == SEGMENT_GOOD && !s.finished)
 			rc = backup_active(a, n[i], to, &err);
 		else
@@ -395,6 +395,23 @@ lock_folder(struct admin *a)
 	return fd;
 }
 
+/* The open block holds sessions as well. */
+static void
+clear_memory(const struct admin *a)
+{
+	char dir[200];
+	struct dirent *e;
+	if (shm_dir(conf_str(a->conf, CONF_instance), dir, sizeof dir, NULL) != FT_OK)
+		return;
+	DIR *d = opendir(dir);
+	while (d != NULL && (e = readdir(d)) != NULL)
+		if (strncmp(e->d_name, "open.", 5) == 0 || strcmp(e->d_name, "store") == 0 ||
+			strcmp(e->d_name, "catalog") == 0)
+			(void)shm_remove(dir, e->d_name);
+	if (d != NULL)
+		closedir(d);
+}
+
 static int
 do_clear(struct admin *a)
 {
@@ -429,6 +446,7 @@ do_clear(struct admin *a)
 	free(n);
 	snprintf(path, sizeof path, "%s/index.lmdb", a->database);
 	(void)unlink(path);
+	clear_memory(a);
 	close(lock);
 	printf("all sessions are removed\n");
 	return 0;

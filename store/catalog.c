@@ -132,14 +132,20 @@ store_next(struct store *st, struct err *err)
 {
 	int rc;
 	struct open_counts empty = open_block_empty();
+	if (st->damaged && (rc = store_move_on(st, err)) != FT_OK)
+		return rc;
 	if (!store_flip_due(st) && st->kv != NULL) {
 		rc = seal_block(st, err);
+		if (rc == FT_EFORMAT && (rc = store_move_on(st, err)) == FT_OK)
+			rc = seal_block(st, err);
 		if (rc != FT_OK)
 			return rc;
 	}
 	if (st->kv != NULL && st->segment_rows >= st->set.segment_rows) {
 		rc = segment_finish(st, err);
-		if (rc != FT_OK)
+		if (rc == FT_EFORMAT)
+			st->kv = NULL; /* without a directory; its blocks are found all the same */
+		else if (rc != FT_OK)
 			return rc;
 	}
 	if (st->kv == NULL) {

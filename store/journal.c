@@ -249,15 +249,36 @@ commit_once(struct store *st, const struct open_counts *to, struct err *err)
 	return kv_commit(t, err);
 }
 
+struct guarded {
+	struct store *st;
+	const struct open_counts *to;
+	struct err *err;
+};
+
+static int
+commit_guarded(void *ctx)
+{
+	struct guarded *g = ctx;
+	return commit_once(g->st, g->to, g->err);
+}
+
 int
 journal_commit(struct store *st, struct err *err)
 {
 	struct open_counts now = store_counts(st);
 	mono_t began = mono_now();
+	if (st->damaged) /* moving on commits all rows */
+		return store_move_on(st, err);
 	if (now.rows == st->durable.rows || st->kv == NULL || store_flip_due(st))
 		return FT_OK;
-	int rc = commit_once(st, &now, err);
+	struct guarded g = {st, &now, err};
+	int rc = guard_run_wild(commit_guarded, &g); /* damaged pages must not end us */
 	counter_add(COUNTER_store_commit_us, (uint64_t)mono_since(mono_now(), began).us);
+	if (rc == FT_EFORMAT) {
+		counter_add(COUNTER_store_commit_failures, 1);
+		st->damaged = true;
+		return store_move_on(st, err);
+	}
 	if (rc != FT_OK) {
 		counter_add(COUNTER_store_commit_failures, 1);
 		return rc;

@@ -44,6 +44,7 @@ struct examine {
 	struct segment_state *s;
 	struct journal_head *last;
 	struct open_block *apply; /* may be NULL: only look */
+	bool write;               /* it is to be written to: is the free list sound as well? */
 	uint32_t applied;
 };
 
@@ -122,14 +123,28 @@ walk(struct examine *x, struct kv_txn *t)
 	return FT_OK;
 }
 
-/* For writing: an empty write transaction makes LMDB read its free list, which must be sound as well. */
+/* A write that is given up makes LMDB look for free pages. */
+static int
+try_writing(struct kv *kv)
+{
+	static const uint8_t nothing[3 * 4096];
+	struct segment_key k = segment_key('Z', 0, 0);
+	struct kv_txn *t;
+	int rc = main_begin(kv, true, &t, NULL);
+	if (rc != FT_OK)
+		return rc;
+	rc = kv_put(t, MAIN_DB, k.b, sizeof k.b, nothing, sizeof nothing, NULL);
+	kv_abort(t);
+	return rc;
+}
+
 static int
 examine_file(void *ctx)
 {
 	struct examine *x = ctx;
 	struct kv *kv;
 	struct kv_txn *t;
-	int rc = kv_open(&kv, x->path, 0, 0, 0, NULL);
+	int rc = kv_open(&kv, x->path, 0, 0, x->write ? 0 : KV_READONLY, NULL);
 	if (rc != FT_OK)
 		return rc;
 	rc = main_begin(kv, false, &t, NULL);
@@ -137,6 +152,8 @@ examine_file(void *ctx)
 		rc = walk(x, t);
 		kv_abort(t);
 	}
+	if (rc == FT_OK && x->write && !x->s->finished)
+		rc = try_writing(kv);
 	kv_close(kv);
 	return rc;
 }
@@ -266,13 +283,14 @@ look_at_images(const char *path, uint32_t number, struct segment_state *s, struc
 }
 
 int
-segment_examine(const char *database, uint32_t number, struct segment_state *s, struct journal_head *last)
+segment_examine(
+	const char *database, uint32_t number, bool write, struct segment_state *s, struct journal_head *last)
 {
 	char path[600];
 	*s = (struct segment_state){.kind = SEGMENT_EMPTY};
 	if (segment_path(path, sizeof path, database, number) != FT_OK)
 		return FT_EINVAL;
-	struct examine x = {.path = path, .s = s, .last = last};
+	struct examine x = {.path = path, .s = s, .last = last, .write = write};
 	if (guard_run_wild(examine_file, &x) == FT_OK) {
 		s->kind = SEGMENT_GOOD;
 		return FT_OK;
@@ -387,6 +405,16 @@ rehome(struct store *st, uint32_t segment, struct err *err)
 	open_block_close(&st->open);
 	stage_begin_at(st, segment, 0, &counts, NULL);
 	return open_block_attach(&st->open, st->shm_dir, segment, 0, &counts, err);
+}
+
+int
+store_move_on(struct store *st, struct err *err)
+{
+	st->kv = NULL; /* not closed: what LMDB does with damaged pages is not to be known */
+	int rc = rehome(st, st->segment + 1, err);
+	if (rc == FT_OK)
+		st->damaged = false;
+	return rc;
 }
 
 /* Shared memory is gone: the open block from the journal. */
@@ -533,6 +561,27 @@ lock_database(struct store *st, struct err *err)
 	return FT_OK;
 }
 
+/* No segment: a new database; or one whose files are lost, while shared memory still has the newest slices. */
+static int
+begin_or_keep(struct store *st, bool whole, struct err *err)
+{
+	const struct ft_stage_record *r = stage_record(&st->stage);
+	uint32_t segment = (uint32_t)r->id[ID_SEGMENT];
+	struct open_counts counts = store_counts(st);
+	if (whole && open_block_attach(&st->open, st->shm_dir, segment, (uint32_t)r->id[ID_BLOCK], &counts,
+			     NULL) == FT_OK) {
+		memcpy(st->uuid, st->own->store_uuid, 16);
+		st->tags.version = (uint32_t)r->id[ID_TAG_VERSION];
+		st->commit = st->catalog_commit;
+		st->first_segment = segment + 1;
+		return rehome(st, segment + 1, err);
+	}
+	if (whole)
+		log_critical("%s holds no segments: a new database is begun", st->database);
+	st->first_segment = 1;
+	return begin_database(st, err);
+}
+
 static int
 find_and_decide(struct store *st, struct err *err)
 {
@@ -544,7 +593,7 @@ find_and_decide(struct store *st, struct err *err)
 	if (rc != FT_OK)
 		return rc;
 	/* what a crash in the making of a segment left is removed */
-	while (count > 0 && segment_examine(st->database, n[count - 1], &s, &last) == FT_OK &&
+	while (count > 0 && segment_examine(st->database, n[count - 1], true, &s, &last) == FT_OK &&
 		s.kind == SEGMENT_EMPTY) {
 		char path[600];
 		(void)segment_path(path, sizeof path, st->database, n[--count]);
@@ -552,10 +601,7 @@ find_and_decide(struct store *st, struct err *err)
 	}
 	rc = stage_take(st, &whole, err);
 	if (rc == FT_OK && count == 0) {
-		if (whole)
-			log_critical("%s holds no segments: a new database is begun", st->database);
-		rc = begin_database(st, err);
-		st->first_segment = 1;
+		rc = begin_or_keep(st, whole, err);
 	} else if (rc == FT_OK) {
 		st->first_segment = n[0];
 		rc = decide(st, n[count - 1], &s, &last, whole, err);

@@ -427,6 +427,19 @@ seal_commit(struct store *st, uint64_t commit, struct err *err)
 	return kv_commit(t, err);
 }
 
+struct guarded {
+	struct store *st;
+	uint64_t commit;
+	struct err *err;
+};
+
+static int
+seal_guarded(void *ctx)
+{
+	struct guarded *g = ctx;
+	return seal_commit(g->st, g->commit, g->err);
+}
+
 static void
 index_sealed(struct store *st, uint32_t block, struct zone *z)
 {
@@ -436,7 +449,7 @@ index_sealed(struct store *st, uint32_t block, struct zone *z)
 	if (main_begin(st->kv, false, &t, NULL) != FT_OK)
 		return;
 	if (kv_get(t, MAIN_DB, k.b, sizeof k.b, &v) == FT_OK) {
-		z->file_offset = (uint64_t)((const uint8_t *)v.p - (const uint8_t *)kv_map(st->kv));
+		z->file_offset = segment_offset(v.p);
 		(void)index_put_block(st, st->segment, block, z);
 	}
 	kv_abort(t);
@@ -454,7 +467,9 @@ seal_block(struct store *st, struct err *err)
 	int rc = seal_pack(st, &st->open, &now, st->commit + 1, &z, &filter, err);
 	if (rc != FT_OK)
 		return rc;
-	rc = seal_commit(st, st->commit + 1, err);
+	struct guarded g = {st, st->commit + 1, err};
+	rc = guard_run_wild(seal_guarded, &g);
+	st->damaged = rc == FT_EFORMAT;
 	if (rc != FT_OK) {
 		counter_add(COUNTER_store_commit_failures, 1);
 		free(filter);

@@ -50,6 +50,15 @@ segment_key(char kind, uint32_t a, uint32_t b)
 	return k;
 }
 
+/* Where a value with pages of its own lies in the file: the first word of its page is the page's number. */
+uint64_t
+segment_offset(const void *value)
+{
+	uint64_t page;
+	memcpy(&page, (const uint8_t *)value - 16, sizeof page);
+	return page * (uint64_t)sysconf(_SC_PAGESIZE) + 16;
+}
+
 bool
 segment_meta_good(const void *value, size_t n, struct segment_meta *out)
 {
@@ -226,8 +235,7 @@ put_directory(struct store *st, uint32_t blocks, struct segment_directory **out,
 		if (rc != FT_OK)
 			break;
 		memcpy(&h, v.p, sizeof h);
-		d->entry[b] = (struct segment_entry){
-			.offset = (uint64_t)((const uint8_t *)v.p - (const uint8_t *)kv_map(st->kv)),
+		d->entry[b] = (struct segment_entry){.offset = segment_offset(v.p),
 			.bytes = v.n,
 			.checksum = h.checksum,
 			.block = b,

@@ -65,7 +65,7 @@ failed(struct store *st, int rc, const struct err *err)
 	if (rc == FT_EFULL && st->set.database_bytes == 0)
 		(void)expire_oldest(st, "the disk is full");
 	/* LMDB may have given the environment up: with a fresh handle the next try begins cleanly */
-	if (st->kv != NULL && rc != FT_EFULL) {
+	if (st->kv != NULL && rc != FT_EFULL && !st->damaged) {
 		kv_close(st->kv);
 		st->kv = NULL;
 		struct err again;

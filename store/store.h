@@ -93,6 +93,7 @@ struct store {
 	struct codec_out pack;         /* kept from block to block */
 	uint64_t *wide[4];             /* FT_BLOCK_ROWS + OPEN_ADDRS each: scratch of sealing */
 	mono_t next_commit, next_look, next_expire, next_exporters;
+	bool damaged; /* LMDB failed in the active segment: see store_move_on */
 	bool failing; /* the last commit failed: disk full, read-only */
 	int commit_rc;
 };
@@ -109,8 +110,11 @@ struct segment_state {
 	uint64_t rows, commit;
 	struct journal_head *last; /* of the open block; kept in the caller's room */
 };
-int segment_examine(
-	const char *database, uint32_t number, struct segment_state *s, struct journal_head *last);
+/* write: look whether it can be written to as well */
+int segment_examine(const char *database, uint32_t number, bool write, struct segment_state *s,
+	struct journal_head *last);
+/* The active segment is damaged (st->damaged): the open block's rows go to a new one. */
+int store_move_on(struct store *st, struct err *err);
 void store_close(struct store *st); /* memory and handles; commits nothing */
 
 /* ---- intake.c ---- */
@@ -143,6 +147,7 @@ struct segment_key {
 };
 enum { KEY_META = 'M', KEY_BLOCK = 'B', KEY_JOURNAL = 'J', KEY_DIRECTORY = 'D' };
 struct segment_key segment_key(char kind, uint32_t a, uint32_t b);
+uint64_t segment_offset(const void *value);
 struct segment_meta {
 	uint8_t store_uuid[16], segment_uuid[16];
 	uint32_t segment, version;

@@ -5,3 +5,6 @@ store_crash_test_USES := store
 TEST_PROGS += store_stepping_test
 store_stepping_test_SRCS := tests/contract/store_stepping_test.c tests/contract/step.c tests/unit/store_help.c
 store_stepping_test_USES := store
+TEST_PROGS += store_damage_test
+store_damage_test_SRCS := tests/contract/store_damage_test.c tests/unit/store_help.c
+store_damage_test_USES := store

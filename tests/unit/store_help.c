@@ -301,6 +301,16 @@ static int
 read_block(struct block_view *v, uint64_t n, uint8_t *have, struct seen *o)
 {
 	static struct rows r;
+	uint32_t bytes;
+	if (block_addrs(v) == NULL || block_exporters(v) == NULL || block_wides(v) == NULL)
+		return FT_EFORMAT;
+	(void)block_text(v, 1, &bytes);
+	/* all of it before a row is counted: a damaged column makes the block bad, not some rows */
+	for (unsigned c = 0; c < FT_COLUMNS; c++)
+		for (uint32_t from = 0; from < v->rows; from += 4096)
+			if (block_u64(v, (enum ft_column)c, from,
+				    v->rows - from < 4096 ? v->rows - from : 4096, r.v[c]) != FT_OK)
+				return FT_EFORMAT;
 	for (uint32_t from = 0; from < v->rows;) {
 		uint32_t take = v->rows - from < 4096 ? v->rows - from : 4096;
 		for (unsigned c = 0; c < FT_COLUMNS; c++) {
@@ -342,6 +352,8 @@ bench_read(struct bench *b, struct snapshot_reader *r, uint64_t n, struct seen *
 		struct block_view v;
 		if (snapshot_view(&s, i, &v, &err) != FT_OK || read_block(&v, n, have, out) != FT_OK)
 			out->bad_blocks++;
+		if (!s.blocks[i].open && s.blocks[i].zone == NULL)
+			out->unindexed++;
 		if (s.blocks[i].zone) {
 			const struct zone *z = s.blocks[i].zone;
 			uint64_t first = 0, last = 0;

@@ -34,7 +34,7 @@ void bench_send_all(struct bench *b, uint64_t from, uint64_t n);
 /* Read everything; each slice below `n` must be there once, nothing else, every column as made.  Returns the
  * number of different slices found; *wrong: something was not as made. */
 struct seen {
-	uint64_t rows, distinct, twice, foreign, bad_blocks, missing_segments;
+	uint64_t rows, distinct, twice, foreign, bad_blocks, missing_segments, unindexed;
 	char why[200];
 };
 void bench_read(struct bench *b, struct snapshot_reader *r, uint64_t n, struct seen *out);

@@ -60,6 +60,12 @@ full_blocks_are_sealed_and_read_back(void **s)
 	bench_send_all(&b, 0, SEVERAL);
 	assert_true(b.st.block > 0);
 	bench_expect(&b, SEVERAL);
+	struct snapshot_reader *r;
+	struct seen o;
+	assert_int_equal(snapshot_reader_open(&r, b.shm, b.database, true, NULL), FT_OK);
+	bench_read(&b, r, SEVERAL, &o);
+	assert_int_equal(o.unindexed, 0);
+	snapshot_reader_close(r);
 }
 
 static void
