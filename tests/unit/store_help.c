@@ -300,7 +300,7 @@ check_row(struct block_view *v, const struct rows *r, uint32_t k, struct seen *o
 static int
 read_block(struct block_view *v, uint64_t n, uint8_t *have, struct seen *o)
 {
-	static struct rows r;
+	static _Thread_local struct rows r;
 	uint32_t bytes;
 	if (block_addrs(v) == NULL || block_exporters(v) == NULL || block_wides(v) == NULL)
 		return FT_EFORMAT;
