@@ -116,6 +116,7 @@ keymap_block(struct keymap *m, const struct keys *k, struct block_view *v, struc
 {
 	enum ft_dict dict = dict_of(k->view->element);
 	m->n = dict == FT_DICT_NONE ? 0 : v->dict_count[dict];
+	m->filled = false;
 	if (m->n > m->room) {
 		uint32_t room = m->n + m->n / 2;
 		uint32_t *map = budget_realloc(b, m->map, m->room * sizeof *map, room * sizeof *map);
@@ -249,30 +250,38 @@ of_code(struct finder *f, uint32_t code)
 	}
 }
 
-/* addresses that are new in this block are asked for some rows ahead: their tables are larger than any cache */
+/* Every entry of an address dictionary at once, in its order: when all rows are selected nearly all entries are
+ * met, and in the order of rows each would be waited for. */
 static void
-prefetch_address(struct finder *f, uint32_t code)
+fill_addresses(struct finder *f)
 {
-	struct wide_key key = {.extra = 0};
-	if (code >= f->m->n || f->m->map[code] != UNSET)
-		return;
-	memcpy(key.bytes, block_addrs(f->w->batch.v)[code].address, 16);
-	tabwide_prefetch(&f->k->wide, &key);
+	enum element e = f->k->view->element;
+	uint32_t n = f->m->n, *map = f->m->map;
+	const struct ft_addr_entry *entry = block_addrs(f->w->batch.v);
+	f->m->filled = true;
+	if (e == EL_IP || e == EL_SERVICE || e == EL_CLIENTSERVICE)
+		f->full |= !tabwide_many(&f->k->wide, f->make, entry->address, sizeof *entry, n, map);
+	else
+		for (uint32_t i = 0; i < n; i++)
+			map[i] = of_address(f, &entry[i]);
+}
+
+static bool
+all_selected(const struct worker *w)
+{
+	return w->batch.inside && w->q->filter == NULL && w->q->user == NULL && w->batch.n == w->batch.m;
 }
 
 static void
 codes(struct finder *f, enum ft_column column, uint32_t *out)
 {
-	enum { AHEAD = 12 };
 	struct batch *b = &f->w->batch;
 	const uint32_t *code = batch_sel32(b, column);
 	uint32_t *map = f->m->map, n = f->m->n, m = b->m;
-	enum element e = f->k->view->element;
-	bool ahead = (e == EL_IP || e == EL_SERVICE || e == EL_CLIENTSERVICE) && f->k->wide.n > 4096;
+	if (!f->m->filled && n > 0 && dict_of(f->k->view->element) == FT_DICT_ADDR && all_selected(f->w))
+		fill_addresses(f);
 	for (uint32_t j = 0; j < m; j++) {
 		uint32_t c = code[j];
-		if (ahead && j + AHEAD < m)
-			prefetch_address(f, code[j + AHEAD]);
 		if (c >= n) {
 			b->rc = FT_EFORMAT;
 			out[j] = ID_NONE;

@@ -202,10 +202,10 @@ wide_at(const struct tabwide *t, const struct wide_key *key, uint64_t hash, uint
 	return ID_NONE;
 }
 
-uint32_t
-tabwide_intern(struct tabwide *t, const struct wide_key *key)
+static uint32_t
+wide_intern(struct tabwide *t, const struct wide_key *key, uint64_t hash)
 {
-	uint64_t at, hash = wide_hash(key);
+	uint64_t at;
 	if (((uint64_t)t->n + 1) * 2 > t->slots && !tabwide_grow(t))
 		return ID_NONE;
 	uint32_t id = wide_at(t, key, hash, &at);
@@ -225,17 +225,51 @@ tabwide_intern(struct tabwide *t, const struct wide_key *key)
 }
 
 uint32_t
+tabwide_intern(struct tabwide *t, const struct wide_key *key)
+{
+	return wide_intern(t, key, wide_hash(key));
+}
+
+uint32_t
 tabwide_find(const struct tabwide *t, const struct wide_key *key)
 {
 	uint64_t at;
 	return t->slots == 0 ? ID_NONE : wide_at(t, key, wide_hash(key), &at);
 }
 
-void
-tabwide_prefetch(const struct tabwide *t, const struct wide_key *key)
+/* Three keys are under way: one whose slot is fetched, one whose slot is here and whose key is fetched, and the one
+ * that is looked up. */
+bool
+tabwide_many(struct tabwide *t, bool make, const void *bytes, size_t stride, uint32_t n, uint32_t *id)
 {
-	if (t->slots > 0)
-		__builtin_prefetch(&t->slot[wide_hash(key) & (t->slots - 1)]);
+	enum { FAR = 16, NEAR = 8 };
+	uint64_t hash[32];
+	const uint8_t *at = bytes;
+	for (uint32_t i = 0; i < n + FAR; i++) {
+		struct wide_key key = {.extra = 0};
+		if (i < n) {
+			memcpy(key.bytes, at + i * stride, 16);
+			hash[i & 31] = wide_hash(&key);
+			if (t->slots > 0)
+				__builtin_prefetch(&t->slot[hash[i & 31] & (t->slots - 1)]);
+		}
+		if (i >= NEAR && i - NEAR < n && t->slots > 0) {
+			uint64_t h = hash[(i - NEAR) & 31], slot = t->slot[h & (t->slots - 1)];
+			if (slot >> 32 == h >> 32 && slot != 0)
+				__builtin_prefetch(&t->key[(uint32_t)slot - 1]);
+		}
+		if (i < FAR)
+			continue;
+		uint64_t h = hash[(i - FAR) & 31], free_at;
+		memcpy(key.bytes, at + (i - FAR) * stride, 16);
+		if (make)
+			id[i - FAR] = wide_intern(t, &key, h);
+		else
+			id[i - FAR] = t->slots == 0 ? ID_NONE : wide_at(t, &key, h, &free_at);
+		if (make && id[i - FAR] == ID_NONE)
+			return false;
+	}
+	return true;
 }
 
 void

@@ -63,8 +63,9 @@ struct tabwide {
 };
 uint32_t tabwide_intern(struct tabwide *t, const struct wide_key *key);
 uint32_t tabwide_find(const struct tabwide *t, const struct wide_key *key);
-/* the key will be asked for soon */
-void tabwide_prefetch(const struct tabwide *t, const struct wide_key *key);
+/* n keys of 16 bytes, `stride` bytes apart, extra 0: slots and keys are asked for ahead.  make: intern, else find.
+ * false: no memory */
+bool tabwide_many(struct tabwide *t, bool make, const void *bytes, size_t stride, uint32_t n, uint32_t *id);
 void tabwide_free(struct tabwide *t);
 
 /* set of u64 */
