@@ -1,12 +1,18 @@
 """sFlow 2, 4 and 5 from the wire to sessions: sampled packets, scaled by their rate, none lost, also when ingest is killed."""
+import collections
+import ipaddress
+import json
+import os
 import random
 import socket
 import struct
+import subprocess
 import time
 
 import pytest
 
-from flowtrove import wait_for
+import pcapfile
+from flowtrove import BIN, ROOT, wait_for
 
 RATE = 128
 AGENTS = ("198.51.100.7", "198.51.100.8")
@@ -107,3 +113,41 @@ def test_the_agent_is_the_exporter_whatever_port_and_version(instance, agents):
         assert {r["sampling_rate"] for r in mine} == {RATE}
         assert {(r["in_if"], r["out_if"]) for r in mine} <= {(7, 8), (8, 7)}
         assert {r["client_vlan"] for r in mine if r["client_packets"]} == {100}
+
+
+def transport(proto, payload):
+    """Ports, or for ICMP what stands in for them."""
+    if proto in (6, 17):
+        return struct.unpack(">HH", payload[:4])
+    return payload[0], payload[1]
+
+
+def captured():
+    """What conversations() puts on the wire, packet by packet, as ft-decode names it."""
+    for _, packet in pcapfile.conversations(1750000000000000, 30, seed=11).packets:
+        v6 = packet[12:14] == b"\x86\xdd"
+        ip = packet[14:]
+        proto, head = (ip[6], 40) if v6 else (ip[9], 20)
+        src, dst = (ip[8:24], ip[24:40]) if v6 else (ip[12:16], ip[16:20])
+        yield (str(ipaddress.ip_address(src)), str(ipaddress.ip_address(dst)), proto, *transport(proto, ip[head:]), len(ip),
+               len(packet))
+
+
+def test_the_samples_of_pmacct_are_the_packets_it_saw():
+    """Datagrams of another implementation (tests/data/README)."""
+    capture = os.path.join(ROOT, "tests", "data", "sfprobe.pcap")
+    out = subprocess.run([os.path.join(BIN, "ft-decode"), "--format", "pcap", "--summary", "--strict", capture],
+                         capture_output=True, text=True, timeout=60)
+    assert out.returncode == 0, out.stderr
+    rows = [json.loads(x) for x in out.stdout.splitlines()]
+    summary, rows = rows[-1], rows[:-1]
+    assert summary["sequence_gaps"] == summary["undecodable"] == 0
+    left = collections.Counter(captured())
+    total = sum(left.values())
+    for r in rows:
+        assert r["exporter_ip"] == "192.0.2.77" and r["packets"] == 1 and r["sampling"] == 1
+        ports = (r["icmp_type"], r["icmp_code"]) if r["proto"] in (1, 58) else (r["src_port"], r["dst_port"])
+        key = (r["src_ip"], r["dst_ip"], r["proto"], *ports, r["bytes"], r["frame_bytes"] - r["stripped_bytes"])
+        assert left[key] > 0, "not on the wire: %r" % (key,)
+        left[key] -= 1
+    assert total - 8 <= len(rows) <= total
