@@ -8,3 +8,6 @@ store_stepping_test_USES := store
 TEST_PROGS += store_damage_test
 store_damage_test_SRCS := tests/contract/store_damage_test.c tests/unit/store_help.c
 store_damage_test_USES := store
+TEST_PROGS += block_golden_test
+block_golden_test_SRCS := tests/contract/block_golden_test.c tests/unit/store_help.c
+block_golden_test_USES := store
