@@ -5,7 +5,14 @@
 
 #include "tracker/emit.h"
 
-enum { PROTO_TCP = 6, PROTO_UDP = 17, TCP_SYN = 2, NSEL_CREATED = 1, CLOCKS_MOST = 1 << 24 };
+enum {
+	PROTO_TCP = 6,
+	PROTO_UDP = 17,
+	TCP_SYN = 2,
+	NSEL_CREATED = 1,
+	CLOCKS_MOST = 1 << 24,
+	SWEEP_GROUP = 32
+};
 
 void
 clocks_hear(struct clocks *k, uint32_t exporter, uint32_t second)
@@ -88,22 +95,31 @@ expire_by_clock(const struct settings *s, const struct trk_entry *e, uint32_t cl
 	return idle && older(clock_s, e->seen_s, idle) ? FT_END_TIMEOUT : FT_END_NONE;
 }
 
+/* In groups: first who is over, while their index lines are being loaded, then their end. */
 uint32_t
 expire_sweep(struct core *c, uint32_t look, uint32_t most)
 {
 	struct table *t = &c->t;
-	uint32_t looked = 0;
-	for (; looked < look && most > 0; looked++) {
-		uint32_t slot = t->age_hand;
-		t->age_hand = slot + 1 == t->capacity ? 0 : slot + 1;
-		const struct trk_entry *e = &t->entry[slot];
-		if (!(e->state & TRK_USED))
-			continue;
-		uint8_t reason = expire_by_clock(c->set, e, clocks_at(&c->clocks, e->exporter));
-		if (reason == FT_END_NONE)
-			continue;
-		emit_end(c, slot, reason);
-		most--;
+	uint32_t looked = 0, over[SWEEP_GROUP];
+	while (looked < look && most > 0) {
+		uint32_t n = 0, room = most < SWEEP_GROUP ? most : SWEEP_GROUP;
+		while (looked < look && n < room) {
+			bool taken;
+			uint32_t slot = table_next_used(t, t->age_hand, &taken);
+			uint32_t next = slot + taken < t->capacity ? slot + taken : t->capacity;
+			looked += next - t->age_hand;
+			t->age_hand = next == t->capacity ? 0 : next;
+			const struct trk_entry *e = &t->entry[slot];
+			if (taken && expire_by_clock(c->set, e, clocks_at(&c->clocks, e->exporter))) {
+				table_prefetch_give(t, slot);
+				over[n++] = slot;
+			}
+		}
+		for (uint32_t k = 0; k < n; k++) {
+			const struct trk_entry *e = &t->entry[over[k]];
+			emit_end(c, over[k], expire_by_clock(c->set, e, clocks_at(&c->clocks, e->exporter)));
+		}
+		most -= n;
 	}
 	return looked;
 }

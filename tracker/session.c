@@ -28,6 +28,21 @@ sane(int64_t us)
 	return us < least_us ? least_us : us > most_us ? most_us : us;
 }
 
+/* ---- duplicates ------------------------------------------------------------------------------- */
+
+/* Digest of what makes two records of one direction the same; 0: this kind can't be told (samples and events
+ * without times or counters are rightly alike). */
+static uint32_t
+digest(const struct ft_flow *f)
+{
+	if (f->bits & (FT_FLOW_NOTIME | FT_FLOW_NOCOUNT))
+		return 0;
+	uint64_t h = hash_mix((uint64_t)f->first_us ^ f->packets << 40, (uint64_t)f->last_us);
+	h = hash_mix(h ^ f->bytes, f->packets + 0x9e3779b97f4a7c15ull);
+	uint32_t d = (uint32_t)(h >> 32);
+	return d ? d : 1;
+}
+
 void
 session_look(
 	const struct core *c, const struct ft_flow *f, const struct ft_flow_ext *x, struct session_flow *out)
@@ -53,6 +68,7 @@ session_look(
 		if ((c->t.scoped & TABLE_KEY_VRF) && x && (x->has & FT_EXT_VRF))
 			out->key.scope.vrf = x->vrf;
 	}
+	out->dup = digest(f);
 	out->hash = table_hash(&c->t, &out->key);
 	table_prefetch_bucket(&c->t, out->hash);
 }
@@ -70,22 +86,6 @@ static uint8_t
 flags_of(const struct ft_flow *f)
 {
 	return f->bits & FT_FLOW_HAS_FLAGS ? f->flags : 0;
-}
-
-/* ---- duplicates ------------------------------------------------------------------------------- */
-
-/* Digest of what makes two records of one direction the same; 0: this kind can't be told (samples and events
- * without times or counters are rightly alike). */
-static uint32_t
-digest(const struct session_flow *in)
-{
-	const struct ft_flow *f = in->f;
-	if (f->bits & (FT_FLOW_NOTIME | FT_FLOW_NOCOUNT))
-		return 0;
-	uint64_t h = hash_mix((uint64_t)f->first_us ^ f->packets << 40, (uint64_t)f->last_us);
-	h = hash_mix(h ^ f->bytes, f->packets + 0x9e3779b97f4a7c15ull);
-	uint32_t d = (uint32_t)(h >> 32);
-	return d ? d : 1;
 }
 
 /* ---- direction -------------------------------------------------------------------------------- */
@@ -354,7 +354,7 @@ merge(struct core *c, uint32_t slot, const struct session_flow *in, bool from_cl
 	merge_attributes(c, slot, in, from_client, fresh);
 	count(c, e, in, from_client);
 	look_for_end(c, e, in, from_client, fresh);
-	e->dup[from_client ? 0 : 1] = digest(in);
+	e->dup[from_client ? 0 : 1] = in->dup;
 	e->seen_s = core_second(f->export_us);
 	e->updated_ms = c->now_ms;
 	table_dirty_set(&c->t, slot);
@@ -464,10 +464,10 @@ session_apply(struct core *c, const struct session_flow *in)
 		denied(c, in);
 		return;
 	}
-	uint32_t slot = table_find(&c->t, &in->key, in->hash, &from_client), dup = digest(in);
+	uint32_t slot = table_find(&c->t, &in->key, in->hash, &from_client);
 	if (slot != TABLE_NONE) {
 		const struct trk_entry *e = &c->t.entry[slot];
-		if (dup && e->dup[from_client ? 0 : 1] == dup) {
+		if (in->dup && e->dup[from_client ? 0 : 1] == in->dup) {
 			n[TRK_N_DUPLICATES]++;
 			if (c->set->dedup) {
 				n[TRK_N_DROPPED]++;

@@ -16,6 +16,7 @@ struct session_flow {
 	const struct ft_flow_ext *x; /* NULL: none */
 	struct table_key key;
 	uint32_t hash;
+	uint32_t dup;              /* digest that duplicates share; 0: can't be told */
 	int64_t first_us, last_us; /* in order and within what arithmetic can carry */
 };
 

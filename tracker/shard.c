@@ -9,6 +9,8 @@
 #include "tracker/expire.h"
 #include "tracker/session.h"
 
+enum { LOOK_AHEAD = 6 };
+
 static const struct stage_use used = {FT_STAGE_INPUTS, 1, TRK_IDS, TRK_N_COUNTERS};
 
 static void
@@ -134,8 +136,12 @@ look_ahead(struct shard *s, unsigned i, unsigned most, struct session_flow *flow
 	struct ring *in = &s->in[i];
 	uint64_t at = shard_input_at(s, i), filled = ring_filled(in, at);
 	unsigned n = 0;
+	uint32_t fresh = 0;
 	for (; n < most && at < filled; n++) {
 		const struct ft_flow *f = ring_slot(in, at);
+		const uint8_t *later = ring_slot(in, at + LOOK_AHEAD); /* another core wrote it */
+		__builtin_prefetch(later);
+		__builtin_prefetch(later + FT_LINE);
 		uint64_t slots = f->slots ? f->slots : 1;
 		const struct ft_flow_ext *x =
 			(f->bits & FT_FLOW_EXT) && slots >= 2 ? ring_slot(in, at + 1) : NULL;
@@ -144,7 +150,7 @@ look_ahead(struct shard *s, unsigned i, unsigned most, struct session_flow *flow
 		ends[n] = at;
 	}
 	for (unsigned k = 0; k < n; k++)
-		table_prefetch_entry(&s->c.t, flow[k].hash);
+		table_prefetch_entry(&s->c.t, flow[k].hash, &fresh);
 	return n;
 }
 

@@ -132,6 +132,7 @@ rebuild(struct table *t, uint64_t *ext_used)
 		if (e->ext)
 			ext_used[(e->ext - 1) >> 6] |= UINT64_C(1) << ((e->ext - 1) & 63);
 		index_add(t, hash_of(t, e), i);
+		t->used[i >> 6] |= UINT64_C(1) << (i & 63);
 		if (table_pending(e))
 			table_dirty_set(t, i);
 	}
@@ -161,7 +162,8 @@ table_attach(struct table *t, void *base, unsigned scoped, uint64_t seed, struct
 	t->free_entry = big_alloc(t->capacity * sizeof *t->free_entry);
 	t->free_ext = big_alloc(t->capacity * sizeof *t->free_ext);
 	t->dirty = big_alloc(words * sizeof *t->dirty);
-	if (!ext_used || !t->bucket || !t->free_entry || !t->free_ext || !t->dirty) {
+	t->used = big_alloc(words * sizeof *t->used);
+	if (!ext_used || !t->used || !t->bucket || !t->free_entry || !t->free_ext || !t->dirty) {
 		free(ext_used);
 		table_detach(t);
 		return err_set(err, FT_ENOMEM,
@@ -179,11 +181,12 @@ table_detach(struct table *t)
 	free(t->free_entry);
 	free(t->free_ext);
 	free(t->dirty);
+	free(t->used);
 	*t = (struct table){0};
 }
 
 void
-table_prefetch_entry(const struct table *t, uint32_t hash)
+table_prefetch_entry(const struct table *t, uint32_t hash, uint32_t *fresh)
 {
 	for (uint32_t i = hash & t->mask; t->bucket[i].slot1 != 0; i = (i + 1) & t->mask)
 		if (t->bucket[i].hash == hash) {
@@ -193,9 +196,19 @@ table_prefetch_entry(const struct table *t, uint32_t hash)
 			__builtin_prefetch(e + 2 * FT_LINE, 1);
 			return;
 		}
-	/* a new session: the slot it will take */
-	if (t->free_entries > 0)
-		__builtin_prefetch(&t->entry[t->free_entry[t->free_entries - 1]], 1);
+	if (t->free_entries > *fresh) {
+		const uint8_t *e =
+			(const uint8_t *)&t->entry[t->free_entry[t->free_entries - 1 - (*fresh)++]];
+		__builtin_prefetch(e, 1);
+		__builtin_prefetch(e + FT_LINE, 1);
+		__builtin_prefetch(e + 2 * FT_LINE, 1);
+	}
+}
+
+void
+table_prefetch_give(const struct table *t, uint32_t slot)
+{
+	table_prefetch_bucket(t, hash_of(t, &t->entry[slot]));
 }
 
 static bool
@@ -239,6 +252,7 @@ table_take(struct table *t, struct stage *st, uint32_t hash)
 	struct trk_entry *e = &t->entry[slot];
 	stage_touch(st, &e->state, sizeof e->state);
 	e->ext = 0;
+	t->used[slot >> 6] |= UINT64_C(1) << (slot & 63);
 	index_add(t, hash, slot);
 	return slot;
 }
@@ -255,6 +269,7 @@ table_give(struct table *t, struct stage *st, uint32_t slot)
 	}
 	e->state = 0;
 	table_dirty_clear(t, slot);
+	t->used[slot >> 6] &= ~(UINT64_C(1) << (slot & 63));
 	t->free_entry[t->free_entries++] = slot;
 }
 

@@ -53,6 +53,7 @@ struct table {
 	uint32_t *free_entry, *free_ext; /* stacks */
 	uint32_t free_entries, free_exts;
 	uint64_t *dirty; /* a bit a slot: it has something pending */
+	uint64_t *used;  /* a bit a slot: it is taken */
 	uint32_t evict_hand, age_hand;
 };
 
@@ -78,8 +79,10 @@ table_prefetch_bucket(const struct table *t, uint32_t hash)
 {
 	__builtin_prefetch(&t->bucket[hash & t->mask]);
 }
-/* prefetch the entry that will probably be it */
-void table_prefetch_entry(const struct table *t, uint32_t hash);
+/* Prefetch the entry that will probably be it, or the free slot that a new session will take; *fresh counts those. */
+void table_prefetch_entry(const struct table *t, uint32_t hash, uint32_t *fresh);
+/* prefetch what table_give() will need */
+void table_prefetch_give(const struct table *t, uint32_t slot);
 
 /* Slot of the key, or TABLE_NONE.  *from_client: the flow goes from the entry's client to its server. */
 uint32_t table_find(const struct table *t, const struct table_key *k, uint32_t hash, bool *from_client);
@@ -121,6 +124,14 @@ static inline void
 table_dirty_clear(struct table *t, uint32_t slot)
 {
 	t->dirty[slot >> 6] &= ~(UINT64_C(1) << (slot & 63));
+}
+/* The first taken slot from `slot` on, within the 64 that share its word; else the first slot of the next word. */
+static inline uint32_t
+table_next_used(const struct table *t, uint32_t slot, bool *taken)
+{
+	uint64_t bits = t->used[slot >> 6] >> (slot & 63);
+	*taken = bits != 0;
+	return bits ? slot + (uint32_t)__builtin_ctzll(bits) : (slot | 63) + 1;
 }
 static inline bool
 table_pending(const struct trk_entry *e)

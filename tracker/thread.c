@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <time.h>
 
@@ -13,7 +14,16 @@
 #include "common/log.h"
 #include "tracker/segment.h"
 
-enum { TICK_US = 20000, SCAN_US = 1000000, FIRST_SCAN_US = 50000, SHOW_US = 100000, STOP_US = 4000000 };
+enum {
+	TICK_US = 20000,
+	SCAN_US = 1000000,
+	FIRST_SCAN_US = 50000,
+	SHOW_US = 100000,
+	STOP_US = 4000000,
+	NAP_US = 10000,
+	NAPS_US = 50000,   /* how long after the last flow it naps before it waits to be woken */
+	NAP_SLOTS = 65536, /* a ring that holds fewer could fill up during a nap */
+};
 
 static const struct shm_kind flow_kind = {FT_FLOW_MAGIC, FT_FLOW_VERSION, FT_FLOW_LAYOUT};
 static const struct shm_kind slice_kind = {FT_SLICE_MAGIC, FT_SLICE_VERSION, FT_SLICE_LAYOUT};
@@ -67,7 +77,29 @@ wait_for_flows(struct thread *t)
 	}
 }
 
+/* While flows come, but not enough for whole batches: let some gather, so that ingest need not wake us for every
+ * datagram (a wake-up costs more than ten flows do).  Latency is counted in seconds here.  Not with rings so small
+ * that a nap fills them.  Returns whether it napped. */
+static bool
+nap(const struct thread *t)
+{
+	struct timespec pause = {0, NAP_US * 1000L};
+	for (unsigned i = 0; i < FT_STAGE_INPUTS; i++)
+		if (t->s.in_open[i] && ring_capacity(&t->s.in[i]) < NAP_SLOTS)
+			return false;
+	(void)nanosleep(&pause, NULL);
+	return true;
+}
+
 /* ---- inputs ----------------------------------------------------------------------------------- */
+
+/* The memory is there already (posix_fallocate); map it now and not page by page when flows come.  A hint: older
+ * kernels do not know it. */
+static void
+map_now(const struct shm *m)
+{
+	(void)madvise(m->base, m->size, MADV_POPULATE_WRITE);
+}
 
 /* Ingest made its ring anew (after a drain): the name leads to another file. */
 static bool
@@ -90,6 +122,7 @@ attach_input(struct thread *t, unsigned i, const char *name)
 	}
 	int rc = ring_attach(&s->in[i], t->dir, name, &flow_kind, FT_RING_CONSUMER, &err);
 	if (rc == FT_OK) {
+		map_now(&s->in[i].shm);
 		shard_open_input(s, i);
 		log_medium("reading %s", name);
 	} else if (rc != FT_ENOENT) {
@@ -240,11 +273,14 @@ run(void *arg)
 			if (mono_since(now, t->shown_at).us >= SHOW_US)
 				show(t, now);
 		}
-		if (take_flows(t, now) > 0)
+		unsigned flows = take_flows(t, now);
+		if (flows > 0)
+			t->flowed = now;
+		if (flows >= CORE_BATCH / 2)
 			continue;
 		if (!room || !shard_room(&t->s))
 			wait_for_room(t);
-		else
+		else if ((mono_since(now, t->flowed).us > NAPS_US || !nap(t)) && flows == 0)
 			wait_for_flows(t);
 	}
 	stop_in_order(t);
@@ -274,6 +310,8 @@ thread_open(struct thread *t, const struct thread_place *where, const struct set
 		shm_close(&t->seg);
 		return rc;
 	}
+	map_now(&t->seg);
+	map_now(&t->s.c.out.shm);
 	if (t->s.recovered)
 		counter_add(COUNTER_tracker_recovered, 1);
 	atomic_store(&t->wanted, set);

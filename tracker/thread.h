@@ -17,7 +17,7 @@ struct thread {
 	struct shm seg;
 	char dir[200];
 	uint64_t seed;
-	mono_t scanned, ticked, shown_at;
+	mono_t scanned, ticked, shown_at, flowed;
 	uint32_t refused_capacity; /* a size that could not be had: not tried again until it changes */
 	/* between the two */
 	_Atomic(const struct settings *) wanted; /* posted by main, immutable */
