@@ -401,6 +401,34 @@ say_change(void *ctx, enum conf_key key, bool live)
 	log_high("%s changed%s", conf_name(key), live ? "" : ": takes effect at the next start");
 }
 
+/* Threads may still hold texts of an earlier configuration, so it lives as long as the process: some kilobytes for each
+ * SIGHUP. */
+static struct retired {
+	struct conf *c;
+	struct retired *next;
+} * retired;
+
+static void
+retire(struct conf *c)
+{
+	struct retired *r = malloc(sizeof *r);
+	if (r == NULL)
+		return;
+	*r = (struct retired){c, retired};
+	retired = r;
+}
+
+static void
+free_retired(void)
+{
+	while (retired) {
+		struct retired *r = retired;
+		retired = r->next;
+		conf_free(r->c);
+		free(r);
+	}
+}
+
 /* 0, or the reason in *why (malloc'd) */
 static int
 reload(struct proc *p, char **why)
@@ -420,7 +448,7 @@ reload(struct proc *p, char **why)
 	p->conf = now;
 	if (p->on_reload)
 		p->on_reload(p->ctx, was, now);
-	conf_free(was);
+	retire(was);
 	log_high("configuration read again");
 	return 0;
 }
@@ -458,6 +486,7 @@ proc_stop(struct proc *p)
 	log_high("stopped in order");
 	conf_free(p->conf);
 	p->conf = NULL;
+	free_retired();
 	return p->exit_code;
 }
 
