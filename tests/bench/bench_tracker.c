@@ -122,7 +122,8 @@ main(void)
 		ring_release(&consumer, ring_filled(&consumer, UINT64_MAX));
 	}
 	const struct ft_stage_record *r = stage_record(&s.c.st);
-	printf("tracker: %.1f ns of CPU a flow (%d flows of %d sessions, %lu slices emitted on the way; by quarter "
+	printf("tracker: %.1f ns of CPU a flow (%d flows of %d sessions, %lu slices emitted on the way; by "
+	       "quarter "
 	       "%.0f %.0f %.0f %.0f)\n",
 		(double)spent / FLOWS, FLOWS, SESSIONS, (unsigned long)r->counter[TRK_N_SLICES],
 		(double)rounds[0] / SESSIONS, (double)rounds[1] / SESSIONS, (double)rounds[2] / SESSIONS,
