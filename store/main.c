@@ -50,7 +50,7 @@ main(int argc, char **argv)
 		if (taken == 0)
 			intake_wait(&st, serve_idle(&st));
 	}
-	if (journal_commit(&st, &err) != FT_OK)
+	if (serve_stop(&st, &err) != FT_OK)
 		log_critical("the last commit failed: %s; what shared memory holds is kept", err.text);
 	store_close(&st);
 	return proc_stop(&p);

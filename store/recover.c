@@ -444,7 +444,9 @@ rebuild(struct store *st, uint32_t number, struct segment_state *s, struct journ
 		st->gap_from_us = last->complete_us ? last->complete_us : last->wall_us;
 	}
 	st->gap_to_us = wall_now().us;
-	st->complete_us = 0;
+	/* what was on the way then is lost: answers are complete up to there, until new slices come */
+	st->complete_us = st->gap_from_us;
+	st->complete_held = st->complete_us != 0;
 	counter_add(COUNTER_store_rebuilt_rows, st->open.next.rows);
 	struct open_counts counts = st->open.next;
 	stage_begin_at(st, number, s->blocks, &counts, s->last ? last : NULL);
@@ -650,6 +652,8 @@ int
 store_open(struct store *st, const char *shm_dir, const char *database, const struct store_settings *set,
 	struct err *err)
 {
+	struct err here;
+	err = err ? err : &here;
 	*st = (struct store){
 		.set = *set, .lock_fd = -1, .shm.fd = -1, .catalog_shm.fd = -1, .exporters_shm.fd = -1};
 	st->open.shm.fd = -1;
@@ -672,15 +676,17 @@ store_open(struct store *st, const char *shm_dir, const char *database, const st
 		st->catalog_commit = was.commit;
 		rc = find_and_decide(st, err);
 	}
-	if (rc == FT_OK)
-		rc = index_open(st, err);
+	if (rc == FT_OK && index_open(st, err) != FT_OK) /* a hint only */
+		log_critical("%s; queries are slower without it", err->text);
 	if (rc == FT_OK) {
 		memcpy(st->catalog->store_uuid, st->uuid, 16);
 		memcpy(st->own->store_uuid, st->uuid, 16);
 		count_sealed(st);
-		if (st->kv == NULL ||
-			store_flip_due(st)) /* the flip, or the segment's end, was not finished */
-			rc = store_next(st, err);
+		/* the flip, or the segment's end, was not finished; on a full disk the loop tries again */
+		if ((st->kv == NULL || store_flip_due(st)) && store_next(st, err) != FT_OK) {
+			log_critical("%s", err->text);
+			st->failing = true;
+		}
 	}
 	if (rc == FT_OK) {
 		struct zone_segment s;

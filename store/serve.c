@@ -143,7 +143,8 @@ serve_turn(struct store *st, const struct conf *c)
 			break;
 		taken += n;
 	}
-	if (drained) { /* what had arrived an emission and a turn before was in the rings, and they were empty */
+	st->complete_held = st->complete_held && taken == 0;
+	if (drained && !st->complete_held) { /* what had arrived an emission and a turn before was in the rings, and they were empty */
 		int64_t complete = wall - (int64_t)(st->set.interval_s + 1) * 1000000;
 		if (complete > st->complete_us)
 			st->complete_us = complete;
@@ -179,6 +180,25 @@ serve_drain(struct store *st, struct err *err)
 		}
 	}
 	int rc = store_flip_due(st) ? store_next(st, err) : journal_commit(st, err);
+	catalog_tell(st);
+	return rc;
+}
+
+/* What has been handed over is taken, so that an orderly stop of all, in the order of the flow, leaves nothing in
+ * memory only. */
+int
+serve_stop(struct store *st, struct err *err)
+{
+	mono_t end = mono_after(mono_now(), span_seconds(STOP_S));
+	intake_look(st);
+	while (!intake_drained(st) && mono_now().ns < end.ns)
+		if (intake_turn(st) == 0 && store_next(st, err) != FT_OK)
+			break;
+	if (intake_drained(st)) {
+		st->complete_held = false;
+		st->complete_us = wall_now().us;
+	}
+	int rc = journal_commit(st, err);
 	catalog_tell(st);
 	return rc;
 }

@@ -84,6 +84,7 @@ struct store {
 	uint64_t catalog_commit;      /* what the catalog said at start */
 	_Atomic uint64_t sealed_rows; /* in all segments */
 	int64_t complete_us, gap_from_us, gap_to_us;
+	bool complete_held; /* shared memory was lost and nothing has come since */
 
 	struct kv *index;
 	pthread_t mender;

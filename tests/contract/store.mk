@@ -11,3 +11,6 @@ store_damage_test_USES := store
 TEST_PROGS += block_golden_test
 block_golden_test_SRCS := tests/contract/block_golden_test.c tests/unit/store_help.c
 block_golden_test_USES := store
+TEST_PROGS += store_full_test
+store_full_test_SRCS := tests/contract/store_full_test.c tests/unit/store_help.c
+store_full_test_USES := store
