@@ -437,12 +437,17 @@ reload(struct proc *p, char **why)
 	struct conf *now = conf_load(conf_path(p->conf), &problems), *was = p->conf;
 	*why = NULL;
 	if (now == NULL) {
-		log_critical("configuration not applied: %s", problems.text ? problems.text : "");
+		for (const char *at = problems.text; at && *at; at += strcspn(at, "\n") + 1)
+			log_critical("configuration not applied: %.*s", (int)strcspn(at, "\n"), at);
 		*why = problems.text;
 		return FT_EINVAL;
 	}
 	conf_problems_free(&problems);
 	conf_diff(was, now, say_change, NULL);
+	const char *logfile = conf_str(now, CONF_logfile);
+	if (strcmp(logfile, conf_str(was, CONF_logfile)) != 0)
+		log_open(p->name, logfile[0] ? logfile : NULL,
+			(enum log_level)conf_uint(now, CONF_debuglevel));
 	log_reopen();
 	log_set_level((enum log_level)conf_uint(now, CONF_debuglevel));
 	p->conf = now;
