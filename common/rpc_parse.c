@@ -46,7 +46,7 @@ within_limits(const char *p, size_t n, const struct rpc_limits *l, struct rpc_re
 		} else if (p[i] == '{' || p[i] == '[') {
 			if (++depth > l->depth) {
 				snprintf(at, sizeof at, "byte %zu", i);
-				refuse(why, "too_large", at, "nesting goes at most %u deep", l->depth);
+				refuse(why, "bad_request", at, "nesting goes at most %u deep", l->depth);
 				return false;
 			}
 		} else if ((p[i] == '}' || p[i] == ']') && depth > 0)

@@ -37,7 +37,7 @@
 
 /* error codes: RPC_ERROR(word, exit code of command line tools, HTTP status) */
 #define FT_RPC_ERRORS(RPC_ERROR)                                                                              \
-	RPC_ERROR("bad_request", 2, 400)      /* not JSON, wrong type, missing member; `at` says where */     \
+	RPC_ERROR("bad_request", 2, 400)      /* not JSON, nested too deep, wrong type, missing member; `at` says where */     \
 	RPC_ERROR("unknown_op", 2, 400)                                                                       \
 	RPC_ERROR("bad_filter", 2, 400)	      /* `at` is the position in the filter, from 1 */                \
 	RPC_ERROR("bad_time", 2, 400)                                                                         \

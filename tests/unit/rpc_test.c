@@ -197,7 +197,7 @@ frames_beyond_a_bound_are_refused(void **state)
 	memset(big, ' ', n);
 	assert_string_equal(code_of(big, n, &id), "too_large");
 	memset(big, '[', 100000);
-	assert_string_equal(code_of(big, 100000, &id), "too_large");
+	assert_string_equal(code_of(big, 100000, &id), "bad_request");
 	memset(big, 'a', n);
 	memcpy(big, "{\"op\":\"echo\",\"what\":\"", 21);
 	memcpy(big + 200000, "\"}", 2);
