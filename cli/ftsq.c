@@ -185,8 +185,10 @@ main(int argc, char **argv)
 	json_t *reply = NULL;
 	signal(SIGPIPE, SIG_DFL); /* a reader that has seen enough ends us quietly */
 	int rc = options_parse(&o, "ftsq", argc, argv);
-	if (rc >= 0)
+	if (rc >= 0) {
+		options_free(&o);
 		return rc;
+	}
 	rc = client_open(&c, &o);
 	if (rc != 0)
 		return rc;
@@ -200,5 +202,6 @@ main(int argc, char **argv)
 		json_decref(reply);
 	}
 	client_close(c);
+	options_free(&o);
 	return rc;
 }

@@ -9,8 +9,8 @@
 static json_t *
 request(const struct options *o)
 {
-	json_t *r = json_pack("{s:s, s:s, s:s, s:s}", "op", "stat", "group_by", o->entity, "count_by", o->count,
-		"direction",
+	json_t *r = json_pack("{s:s, s:s, s:s, s:s}", "op", "stat", "group_by", o->entity, "count_by",
+		o->count, "direction",
 		o->sent       ? "sent"
 		: o->received ? "received"
 			      : "total");
@@ -60,8 +60,10 @@ main(int argc, char **argv)
 	json_t *reply = NULL;
 	signal(SIGPIPE, SIG_DFL); /* a reader that has seen enough ends us quietly */
 	int rc = options_parse(&o, "ftstat", argc, argv);
-	if (rc >= 0)
+	if (rc >= 0) {
+		options_free(&o);
 		return rc;
+	}
 	if (o.picture && !picture_name_good(o.picture))
 		return options_wrong(&o, "-g %s: the name must end in .tga, .png, .svg or .pdf", o.picture);
 	rc = client_open(&c, &o);
@@ -76,5 +78,6 @@ main(int argc, char **argv)
 		json_decref(reply);
 	}
 	client_close(c);
+	options_free(&o);
 	return rc;
 }

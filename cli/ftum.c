@@ -102,8 +102,10 @@ main(int argc, char **argv)
 	json_t *reply = NULL;
 	signal(SIGPIPE, SIG_DFL); /* a reader that has seen enough ends us quietly */
 	int rc = options_parse(&o, "ftum", argc, argv);
-	if (rc >= 0)
+	if (rc >= 0) {
+		options_free(&o);
 		return rc;
+	}
 	if (o.act == ACT_NONE && !o.alerts && !o.want_key)
 		return options_wrong(
 			&o, "nothing to do: give -chpw, -addu, -delu, -admin, -noadmin, -filter or -ulist");
@@ -120,5 +122,6 @@ main(int argc, char **argv)
 		json_decref(reply);
 	}
 	client_close(c);
+	options_free(&o);
 	return rc;
 }

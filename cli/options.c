@@ -486,3 +486,20 @@ options_parse(struct options *o, const char *tool, int argc, char **argv)
 		o->password = strdup(environment("PASSWORD"));
 	return consistent(o);
 }
+
+static void
+forget(char **secret)
+{
+	if (*secret)
+		explicit_bzero(*secret, strlen(*secret));
+	free(*secret);
+	*secret = NULL;
+}
+
+void
+options_free(struct options *o)
+{
+	forget(&o->password);
+	forget(&o->key);
+	forget(&o->act_password);
+}

@@ -43,6 +43,8 @@ struct options {
 
 /* -1: go on; else the exit code, all having been said */
 int options_parse(struct options *o, const char *tool, int argc, char **argv);
+/* wipes and frees the secrets in it */
+void options_free(struct options *o);
 /* "options" as -h prints them, or as the list of a man page (mdoc) */
 void options_help(char letter, FILE *to);
 void options_man(char letter, FILE *to);

@@ -21,7 +21,8 @@ inode_of(const char *table, unsigned port)
 		unsigned local, state;
 		unsigned long found;
 		/* sl local_address remote_address st queues tr tm->when retrnsmt uid timeout inode */
-		if (sscanf(line, " %*d: %*[0-9A-Fa-f]:%x %*[0-9A-Fa-f]:%*x %x %*x:%*x %*x:%*x %*x %*d %*d %lu",
+		if (sscanf(line,
+			    " %*d: %*[0-9A-Fa-f]:%x %*[0-9A-Fa-f]:%*x %x %*x:%*x %*x:%*x %*x %*d %*d %lu",
 			    &local, &state, &found) == 3 &&
 			local == port && (inode == 0 || state == TCP_LISTEN))
 			inode = found;

@@ -102,7 +102,8 @@ open_parts(struct daemon *d, struct err *err)
 		char holder[120];
 		unsigned port = (unsigned)conf_uint(c, CONF_listenport);
 		holder_of_port("tcp", port, holder, sizeof holder);
-		rc = err_set(err, FT_ESYS, "%s: TCP port %u is in use%s; end that process, or change listenport", endpoint, port,
+		rc = err_set(err, FT_ESYS,
+			"%s: TCP port %u is in use%s; end that process, or change listenport", endpoint, port,
 			holder);
 	}
 	return rc;

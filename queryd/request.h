@@ -19,7 +19,7 @@
 
 struct request;
 
-enum op_kind { OP_QUICK, OP_HASH, OP_FORWARD, OP_QUERY };
+enum op_kind { OP_QUICK, OP_HASH, OP_WAIT, OP_QUERY };
 enum op_right { OP_ALL, OP_ADMIN };
 enum member_type { MEMBER_STRING, MEMBER_INT, MEMBER_BOOL, MEMBER_TIME };
 struct member {
@@ -48,7 +48,8 @@ struct request {
 	struct query_context query;
 	struct query_spec spec; /* strings are the request object's */
 	mono_t started;
-	bool progress, running;
+	_Atomic bool progress; /* wanted; the main thread looks */
+	bool running;
 	const char *stopped; /* why, if not by the client: a sentence */
 	struct request *next, **at;
 };
@@ -56,7 +57,7 @@ struct request {
 struct server {
 	struct server_parts parts;
 	struct rpc_server *rpc;
-	struct jobs *hash, *forward, *queries;
+	struct jobs *hash, *waits, *queries;
 	struct throttle *throttle;
 	pthread_mutex_t mutex; /* the list, and `stopping` */
 	pthread_cond_t drained;

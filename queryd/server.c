@@ -154,8 +154,8 @@ request_run(struct request *r)
 		return;
 	if (r->op->kind == OP_HASH)
 		rc = jobs_put(s->hash, r->call->peer, r);
-	else if (r->op->kind == OP_FORWARD)
-		rc = jobs_put(s->forward, r->who.name, r);
+	else if (r->op->kind == OP_WAIT)
+		rc = jobs_put(s->waits, r->who.name, r);
 	else
 		r->op->run(r); /* QUICK; QUERY puts itself into the queue when its frame is good */
 	if (rc != 0)
@@ -174,7 +174,7 @@ run_hash(void *ctx, void *job)
 }
 
 static void
-run_forward(void *ctx, void *job)
+run_wait(void *ctx, void *job)
 {
 	struct request *r = job;
 	(void)ctx;
@@ -276,7 +276,7 @@ server_open(struct server **out, const struct server_parts *parts, struct err *e
 	if (rc == 0)
 		rc = jobs_open(&s->hash, 2, run_hash, s, err);
 	if (rc == 0)
-		rc = jobs_open(&s->forward, 1, run_forward, s, err);
+		rc = jobs_open(&s->waits, 2, run_wait, s, err);
 	if (rc == 0)
 		rc = jobs_open(&s->queries, s->query_threads, run_query, s, err);
 	if (rc == 0)
@@ -301,7 +301,7 @@ server_close(struct server *s)
 	pthread_cond_broadcast(&s->drained);
 	pthread_mutex_unlock(&s->mutex);
 	jobs_close(s->hash); /* may put into the others */
-	jobs_close(s->forward);
+	jobs_close(s->waits);
 	jobs_close(s->queries);
 	if (s->rpc) {
 		server_turn(s, -1, (span_t){0}); /* last replies */

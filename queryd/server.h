@@ -3,7 +3,7 @@
  *
  *   client ─frame─▶ rpc ─▶ validate (operations.def) ─▶ who? ─┬─ remembered or key ─▶ rights ─▶ run
  *                                                              └─ hash pool (2 threads) ─▶ rights ─▶ run
- *   run: QUICK on whichever thread is here · HASH on the hash pool · FORWARD on its own thread · QUERY on the
+ *   run: QUICK on whichever thread is here · HASH on the hash pool · WAIT on threads of its own · QUERY on the
  *   query pool, fair among users.
  *
  * The main thread (server_turn) never waits for a disk, a hash or another daemon, but for the commit of a

@@ -10,3 +10,6 @@ users_test_USES := queryd
 TEST_PROGS += server_test
 server_test_SRCS := tests/unit/server_test.c tests/unit/engine_stub.c
 server_test_USES := queryd
+TEST_PROGS += options_test
+options_test_SRCS := tests/unit/options_test.c
+options_test_USES := cli

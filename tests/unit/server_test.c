@@ -94,7 +94,7 @@ begin(void **state)
 	if (mkdtemp(the.dir) == NULL || auth_init(&err) != 0)
 		return -1;
 	FILE *f = fopen(in_dir("conf"), "w");
-	fputs("querythreads 2\nquerymemory 64M\nmaxclientlatency 1\n<userdata>\nmaxsessionkeyage "
+	fputs("querythreads 2\nquerymemory 64M\nmaxclientlatency 3\n<userdata>\nmaxsessionkeyage "
 	      "60\n</userdata>\n",
 		f);
 	fclose(f);
