@@ -145,6 +145,8 @@ source_open(struct engine *e, struct snapshot *s, struct source *source, struct 
 	source->n = s->n;
 	source->missing_segments = s->missing_segments;
 	source->complete_us = s->catalog.complete_us;
+	source->gap_from_us = s->catalog.gap_from_us;
+	source->gap_to_us = s->catalog.gap_to_us;
 	return 0;
 }
 

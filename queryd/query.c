@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "common/addr.h"
 #include "common/clock.h"
@@ -217,6 +218,26 @@ resolved(const struct query *q)
 	return o;
 }
 
+/* Shared memory was lost: of interest to who asks about that time, and to everybody until new slices have come. */
+static void
+warn_of_gap(struct query *q)
+{
+	const struct source *s = q->source;
+	if (s->gap_to_us == 0 || (s->complete_us > s->gap_to_us &&
+					 (q->frame.to <= s->gap_from_us || q->frame.from >= s->gap_to_us)))
+		return;
+	char from[32], to[32];
+	struct tm tm;
+	time_t t = (time_t)(s->gap_from_us / 1000000);
+	strftime(from, sizeof from, "%Y-%m-%d %H:%M:%S", gmtime_r(&t, &tm));
+	t = (time_t)(s->gap_to_us / 1000000);
+	strftime(to, sizeof to, "%H:%M:%S", gmtime_r(&t, &tm));
+	query_warn(q,
+		"shared memory was lost (a power cut?): flows that arrived between %s and %s UTC may be "
+		"missing",
+		from, to);
+}
+
 int
 query_report(struct query *q, json_t *answer)
 {
@@ -234,6 +255,7 @@ query_report(struct query *q, json_t *answer)
 	if (q->source->missing_segments > 0)
 		query_warn(q, "%u segments are listed but not there: their slices are missing here",
 			q->source->missing_segments);
+	warn_of_gap(q);
 	if (q->source->absent)
 		query_warn(q, "there is no session database yet");
 	uint64_t scanned = atomic_load(&q->blocks_scanned);

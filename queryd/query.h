@@ -22,8 +22,9 @@ struct source {
 	const struct snapshot_block *block;
 	uint32_t n;
 	unsigned missing_segments;
-	int64_t complete_us; /* 0: not known */
-	bool absent;         /* there is no store (yet) */
+	int64_t complete_us;            /* 0: not known */
+	int64_t gap_from_us, gap_to_us; /* what arrived between these may be missing; 0: nothing is */
+	bool absent;                    /* there is no store (yet) */
 	/* may be called by several threads at once */
 	int (*view)(void *ctx, uint32_t i, struct block_view *v, struct err *err);
 };

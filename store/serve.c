@@ -13,7 +13,7 @@
 #include "store/geo.h"
 #include "store/groups.h"
 
-enum { BATCHES = 32, LOOK_S = 1, EXPIRE_S = 5, TELL_US = 100000 };
+enum { BATCHES = 32, LOOK_S = 1, EXPIRE_S = 5, TELL_US = 100000, STOP_S = 5 };
 
 void
 settings_from(struct store_settings *s, const struct conf *c)
@@ -144,7 +144,8 @@ serve_turn(struct store *st, const struct conf *c)
 		taken += n;
 	}
 	st->complete_held = st->complete_held && taken == 0;
-	if (drained && !st->complete_held) { /* what had arrived an emission and a turn before was in the rings, and they were empty */
+	/* what had arrived an emission and a turn before was in the rings, and they were empty */
+	if (drained && !st->complete_held) {
 		int64_t complete = wall - (int64_t)(st->set.interval_s + 1) * 1000000;
 		if (complete > st->complete_us)
 			st->complete_us = complete;

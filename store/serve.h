@@ -19,6 +19,8 @@ uint32_t serve_turn(struct store *st, const struct conf *c);
 span_t serve_idle(const struct store *st);
 /* Everything that has arrived is stored and synced. */
 int serve_drain(struct store *st, struct err *err);
+/* Before an orderly end: takes what the rings hold, some seconds long, and commits. */
+int serve_stop(struct store *st, struct err *err);
 /* Handler of control operations: drain, stats, groups.list, groups.set, attach, detach; ctx is serve_context. */
 struct serve_context {
 	struct proc *p;

@@ -316,7 +316,7 @@ static void
 pace(uint64_t now_s)
 {
 	int64_t due = opt.rate ? (int64_t)((double)sent.records / (double)opt.rate * 1e9) : 0;
-	if (opt.realtime) {
+	if (opt.realtime && !stopped) {
 		int64_t at = (int64_t)now_s * 1000000000 - now_ns(CLOCK_REALTIME) + now_ns(CLOCK_MONOTONIC) -
 			     began_ns;
 		due = at > due ? at : due;
