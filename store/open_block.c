@@ -5,6 +5,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
 #include "common/hash.h"
 
@@ -116,6 +117,18 @@ open_block_format(void *base, const uint8_t store_uuid[16], uint32_t segment, ui
 	h->block = block;
 }
 
+/* The columns that every slice writes, mapped in one call: a fault for each page costs several times as much. */
+static void
+map_early(const struct open_block *b)
+{
+#ifdef MADV_POPULATE_WRITE
+	const struct ft_open_header *h = b->shm.base;
+	(void)madvise(b->shm.base, h->column[FT_COL_client_mac] & ~(uint64_t)4095, MADV_POPULATE_WRITE);
+#else
+	(void)b;
+#endif
+}
+
 int
 open_block_make(struct open_block *b, const char *shm_dir, const uint8_t store_uuid[16], uint32_t segment,
 	uint32_t block, struct err *err)
@@ -128,6 +141,7 @@ open_block_make(struct open_block *b, const char *shm_dir, const uint8_t store_u
 	if (rc != FT_OK)
 		return rc;
 	open_block_format(b->shm.base, store_uuid, segment, block);
+	map_early(b);
 	rc = shm_publish(&b->shm, err);
 	if (rc != FT_OK) {
 		shm_close(&b->shm);

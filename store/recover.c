@@ -18,6 +18,7 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <malloc.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -662,6 +663,10 @@ store_open(struct store *st, const char *shm_dir, const char *database, const st
 	memcpy(st->shm_dir, shm_dir, strlen(shm_dir) + 1);
 	memcpy(st->database, database, strlen(database) + 1);
 	read_boot_id(st);
+	/* LMDB allocates a large value's pages anew for each commit: kept in the heap they need not be mapped and
+	 * cleared every second */
+	(void)mallopt(M_MMAP_THRESHOLD, 64 << 20);
+	(void)mallopt(M_TRIM_THRESHOLD, 128 << 20);
 	int rc = lock_database(st, err);
 	if (rc == FT_OK && tags_open(&st->tags, 1) != FT_OK)
 		rc = err_set(err, FT_ENOMEM, "out of memory");
