@@ -268,7 +268,7 @@ static int
 draw(cairo_t *cr, const struct chart *c, double w, double h)
 {
 	double legend = w > 600 ? 250 : w * 0.35;
-	struct box plot = {64, 64, w - 64 - legend - 36, h - 64 - 34}, side = {w - legend - 12, 64, legend, h - 80};
+	struct box plot = {64, 76, w - 64 - legend - 36, h - 76 - 34}, side = {w - legend - 12, 76, legend, h - 92};
 	double most = highest_stack(c), step = nice_step(most > 0 ? most : 1, plot.h / 55);
 	double top = step * ceil((most > 0 ? most : 1) / step);
 	double *below = calloc(c->slots, sizeof *below);
