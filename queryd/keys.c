@@ -125,8 +125,7 @@ keymap_block(struct keymap *m, const struct keys *k, struct block_view *v, struc
 		m->map = map;
 		m->room = room;
 	}
-	if (m->n > 0)
-		memset(m->map, 0xfe, m->n * sizeof *m->map);
+	m->blank = false; /* set to UNSET when first needed: often the whole of it is filled at once */
 	if (dict == FT_DICT_ADDR && block_addrs(v) == NULL)
 		return FT_EFORMAT;
 	if (dict == FT_DICT_EXPORTER && block_exporters(v) == NULL)
@@ -280,6 +279,10 @@ codes(struct finder *f, enum ft_column column, uint32_t *out)
 	uint32_t *map = f->m->map, n = f->m->n, m = b->m;
 	if (!f->m->filled && n > 0 && dict_of(f->k->view->element) == FT_DICT_ADDR && all_selected(f->w))
 		fill_addresses(f);
+	if (!f->m->filled && !f->m->blank && n > 0) {
+		f->m->blank = true;
+		memset(map, 0xfe, n * sizeof *map);
+	}
 	for (uint32_t j = 0; j < m; j++) {
 		uint32_t c = code[j];
 		if (c >= n) {

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/addr.h"
 #include "common/err.h"
 #include "common/hash.h"
 
@@ -160,55 +161,76 @@ tab64_free(struct tab64 *t)
 
 /* ---- 16 bytes and a number -> id ------------------------------------------------------------------ */
 
-static uint64_t
-wide_hash(const struct wide_key *k)
-{
-	return hash_16(k->bytes, seed() + k->extra);
-}
-static bool
-wide_equal(const struct wide_key *a, const struct wide_key *b)
-{
-	return a->extra == b->extra && memcmp(a->bytes, b->bytes, 16) == 0;
-}
+/* what a key is looked up by: the slots it belongs to, where it would be, and the upper half of its slot */
+struct wide_probe {
+	struct wide_slots *in;
+	uint64_t hash;
+	uint32_t upper;
+	bool v4;
+};
 
-static bool
-tabwide_grow(struct tabwide *t)
+static struct wide_probe
+wide_probe(struct tabwide *t, const uint8_t bytes[16], uint32_t extra)
 {
-	uint64_t slots = t->slots ? t->slots * 2 : FIRST_SLOTS;
-	uint64_t *slot = take_zeroed(t->budget, slots, sizeof *slot);
-	if (slot == NULL)
-		return false;
-	for (uint32_t i = 0; i < t->n; i++) {
-		uint64_t hash = wide_hash(&t->key[i]), at = hash & (slots - 1);
-		while (slot[at] != 0)
-			at = (at + 1) & (slots - 1);
-		slot[at] = hash >> 32 << 32 | (i + 1);
+	uint32_t address;
+	uint64_t hash;
+	if (extra == 0 && addr_is_v4(bytes)) {
+		memcpy(&address, bytes + 12, 4);
+		return (struct wide_probe){&t->v4, hash_mix(address, seed()), address, true};
 	}
-	budget_free(t->budget, t->slot, t->slots * sizeof *slot);
-	t->slot = slot;
-	t->slots = slots;
-	return true;
+	hash = hash_16(bytes, seed() + extra);
+	return (struct wide_probe){&t->other, hash, (uint32_t)(hash >> 32), false};
 }
 
-/* slots hold the upper half of the hash beside the id: a key is looked at only when it is very likely the one */
+/* the key's id, or ID_NONE and where it would go */
 static uint32_t
-wide_at(const struct tabwide *t, const struct wide_key *key, uint64_t hash, uint64_t *free_at)
+wide_at(const struct tabwide *t, const struct wide_probe *p, const uint8_t bytes[16], uint32_t extra,
+	uint64_t *free_at)
 {
-	uint64_t at = hash & (t->slots - 1);
-	for (; t->slot[at] != 0; at = (at + 1) & (t->slots - 1))
-		if (t->slot[at] >> 32 == hash >> 32 && wide_equal(&t->key[(uint32_t)t->slot[at] - 1], key))
-			return (uint32_t)t->slot[at] - 1;
+	const struct wide_slots *s = p->in;
+	uint64_t at = p->hash & (s->slots - 1);
+	for (; s->slot[at] != 0; at = (at + 1) & (s->slots - 1)) {
+		uint32_t id = (uint32_t)s->slot[at] - 1;
+		if (s->slot[at] >> 32 != p->upper)
+			continue;
+		if (p->v4 || (t->key[id].extra == extra && memcmp(t->key[id].bytes, bytes, 16) == 0))
+			return id;
+	}
 	*free_at = at;
 	return ID_NONE;
 }
 
-static uint32_t
-wide_intern(struct tabwide *t, const struct wide_key *key, uint64_t hash)
+static bool
+wide_grow(struct tabwide *t, struct wide_slots *s, uint64_t slots)
 {
+	uint64_t *slot = take_zeroed(t->budget, slots, sizeof *slot);
+	if (slot == NULL)
+		return false;
+	for (uint64_t i = 0; i < s->slots; i++) {
+		if (s->slot[i] == 0)
+			continue;
+		const struct wide_key *k = &t->key[(uint32_t)s->slot[i] - 1];
+		uint64_t hash = s == &t->v4 ? hash_mix(s->slot[i] >> 32, seed())
+					    : hash_16(k->bytes, seed() + k->extra);
+		uint64_t at = hash & (slots - 1);
+		while (slot[at] != 0)
+			at = (at + 1) & (slots - 1);
+		slot[at] = s->slot[i];
+	}
+	budget_free(t->budget, s->slot, s->slots * sizeof *slot);
+	s->slot = slot;
+	s->slots = slots;
+	return true;
+}
+
+static uint32_t
+wide_intern(struct tabwide *t, const struct wide_probe *p, const uint8_t bytes[16], uint32_t extra)
+{
+	struct wide_slots *s = p->in;
 	uint64_t at;
-	if (((uint64_t)t->n + 1) * 2 > t->slots && !tabwide_grow(t))
+	if ((s->n + 1) * 2 > s->slots && !wide_grow(t, s, s->slots ? s->slots * 2 : FIRST_SLOTS))
 		return ID_NONE;
-	uint32_t id = wide_at(t, key, hash, &at);
+	uint32_t id = wide_at(t, p, bytes, extra, &at);
 	if (id != ID_NONE)
 		return id;
 	if (t->n == t->room) {
@@ -219,55 +241,64 @@ wide_intern(struct tabwide *t, const struct wide_key *key, uint64_t hash)
 		t->key = k;
 		t->room = room;
 	}
-	t->key[t->n] = *key;
-	t->slot[at] = hash >> 32 << 32 | ++t->n;
+	memcpy(t->key[t->n].bytes, bytes, 16);
+	t->key[t->n].extra = extra;
+	s->slot[at] = (uint64_t)p->upper << 32 | ++t->n;
+	s->n++;
 	return t->n - 1;
 }
 
 uint32_t
 tabwide_intern(struct tabwide *t, const struct wide_key *key)
 {
-	return wide_intern(t, key, wide_hash(key));
+	struct wide_probe p = wide_probe(t, key->bytes, key->extra);
+	return wide_intern(t, &p, key->bytes, key->extra);
 }
 
 uint32_t
-tabwide_find(const struct tabwide *t, const struct wide_key *key)
+tabwide_find(struct tabwide *t, const struct wide_key *key)
 {
 	uint64_t at;
-	return t->slots == 0 ? ID_NONE : wide_at(t, key, wide_hash(key), &at);
+	struct wide_probe p = wide_probe(t, key->bytes, key->extra);
+	return p.in->slots == 0 ? ID_NONE : wide_at(t, &p, key->bytes, key->extra, &at);
 }
 
-/* Three keys are under way: one whose slot is fetched, one whose slot is here and whose key is fetched, and the one
- * that is looked up. */
+/* a dictionary brings many keys: room for them at once, instead of growing again and again */
+static bool
+wide_reserve(struct tabwide *t, uint32_t more)
+{
+	uint64_t slots = FIRST_SLOTS;
+	while (slots < ((uint64_t)t->v4.n + more / 2) * 2)
+		slots *= 2;
+	return slots <= t->v4.slots || wide_grow(t, &t->v4, slots);
+}
+
+/* Two keys are under way: one whose slot is fetched, and the one that is looked up. */
 bool
 tabwide_many(struct tabwide *t, bool make, const void *bytes, size_t stride, uint32_t n, uint32_t *id)
 {
-	enum { FAR = 16, NEAR = 8 };
-	uint64_t hash[32];
+	enum { FAR = 16 };
+	struct wide_probe probe[FAR];
 	const uint8_t *at = bytes;
+	if (make && !wide_reserve(t, n))
+		return false;
 	for (uint32_t i = 0; i < n + FAR; i++) {
-		struct wide_key key = {.extra = 0};
+		struct wide_probe *p = &probe[i % FAR];
+		if (i >= FAR) {
+			const uint8_t *key = at + (i - FAR) * stride;
+			uint64_t free_at;
+			if (make)
+				id[i - FAR] = wide_intern(t, p, key, 0);
+			else
+				id[i - FAR] = p->in->slots == 0 ? ID_NONE : wide_at(t, p, key, 0, &free_at);
+			if (make && id[i - FAR] == ID_NONE)
+				return false;
+		}
 		if (i < n) {
-			memcpy(key.bytes, at + i * stride, 16);
-			hash[i & 31] = wide_hash(&key);
-			if (t->slots > 0)
-				__builtin_prefetch(&t->slot[hash[i & 31] & (t->slots - 1)]);
+			*p = wide_probe(t, at + i * stride, 0);
+			if (p->in->slots > 0)
+				__builtin_prefetch(&p->in->slot[p->hash & (p->in->slots - 1)]);
 		}
-		if (i >= NEAR && i - NEAR < n && t->slots > 0) {
-			uint64_t h = hash[(i - NEAR) & 31], slot = t->slot[h & (t->slots - 1)];
-			if (slot >> 32 == h >> 32 && slot != 0)
-				__builtin_prefetch(&t->key[(uint32_t)slot - 1]);
-		}
-		if (i < FAR)
-			continue;
-		uint64_t h = hash[(i - FAR) & 31], free_at;
-		memcpy(key.bytes, at + (i - FAR) * stride, 16);
-		if (make)
-			id[i - FAR] = wide_intern(t, &key, h);
-		else
-			id[i - FAR] = t->slots == 0 ? ID_NONE : wide_at(t, &key, h, &free_at);
-		if (make && id[i - FAR] == ID_NONE)
-			return false;
 	}
 	return true;
 }
@@ -277,7 +308,8 @@ tabwide_free(struct tabwide *t)
 {
 	if (t->budget == NULL)
 		return;
-	budget_free(t->budget, t->slot, t->slots * sizeof *t->slot);
+	budget_free(t->budget, t->v4.slot, t->v4.slots * sizeof *t->v4.slot);
+	budget_free(t->budget, t->other.slot, t->other.slots * sizeof *t->other.slot);
 	budget_free(t->budget, t->key, t->room * sizeof *t->key);
 	*t = (struct tabwide){.budget = t->budget};
 }
