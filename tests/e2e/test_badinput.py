@@ -202,10 +202,10 @@ def test_a_full_disk_is_said_and_nothing_is_lost_once_there_is_room(launch, fold
     database = os.path.join(full.dir, "database")
     shutil.rmtree(database)
     os.mkdir(database)
-    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=3m", "tmpfs", database], check=True)
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=9m", "tmpfs", database], check=True)
     try:
         full.up()
-        t = Traffic(folder, full.flow_port, 60000, "v9", start=1730000000, rate=20000, name="full")
+        t = Traffic(folder, full.flow_port, 90000, "v9", start=1730000000, rate=20000, name="full")
         wait_for("a commit that fails", lambda: (full.counter("store", "commit_failures") or 0) > 0, 60)
         assert re.search("full|space", full.log("store")), full.log("store")[-500:]
         t.wait()
