@@ -154,10 +154,8 @@ emit_pending(struct core *c, uint32_t slot)
 	struct trk_entry *e = &c->t.entry[slot];
 	if (!table_pending(e))
 		return;
-	uint32_t seen = TRK_CLIENT_SEEN | TRK_SERVER_SEEN;
-	bool last = (e->state & TRK_ENDED) && ((e->state & seen) == seen || e->end == FT_END_EXPORTER);
 	table_touch_hot(&c->st, e);
-	emit_rest(c, slot, last, last ? e->end : FT_END_NONE);
+	emit_rest(c, slot, false, e->state & TRK_ENDED ? e->end : FT_END_NONE);
 }
 
 void

@@ -16,9 +16,9 @@
 
 #include "tracker/core.h"
 
-/* Emit what is pending in the slot, if anything: the session goes on.  If it has ended and both sides were
- * heard (or the exporter said so), the slice is its last: a flow that still comes within linger makes one more,
- * marked last as well. */
+/* Emit what is pending in the slot, if anything: the session goes on.  If it has ended and lingers, the slice says
+ * why (end_reason), but not that it is the last: routers export what trickles in after a FIN as a flow of its own,
+ * and whoever reads FT_SLICE_LAST relies on it. */
 void emit_pending(struct core *c, uint32_t slot);
 /* The session ends for `reason` (FT_END_*; what ended it before counts more): emit the rest as its last slice, give
  * the slot back. */

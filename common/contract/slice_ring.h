@@ -40,9 +40,10 @@ enum {
 	FT_RULE_ONLY = 7,     /* equal ports and times: the first flow's source */
 };
 
-/* ft_slice.end_reason */
+/* ft_slice.end_reason: given as soon as the end is known.  A session that has ended lingers, and late flows may
+ * make one more slice: FT_SLICE_LAST is set only when none can come any more. */
 enum {
-	FT_END_NONE = 0,     /* not ended */
+	FT_END_NONE = 0,     /* no end known */
 	FT_END_FIN = 1,
 	FT_END_RST = 2,
 	FT_END_TIMEOUT = 3,

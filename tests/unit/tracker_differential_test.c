@@ -311,6 +311,8 @@ compare(const struct ref_session *r, const struct got *const *slice, unsigned n)
 			s->session, i);
 		EXPECT(s->start_us == start && s->prev_us == prev, "session %lx: hull of slice %u\n",
 			s->session, i);
+		EXPECT(!(s->state & FT_SLICE_LAST) || i + 1 == n, "session %lx: LAST in slice %u of %u\n",
+			s->session, i, n);
 		EXPECT(s->client_flows + s->server_flows > 0, "session %lx: slice %u is empty\n", s->session,
 			i);
 		EXPECT(s->rule == s0->rule && memcmp(s->client, s0->client, 32) == 0,
