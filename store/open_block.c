@@ -88,7 +88,8 @@ take_over(struct open_block *b, void *memory, struct err *err)
 	b->text = (void *)(base + b->h->dict[FT_DICT_TEXT]);
 	b->heap = base + b->h->heap;
 	b->seed = hash_secret();
-	b->addr_key = calloc(b->h->dict_capacity[FT_DICT_ADDR], sizeof *b->addr_key);
+	b->addr_key = aligned_alloc(
+		64, (b->h->dict_capacity[FT_DICT_ADDR] * sizeof *b->addr_key + 63) & ~(size_t)63);
 	if (b->addr_key == NULL || index_make(&b->by_addr, b->h->dict_capacity[FT_DICT_ADDR]) != FT_OK ||
 		index_make(&b->by_bare, b->h->dict_capacity[FT_DICT_ADDR]) != FT_OK ||
 		index_make(&b->by_exporter, b->h->dict_capacity[FT_DICT_EXPORTER]) != FT_OK ||
@@ -252,7 +253,8 @@ new_address(struct open_block *b, const uint8_t address[16], uint32_t as, uint8_
 	e->country = tag.country;
 	e->mask = mask;
 	e->net_bits = mask != NEVER_SENT && mask != 0 ? (uint8_t)(v4 ? 96 + mask : mask) : tag.net_bits;
-	b->addr_key[code] = (struct addr_key){.as = as, .mask = mask};
+	b->addr_key[code] = (struct addr_key){.as = as, .version = tags->version, .mask = mask};
+	memcpy(b->addr_key[code].address, address, 16);
 	uint32_t at = (uint32_t)hash_16(address, b->seed ^ 1) & b->by_bare.mask, bare;
 	while ((bare = b->by_bare.slot[at]) != 0 && !same_16(b->addr[bare - 1].address, address))
 		at = (at + 1) & b->by_bare.mask;
@@ -268,10 +270,9 @@ addr_code(struct open_block *b, const uint8_t address[16], uint32_t as, uint8_t 
 {
 	uint32_t at = (uint32_t)hash & b->by_addr.mask, code;
 	for (; (code = b->by_addr.slot[at]) != 0; at = (at + 1) & b->by_addr.mask) {
-		const struct ft_addr_entry *e = &b->addr[code - 1];
 		const struct addr_key *k = &b->addr_key[code - 1];
-		if (same_16(e->address, address) && k->as == as && k->mask == mask &&
-			e->tag_version == tags->version)
+		if (same_16(k->address, address) && k->as == as && k->mask == mask &&
+			k->version == tags->version)
 			return code - 1;
 	}
 	code = new_address(b, address, as, mask, tags);
@@ -327,7 +328,8 @@ index_committed(struct open_block *b)
 	for (uint32_t i = 0; i < b->next.dict[FT_DICT_ADDR]; i++) {
 		const struct ft_addr_entry *e = &b->addr[i];
 		/* whether `as` was sent or looked up is forgotten: at worst the same address gets a second entry */
-		b->addr_key[i] = (struct addr_key){.as = e->as, .mask = e->mask};
+		b->addr_key[i] = (struct addr_key){.as = e->as, .version = e->tag_version, .mask = e->mask};
+		memcpy(b->addr_key[i].address, e->address, 16);
 		index_put(&b->by_addr, addr_hash(b, e->address, e->as, e->mask, e->tag_version), i);
 		if (e->bare == i)
 			index_put(&b->by_bare, hash_16(e->address, b->seed ^ 1), i);
@@ -449,9 +451,9 @@ find_addresses(
 		uint32_t c = b->by_addr.slot[(uint32_t)hc[i] & b->by_addr.mask];
 		uint32_t s = b->by_addr.slot[(uint32_t)hs[i] & b->by_addr.mask];
 		if (c)
-			__builtin_prefetch(&b->addr[c - 1]);
+			__builtin_prefetch(&b->addr_key[c - 1]);
 		if (s)
-			__builtin_prefetch(&b->addr[s - 1]);
+			__builtin_prefetch(&b->addr_key[s - 1]);
 	}
 	for (uint32_t i = 0; i < n; i++) {
 		const struct ft_slice *s = in[i].s;

@@ -41,9 +41,10 @@ struct open_counts {
 	uint64_t heap;
 };
 
-struct addr_key { /* beside each entry: what it was asked for with */
-	uint32_t as;
-	uint8_t mask, fill[3];
+struct addr_key { /* what an entry was asked for with: all that a look-up compares, in half a cache line */
+	uint8_t address[16];
+	uint32_t as, version;
+	uint8_t mask, fill[7];
 };
 
 struct open_index { /* open addressing, code + 1; 0 free */
