@@ -282,6 +282,8 @@ timeframe_frame(const char *text, const struct tz *zone, int64_t now_us, int64_t
 		*to_us = named[i].before
 				 ? tz_to_utc(zone, period_start(named[i].period, local, false)) * second
 				 : now_us;
+		if (*to_us <= *from_us) /* the first instant of it */
+			*to_us = *from_us + 1;
 		return 0;
 	}
 	if (isalpha((unsigned char)text[0]))
