@@ -203,6 +203,25 @@ the_example_is_a_good_file(void **state)
 	free(text);
 }
 
+static void
+the_manual_page_is_of_this_table(void **state)
+{
+	(void)state;
+	FILE *page = fopen("docs/man/flowtrove.conf.5", "r"), *now = tmpfile();
+	char is[1024], should[1024];
+	if (page == NULL || now == NULL)
+		skip(); /* not run from the project's folder */
+	conf_print_man(now);
+	rewind(now);
+	while (fgets(should, sizeof should, now)) {
+		if (fgets(is, sizeof is, page) == NULL || strcmp(is, should) != 0)
+			fail_msg("docs/man/flowtrove.conf.5 is not what `ft-config man` prints: %s", should);
+	}
+	assert_null(fgets(is, sizeof is, page));
+	fclose(page);
+	fclose(now);
+}
+
 int
 main(void)
 {
@@ -215,6 +234,7 @@ main(void)
 		cmocka_unit_test(a_missing_file_is_said),
 		cmocka_unit_test(a_change_says_whether_it_needs_a_restart),
 		cmocka_unit_test(the_example_is_a_good_file),
+		cmocka_unit_test(the_manual_page_is_of_this_table),
 	};
 	int fd = mkstemp(path);
 	if (fd < 0)
