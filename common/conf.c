@@ -626,7 +626,7 @@ conf_print_man(FILE *to)
 {
 	fprintf(to, ".Dd November 24, 2026\n.Dt FLOWTROVE.CONF 5\n.Os\n.Sh NAME\n.Nm flowtrove.conf\n.Nd "
 		    "configuration of "
-		    "Flowtrove\n.Sh DESCRIPTION\nLines of\n.Ql key value\nand sections\n.Ql <name> … </name> "
+		    "Flowtrove\n.Sh DESCRIPTION\nLines of\n.Ql key value\nand sections\n.Ql <name> ... </name> "
 		    ";\n.Ql #\n"
 		    "begins a comment.\nAn unknown key, a bad value or a duplicate is reported with file and "
 		    "line, and nothing "
