@@ -142,7 +142,10 @@ control_socket(struct proc *p, struct err *err)
 			"rundir %s: too long for a socket's path (at most 95 characters)",
 			conf_str(p->conf, CONF_rundir));
 	snprintf(endpoint, sizeof endpoint, "ipc://%s/%s.ctl", conf_str(p->conf, CONF_rundir), p->role);
-	return rpc_server_open(&p->ctl, endpoint, &o, err);
+	rc = rpc_server_open(&p->ctl, endpoint, &o, err);
+	if (rc == 0)
+		(void)chmod(endpoint + strlen("ipc://"), 0660); /* for the other roles: one group */
+	return rc;
 }
 
 static void
