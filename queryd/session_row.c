@@ -281,13 +281,29 @@ of_number(struct row_maker *m, struct field_value *v, int f, uint64_t n)
 }
 
 int
-row_maker_row(struct row_maker *m, struct worker *w, uint32_t j)
+row_maker_batch(struct row_maker *m, struct worker *w)
 {
 	struct batch *b = &w->batch;
-	struct block_view *v = b->v;
-	uint32_t present = batch_sel32(b, FT_COL_present)[j], proto = batch_sel32(b, FT_COL_proto)[j];
-	uint32_t side[2] = {batch_sel32(b, FT_COL_client)[j], batch_sel32(b, FT_COL_server)[j]};
-	uint32_t exporter = batch_sel32(b, FT_COL_exporter)[j];
+	for (int f = 0; f < SESSION_FIELDS; f++) {
+		enum ft_column c = fields[f].column;
+		m->narrow[f] = batch_is_wide(c) ? NULL : batch_sel32(b, c);
+		m->wide_number[f] = batch_is_wide(c) ? batch_sel64(b, c) : NULL;
+	}
+	m->present = batch_sel32(b, FT_COL_present);
+	m->proto = batch_sel32(b, FT_COL_proto);
+	m->client = batch_sel32(b, FT_COL_client);
+	m->server = batch_sel32(b, FT_COL_server);
+	m->exporter_code = batch_sel32(b, FT_COL_exporter);
+	m->server_port = batch_sel32(b, FT_COL_server_port);
+	return b->rc;
+}
+
+int
+row_maker_row(struct row_maker *m, struct worker *w, uint32_t j)
+{
+	struct block_view *v = w->batch.v;
+	uint32_t present = m->present[j], proto = m->proto[j], exporter = m->exporter_code[j];
+	uint32_t side[2] = {m->client[j], m->server[j]};
 	if (side[0] >= v->dict_count[FT_DICT_ADDR] || side[1] >= v->dict_count[FT_DICT_ADDR] ||
 		exporter >= v->dict_count[FT_DICT_EXPORTER])
 		return FT_EFORMAT;
@@ -307,7 +323,7 @@ row_maker_row(struct row_maker *m, struct worker *w, uint32_t j)
 			of_exporter(m, to, &block_exporters(v)[exporter], fields[f].part);
 			continue;
 		}
-		uint64_t n = batch_is_wide(c) ? batch_sel64(b, c)[j] : batch_sel32(b, c)[j];
+		uint64_t n = m->narrow[f] != NULL ? m->narrow[f][j] : m->wide_number[f][j];
 		if (fields[f].part == P_ICMP_TYPE || fields[f].part == P_ICMP_CODE) {
 			if (proto == 1 || proto == 58)
 				set_uint(to, fields[f].part == P_ICMP_TYPE ? n >> 8 : n & 255);
@@ -322,8 +338,8 @@ row_maker_row(struct row_maker *m, struct worker *w, uint32_t j)
 				to->kind = VALUE_JSON;
 			if (fields[f].part == P_APP_NAME && to->kind == VALUE_NONE &&
 				!(present & FT_HAS_APP)) {
-				const char *name = services_name(m->services,
-					(uint16_t)batch_sel32(b, FT_COL_server_port)[j], (uint8_t)proto);
+				const char *name = services_name(
+					m->services, (uint16_t)m->server_port[j], (uint8_t)proto);
 				if (name != NULL)
 					set_text(to, name, strlen(name));
 			}

@@ -36,10 +36,15 @@ struct row_maker {
 	struct row_text *address, *netblock; /* by address code */
 	uint32_t room;
 	char country[2][2], mac[2][18], guid[37], exporter[64], wide[3][64], app[32];
+	const uint32_t *narrow[SESSION_FIELDS], *present, *proto, *client, *server, *exporter_code,
+		*server_port;
+	const uint64_t *wide_number[SESSION_FIELDS]; /* columns of the batch; one of the two a field */
 	struct field_value value[SESSION_FIELDS];
 };
 int row_maker_block(struct row_maker *m, struct block_view *v);
 void row_maker_free(struct row_maker *m);
+/* before the rows of a batch */
+int row_maker_batch(struct row_maker *m, struct worker *w);
 /* fills in m->value from selected row j of the batch; 0 or FT_EFORMAT */
 int row_maker_row(struct row_maker *m, struct worker *w, uint32_t j);
 

@@ -104,6 +104,9 @@ list_batch(void *ctx, struct worker *w)
 	struct listing *l = ctx;
 	struct query *q = l->q;
 	bool slices = q->spec->slices;
+	int bad = row_maker_batch(&l->maker, w);
+	if (bad != 0)
+		return bad;
 	for (uint32_t j = 0; j < w->batch.m; j++) {
 		struct slice_sums s = sums_of(w, j);
 		if (w->batch.rc != 0)
