@@ -50,16 +50,38 @@ end_page(struct printer *p)
 	p->table = NULL;
 }
 
+/* ICMP has no ports: its type and code are shown with the protocol */
+static bool
+is_icmp(const json_t *s)
+{
+	return json_is_integer(json_object_get(s, "icmp_type"));
+}
+
 static void
 endpoint(struct table *t, const json_t *s, const char *ip_name, const char *port_name)
 {
 	const char *ip = word(s, ip_name);
 	const json_t *port = json_object_get(s, port_name);
-	if (!json_is_integer(port))
+	if (!json_is_integer(port) || is_icmp(s))
 		table_cell(t, ip);
 	else
 		table_cellf(t, strchr(ip, ':') ? "[%s]:%lld" : "%s:%lld", ip,
 			(long long)json_integer_value(port));
+}
+
+static void
+protocol(struct table *t, const json_t *s)
+{
+	char number[24];
+	json_int_t proto = json_integer_value(json_object_get(s, "proto"));
+	const char *name = names_word(NAMES_PROTOCOL, (uint32_t)proto);
+	snprintf(number, sizeof number, "%lld", (long long)proto);
+	if (is_icmp(s))
+		table_cellf(t, "%s %lld/%lld", name ? name : number,
+			(long long)json_integer_value(json_object_get(s, "icmp_type")),
+			(long long)json_integer_value(json_object_get(s, "icmp_code")));
+	else
+		table_cell(t, name ? name : number);
 }
 
 static void
@@ -75,7 +97,6 @@ table_row(struct printer *p, const json_t *s)
 	char at[TIMEFRAME_TEXT], span[40];
 	int64_t first = json_integer_value(json_object_get(s, "first_us"));
 	int64_t last = json_integer_value(json_object_get(s, "last_us"));
-	const json_t *proto = json_object_get(s, "proto");
 	if (p->table == NULL)
 		start_page(p);
 	struct table *t = p->table;
@@ -87,13 +108,7 @@ table_row(struct printer *p, const json_t *s)
 	else
 		timeframe_print_span(last - first, span);
 	table_cell(t, span);
-	const char *name = json_is_integer(proto)
-				   ? names_word(NAMES_PROTOCOL, (uint32_t)json_integer_value(proto))
-				   : NULL;
-	if (name)
-		table_cell(t, name);
-	else
-		table_cellf(t, "%lld", (long long)json_integer_value(proto));
+	protocol(t, s);
 	endpoint(t, s, "client_ip", "client_port");
 	table_cell(t, "->");
 	endpoint(t, s, "server_ip", "server_port");
@@ -166,6 +181,10 @@ finish(struct printer *p, const json_t *summary)
 			else
 				table_grouped(v, n[i]);
 		}
+		uint64_t listed = p->all,
+			 all = (uint64_t)json_integer_value(json_object_get(summary, "sessions"));
+		if (listed < all && !p->o->slices)
+			printf("first %llu of ", (unsigned long long)listed);
 		printf("%s sessions, %s%sB, %s packets, %s flows\n", n[0], n[1], strlen(n[1]) < 4 ? " " : "",
 			n[2], n[3]);
 	}
