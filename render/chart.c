@@ -16,8 +16,22 @@
 
 /* Colours that stay apart for people with colour-weak eyes, on white and on dark. */
 static const uint32_t palette[] = {
-	0x3b78c2, 0xe08a1e, 0x3f9e5a, 0xc94f4f, 0x8464b8, 0x8a6a52, 0xd77fb4, 0x5f7f8c,
-	0xb5a62b, 0x2aa6b0, 0x7fa8dd, 0xf0b878, 0x8ccb98, 0xe59a9a, 0xb5a0d8, 0xbfa594,
+	0x3b78c2,
+	0xe08a1e,
+	0x3f9e5a,
+	0xc94f4f,
+	0x8464b8,
+	0x8a6a52,
+	0xd77fb4,
+	0x5f7f8c,
+	0xb5a62b,
+	0x2aa6b0,
+	0x7fa8dd,
+	0xf0b878,
+	0x8ccb98,
+	0xe59a9a,
+	0xb5a0d8,
+	0xbfa594,
 };
 
 struct box {
@@ -48,7 +62,8 @@ chart_number(double v, char out[16])
 static void
 set_colour(cairo_t *cr, uint32_t rgb, double alpha)
 {
-	cairo_set_source_rgba(cr, (rgb >> 16 & 255) / 255.0, (rgb >> 8 & 255) / 255.0, (rgb & 255) / 255.0, alpha);
+	cairo_set_source_rgba(
+		cr, (rgb >> 16 & 255) / 255.0, (rgb >> 8 & 255) / 255.0, (rgb & 255) / 255.0, alpha);
 }
 
 /* align: 0 left, 0.5 centre, 1 right of x; returns the width used */
@@ -149,8 +164,8 @@ draw_y_axis(cairo_t *cr, const struct chart *c, struct box b, double top, double
 }
 
 /* time steps that people read, in seconds */
-static const int64_t time_steps[] = {1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 10800, 21600,
-	43200, 86400, 172800, 604800, 1209600, 2592000, 7776000, 31536000};
+static const int64_t time_steps[] = {1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 10800,
+	21600, 43200, 86400, 172800, 604800, 1209600, 2592000, 7776000, 31536000};
 
 static void
 draw_x_axis(cairo_t *cr, const struct chart *c, struct box b)
@@ -171,7 +186,10 @@ draw_x_axis(cairo_t *cr, const struct chart *c, struct box b)
 		double x = b.x + (double)(t * 1000000 - c->from_us) / (double)(c->to_us - c->from_us) * b.w;
 		localtime_r(&at, &tm);
 		strftime(label, sizeof label,
-			step < 60 ? "%H:%M:%S" : step < 86400 && span <= 86400 ? "%H:%M" : step < 86400 ? "%d %b %H:%M" : "%d %b",
+			step < 60                       ? "%H:%M:%S"
+			: step < 86400 && span <= 86400 ? "%H:%M"
+			: step < 86400                  ? "%d %b %H:%M"
+							: "%d %b",
 			&tm);
 		set_colour(cr, 0x000000, 0.35);
 		cairo_move_to(cr, floor(x) + 0.5, b.y + b.h);
@@ -268,7 +286,8 @@ static int
 draw(cairo_t *cr, const struct chart *c, double w, double h)
 {
 	double legend = w > 600 ? 250 : w * 0.35;
-	struct box plot = {64, 76, w - 64 - legend - 36, h - 76 - 34}, side = {w - legend - 12, 76, legend, h - 92};
+	struct box plot = {64, 76, w - 64 - legend - 36, h - 76 - 34},
+		   side = {w - legend - 12, 76, legend, h - 92};
 	double most = highest_stack(c), step = nice_step(most > 0 ? most : 1, plot.h / 55);
 	double top = step * ceil((most > 0 ? most : 1) / step);
 	double *below = calloc(c->slots, sizeof *below);
@@ -323,12 +342,13 @@ chart_write(const struct chart *c, const char *path, struct err *err)
 	if (c->slots == 0 || c->to_us <= c->from_us)
 		return err_set(err, FT_EINVAL, "a picture needs time slots: give -w NUM");
 	if (w < 200 || h < 150 || w > 16384 || h > 16384)
-		return err_set(err, FT_EINVAL, "a picture is 200 x 150 to 16384 x 16384, not %.0f x %.0f", w, h);
+		return err_set(
+			err, FT_EINVAL, "a picture is 200 x 150 to 16384 x 16384, not %.0f x %.0f", w, h);
 	bool svg = end && strcasecmp(end, ".svg") == 0, pdf = end && strcasecmp(end, ".pdf") == 0;
 	bool tga = end && strcasecmp(end, ".tga") == 0, png = end && strcasecmp(end, ".png") == 0;
 	if (!svg && !pdf && !tga && !png)
 		return err_set(err, FT_EINVAL, "%s: the name must end in .tga, .png, .svg or .pdf", path);
-	s = svg	  ? cairo_svg_surface_create(path, w, h)
+	s = svg   ? cairo_svg_surface_create(path, w, h)
 	    : pdf ? cairo_pdf_surface_create(path, w, h)
 		  : cairo_image_surface_create(CAIRO_FORMAT_ARGB32, (int)w, (int)h);
 	cairo_t *cr = cairo_create(s);

@@ -23,7 +23,8 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 			if (m->type == MEMBER_STRING)
 				CHECK(!m->must || request_string(&r, m->name, NULL) != NULL);
 			if (m->type == MEMBER_INT && json_object_get(o, m->name))
-				CHECK(request_int(&r, m->name, -1) >= m->least && request_int(&r, m->name, -1) <= m->most);
+				CHECK(request_int(&r, m->name, -1) >= m->least &&
+					request_int(&r, m->name, -1) <= m->most);
 			if (m->type == MEMBER_BOOL)
 				(void)request_bool(&r, m->name);
 		}

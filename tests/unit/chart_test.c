@@ -20,11 +20,17 @@ static double values[SERIES + 1][SLOTS];
 static struct chart
 sample(void)
 {
-	static const char *const label[SERIES] = {"10.0.0.1", "10.2.3.4", "2001:db8:1::a00:12ff:fe34:5678", "192.0.2.77",
-		"198.51.100.4", "a very long friendly name that will not fit", "203.0.113.9"};
-	struct chart c = {.title = "IP by BYTES", .subtitle = "SRVPORT == 443, last hour", .from_us = 1760000000000000,
-		.to_us = 1760003600000000, .complete_until_us = 1760003400000000, .slots = SLOTS, .unit = CHART_BITS,
-		.n = SERIES, .other = values[SERIES]};
+	static const char *const label[SERIES] = {"10.0.0.1", "10.2.3.4", "2001:db8:1::a00:12ff:fe34:5678",
+		"192.0.2.77", "198.51.100.4", "a very long friendly name that will not fit", "203.0.113.9"};
+	struct chart c = {.title = "IP by BYTES",
+		.subtitle = "SRVPORT == 443, last hour",
+		.from_us = 1760000000000000,
+		.to_us = 1760003600000000,
+		.complete_until_us = 1760003400000000,
+		.slots = SLOTS,
+		.unit = CHART_BITS,
+		.n = SERIES,
+		.other = values[SERIES]};
 	for (unsigned i = 0; i <= SERIES; i++) {
 		double sum = 0;
 		for (unsigned t = 0; t < SLOTS; t++) {
@@ -50,7 +56,8 @@ every_format_is_written(void **state)
 		struct stat st;
 		struct err err;
 		struct chart c = sample();
-		snprintf(path, sizeof path, "%s/chart_test.%d.%s", keep ? keep : "/tmp", (int)getpid(), end[i]);
+		snprintf(path, sizeof path, "%s/chart_test.%d.%s", keep ? keep : "/tmp", (int)getpid(),
+			end[i]);
 		assert_int_equal(chart_write(&c, path, &err), 0);
 		assert_int_equal(stat(path, &st), 0);
 		assert_true(st.st_size > 5000);
