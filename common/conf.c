@@ -624,15 +624,16 @@ man_row(FILE *to, const struct row *r)
 void
 conf_print_man(FILE *to)
 {
-	fprintf(to, ".Dd November 24, 2026\n.Dt FLOWTROVE.CONF 5\n.Os\n.Sh NAME\n.Nm flowtrove.conf\n.Nd "
-		    "configuration of "
-		    "Flowtrove\n.Sh DESCRIPTION\nLines of\n.Ql key value\nand sections\n.Ql <name> ... </name> "
-		    ";\n.Ql #\n"
-		    "begins a comment.\nAn unknown key, a bad value or a duplicate is reported with file and "
-		    "line, and nothing "
-		    "is applied.\nSIGHUP applies what can change while running.\nRelative paths start at the "
-		    "file's folder.\n"
-		    ".Ss Top level\n.Bl -tag -width Ds\n");
+	fprintf(to,
+		".Dd November 24, 2026\n.Dt FLOWTROVE.CONF 5\n.Os\n.Sh NAME\n.Nm flowtrove.conf\n.Nd "
+		"configuration of "
+		"Flowtrove\n.Sh DESCRIPTION\nLines of\n.Ql key value\nand sections\n.Ql <name> ... </name> "
+		";\n.Ql #\n"
+		"begins a comment.\nAn unknown key, a bad value or a duplicate is reported with file and "
+		"line, and nothing "
+		"is applied.\nSIGHUP applies what can change while running.\nRelative paths start at the "
+		"file's folder.\n"
+		".Ss Top level\n.Bl -tag -width Ds\n");
 	print_rows(to, man_section, man_row);
 	fprintf(to, ".El\n.Sh SEE ALSO\n.Xr ft-config 8\n");
 }
