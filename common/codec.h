@@ -102,6 +102,9 @@ size_t codec_pack(
 size_t codec_pack_quick(struct codec_out *out, const uint64_t *v, uint64_t n, struct block_column *d);
 /* Write n bytes, compressed if that saves a tenth. */
 size_t codec_pack_bytes(struct codec_out *out, const void *bytes, uint64_t n, struct block_column *d);
+/* Smallest and largest of n > 0 values; n values - base as plain arrays of 8, 16 or 32 bits.  For the journal. */
+void codec_limits(const uint64_t *v, uint64_t n, uint64_t *low, uint64_t *high);
+void codec_narrow(void *to, const uint64_t *v, uint64_t n, uint64_t base, unsigned bits);
 void *codec_room(
 	struct codec_out *out, size_t bytes); /* zeroed room at the end; NULL and failed without memory */
 void codec_align(struct codec_out *out, size_t to);

@@ -13,7 +13,7 @@
 
 /* Loops over whole columns that the compiler makes better code of for newer processors, chosen when the program is
  * loaded.  Not under sanitizers, whose runtime is not up yet at that time. */
-#if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__) && !defined(__SANITIZE_ADDRESS__) &&          \
+#if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__) && !defined(__SANITIZE_ADDRESS__) &&     \
 	!defined(__SANITIZE_THREAD__)
 #define VECTOR __attribute__((target_clones("avx2", "default"), optimize("O3")))
 #else
@@ -558,6 +558,31 @@ codec_pack_quick(struct codec_out *out, const uint64_t *v, uint64_t n, struct bl
 		out->failed = true;
 	d->bytes = out->used - start;
 	return start;
+}
+
+VECTOR void
+codec_limits(const uint64_t *v, uint64_t n, uint64_t *low, uint64_t *high)
+{
+	uint64_t a = v[0], b = v[0];
+	for (uint64_t i = 1; i < n; i++) {
+		a = v[i] < a ? v[i] : a;
+		b = v[i] > b ? v[i] : b;
+	}
+	*low = a;
+	*high = b;
+}
+
+VECTOR void
+codec_narrow(void *out, const uint64_t *v, uint64_t n, uint64_t base, unsigned bits)
+{
+	uint8_t *to = out;
+	if (bits == 8) {
+		PUT_PLAIN(uint8_t)
+	} else if (bits == 16) {
+		PUT_PLAIN(uint16_t)
+	} else {
+		PUT_PLAIN(uint32_t)
+	}
 }
 
 size_t

@@ -36,19 +36,64 @@ value_at(const uint8_t *p, unsigned width)
 	return v;
 }
 
-size_t
-journal_bytes(const struct store *st, const struct open_counts *from, const struct open_counts *to)
+/* How each column will lie in the record: a constant, the whole array, or (64 bits wide) differences to the smallest
+ * value in fewer bytes. */
+struct plan {
+	struct block_entry e[FT_COLUMNS];
+	size_t bytes;
+};
+
+static void
+plan_column(struct plan *p, const struct open_block *b, unsigned c, uint32_t from, uint32_t rows)
 {
-	uint32_t rows = to->rows - from->rows;
-	size_t n = eight(sizeof(struct journal_head)) + FT_COLUMNS * sizeof(struct block_entry);
-	for (unsigned c = 0; c < FT_COLUMNS && rows > 0; c++) {
-		unsigned width = open_column_bits[c] / 8;
-		if (!constant(st->open.column[c] + (size_t)from->rows * width, rows, width))
-			n += eight((uint64_t)rows * width);
+	unsigned width = open_column_bits[c] / 8;
+	struct block_entry *e = &p->e[c];
+	*e = (struct block_entry){.id = (uint16_t)c, .encoding = CODEC_CONST, .count = rows, .scale = 1};
+	if (rows == 0)
+		return;
+	const uint8_t *at = b->column[c] + (size_t)from * width;
+	if (constant(at, rows, width)) {
+		e->base = value_at(at, width);
+		return;
 	}
+	e->encoding = CODEC_PACKED;
+	e->bits = open_column_bits[c];
+	if (width == 8) {
+		uint64_t low, high;
+		codec_limits((const uint64_t *)(const void *)at, rows, &low, &high);
+		unsigned w = codec_width(high - low);
+		if (w <= 32) {
+			e->bits = w <= 8 ? 8 : w <= 16 ? 16 : 32;
+			e->base = low;
+		}
+	}
+	e->offset = p->bytes;
+	e->bytes = (uint64_t)rows * e->bits / 8;
+	p->bytes += eight(e->bytes);
+}
+
+static void
+make_plan(
+	struct plan *p, const struct store *st, const struct open_counts *from, const struct open_counts *to)
+{
+	p->bytes = eight(sizeof(struct journal_head)) + FT_COLUMNS * sizeof(struct block_entry);
+	for (unsigned c = 0; c < FT_COLUMNS; c++)
+		plan_column(p, &st->open, c, from->rows, to->rows - from->rows);
 	for (unsigned d = 0; d < FT_DICTS; d++)
-		n += eight((uint64_t)(to->dict[d] - from->dict[d]) * open_entry_bytes[d]);
-	return n + eight(to->heap - from->heap);
+		p->bytes += eight((uint64_t)(to->dict[d] - from->dict[d]) * open_entry_bytes[d]);
+	p->bytes += eight(to->heap - from->heap);
+}
+
+/* The most a record can take. */
+static size_t
+most_bytes(const struct open_counts *from, const struct open_counts *to)
+{
+	size_t n = 2 * BLOCK_ALIGN + FT_COLUMNS * (sizeof(struct block_entry) + 8) + (to->heap - from->heap);
+	for (unsigned c = 0; c < FT_COLUMNS; c++)
+		n += (size_t)(to->rows - from->rows) * open_column_bits[c] / 8;
+	for (unsigned d = 0; d < FT_DICTS; d++)
+		n += (size_t)(to->dict[d] - from->dict[d]) * open_entry_bytes[d];
+	return n;
 }
 
 static void
@@ -101,8 +146,9 @@ journal_put(struct store *st, struct kv_txn *t, uint32_t segment, uint32_t block
 	const struct open_counts *from, const struct open_counts *to, uint64_t commit, struct err *err)
 {
 	struct segment_key k = segment_key(KEY_JOURNAL, block, seq);
-	uint32_t rows = to->rows - from->rows;
-	size_t n = journal_bytes(st, from, to);
+	struct plan p;
+	make_plan(&p, st, from, to);
+	size_t n = p.bytes;
 	void *room;
 	/* at least a page: the value then has pages of its own, which a scan of the file finds */
 	size_t padded = n < BLOCK_ALIGN ? BLOCK_ALIGN : n;
@@ -114,23 +160,20 @@ journal_put(struct store *st, struct kv_txn *t, uint32_t segment, uint32_t block
 	fill_head(st, &h, segment, block, seq, from, to, commit);
 	h.bytes = padded;
 	size_t at = h.head_bytes;
+	memcpy(base + eight(sizeof h), p.e, sizeof p.e);
 	for (unsigned c = 0; c < FT_COLUMNS; c++) {
-		unsigned width = open_column_bits[c] / 8;
-		const uint8_t *p = rows ? st->open.column[c] + (size_t)from->rows * width : NULL;
-		struct block_entry e = {
-			.id = (uint16_t)c, .encoding = CODEC_CONST, .bits = 0, .count = rows, .scale = 1};
-		if (rows > 0 && constant(p, rows, width)) {
-			e.base = value_at(p, width);
-		} else if (rows > 0) {
-			e.encoding = CODEC_PACKED;
-			e.bits = open_column_bits[c];
-			e.offset = at;
-			e.bytes = (uint64_t)rows * width;
-			memcpy(base + at, p, e.bytes);
-			memset(base + at + e.bytes, 0, eight(e.bytes) - e.bytes);
-			at += eight(e.bytes);
-		}
-		memcpy(base + eight(sizeof h) + c * sizeof e, &e, sizeof e);
+		const struct block_entry *e = &p.e[c];
+		if (e->bytes == 0)
+			continue;
+		const uint8_t *column = st->open.column[c] + (size_t)from->rows * open_column_bits[c] / 8;
+		if (e->bits == open_column_bits[c])
+			memcpy(base + e->offset, column, e->bytes);
+		else
+			codec_narrow(base + e->offset, (const uint64_t *)(const void *)column, e->count,
+				e->base, e->bits);
+		at = e->offset + e->bytes;
+		memset(base + at, 0, eight(at) - at);
+		at = eight(at);
 	}
 	for (unsigned d = 0; d < FT_DICTS; d++) {
 		size_t each = open_entry_bytes[d], bytes = (to->dict[d] - from->dict[d]) * each;
@@ -182,10 +225,14 @@ apply_column(struct open_block *b, const uint8_t *base, size_t n, const struct j
 			memcpy(to + (size_t)r * width, &e.base, width);
 		return FT_OK;
 	}
-	if (e.encoding != CODEC_PACKED || e.bits != open_column_bits[e.id] ||
-		e.bytes != (uint64_t)rows * width || e.offset > n || e.bytes > n - e.offset)
+	bool narrow = width == 8 && (e.bits == 8 || e.bits == 16 || e.bits == 32);
+	if (e.encoding != CODEC_PACKED || (e.bits != open_column_bits[e.id] && !narrow) ||
+		e.bytes != (uint64_t)rows * e.bits / 8 || e.offset > n || e.bytes > n - e.offset)
 		return FT_EFORMAT;
-	memcpy(to, base + e.offset, e.bytes);
+	if (narrow)
+		codec_unpack_u64(base + e.offset, e.bits, 0, rows, e.base, 1, (uint64_t *)(void *)to);
+	else
+		memcpy(to, base + e.offset, e.bytes);
 	return FT_OK;
 }
 
@@ -233,8 +280,7 @@ static int
 commit_once(struct store *st, const struct open_counts *to, struct err *err)
 {
 	struct kv_txn *t;
-	size_t n = journal_bytes(st, &st->durable, to);
-	int rc = segment_space(st, n * 2 + (1 << 20), err);
+	int rc = segment_space(st, most_bytes(&st->durable, to) + (1 << 20), err);
 	if (rc != FT_OK)
 		return rc;
 	rc = main_begin(st->kv, true, &t, err);

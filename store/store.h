@@ -128,7 +128,6 @@ void intake_close(struct store *st);
 /* ---- journal.c ---- */
 int journal_put(struct store *st, struct kv_txn *t, uint32_t segment, uint32_t block, uint32_t seq,
 	const struct open_counts *from, const struct open_counts *to, uint64_t commit, struct err *err);
-size_t journal_bytes(const struct store *st, const struct open_counts *from, const struct open_counts *to);
 int journal_commit(struct store *st, struct err *err); /* everything committed so far, synced */
 bool journal_good(const void *value, size_t n, struct journal_head *out);
 /* Apply a record to a block that has exactly the rows and entries before it. */
