@@ -69,8 +69,10 @@ failed(struct store *st, int rc, const struct err *err)
 		kv_close(st->kv);
 		st->kv = NULL;
 		struct err again;
-		if (segment_open(st, st->segment, &again) != FT_OK)
+		if (segment_open(st, st->segment, &again) != FT_OK) {
 			log_limited(LOG_L_CRITICAL, "%s", again.text);
+			st->damaged = true; /* the next try moves on to a new segment */
+		}
 	}
 }
 

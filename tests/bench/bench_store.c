@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <time.h>
 
 #include "common/hash.h"
@@ -192,6 +193,11 @@ main(int argc, char **argv)
 	       "total   %6.1f ns a slice\n",
 		append / (double)n * 1e9, journal / (double)n * 1e9, seal / (double)n * 1e9,
 		pack / blocks * 1e3, (append + journal + seal) / (double)n * 1e9);
+	struct stat file;
+	char path[300];
+	snprintf(path, sizeof path, "%s/segments/00000001.seg", b.database);
+	if (stat(path, &file) == 0)
+		printf("file    %6.2f bytes a slice, journal's free pages included\n", (double)file.st_size / (double)n);
 	report_columns();
 	bench_close(&b);
 	free(made);
