@@ -143,7 +143,7 @@ def admin(instance):
     (b"{not json", "bad_request"), (b"", "bad_request"), (b"\x00\xff\xfe", "bad_request"), (b"[1, 2]", "bad_request"),
     (b'{"v":1,"id":1}', "bad_request"), (b'{"v":1,"id":1,"op":"dance"}', "unknown_op"), (b'{"v":1,"id":1,"op":7}', "bad_request"),
     (b'{"v":99,"id":1,"op":"whoami"}', "bad_request"), (b'{"v":1,"id":1,"op":"whoami"}', "auth"),
-    (b'{"v":1,"id":1,"op":"whoami","auth":"x"}', None), (b"[" * 100000, "too_large"),
+    (b'{"v":1,"id":1,"op":"whoami","auth":"x"}', None), (b"[" * 100000, "bad_request"),
     (b'{"v":1,"id":1,"op":"' + b"a" * (2 << 20) + b'"}', "too_large"),
     (b'{"v":1,"id":1,"op":"stat","x":' + b"[" * 60 + b"]" * 60 + b"}", None),
 ], ids=lambda x: repr(x[:30]) if isinstance(x, bytes) else str(x))

@@ -288,7 +288,7 @@ frames_that_are_no_request_leave_the_connection_alive(void **state)
 		deep = json_pack("[o]", deep);
 	assert_int_equal(
 		rpc_client_send(c, json_pack("{s:s, s:o}", "op", "whoami", "filter", deep), NULL), 0);
-	assert_string_equal(code_of(last_reply(c), NULL), "too_large");
+	assert_string_equal(code_of(last_reply(c), NULL), "bad_request");
 	memset(long_text, 'x', sizeof long_text - 1);
 	assert_int_equal(
 		rpc_client_send(c, json_pack("{s:s, s:s}", "op", "whoami", "filter", long_text), NULL), 0);
