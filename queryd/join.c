@@ -33,15 +33,19 @@ struct several_pass {
 	bool cut_only;
 };
 
+struct several_part {
+	struct set64 several, cut;
+};
+
 static int
 several_begin(void *ctx, struct worker *w)
 {
 	(void)ctx;
-	struct set64 *s = calloc(1, sizeof *s);
-	if (s == NULL)
+	struct several_part *part = calloc(1, sizeof *part);
+	if (part == NULL)
 		return FT_ENOMEM;
-	s->budget = &w->q->budget;
-	w->part = s;
+	part->several.budget = part->cut.budget = &w->q->budget;
+	w->part = part;
 	return 0;
 }
 
@@ -49,6 +53,7 @@ static int
 several_batch(void *ctx, struct worker *w)
 {
 	struct several_pass *p = ctx;
+	struct several_part *part = w->part;
 	struct batch *b = &w->batch;
 	const uint32_t *state = batch_u32(b, FT_COL_state);
 	bool any = false;
@@ -64,7 +69,9 @@ several_batch(void *ctx, struct worker *w)
 	for (uint32_t j = 0; j < b->m; j++) {
 		uint32_t i = b->sel[j], s = state[i];
 		bool wanted = p->cut_only ? s & FT_SLICE_CUT : !(s & FT_SLICE_FIRST);
-		if (wanted && set64_add(w->part, session[i]) < 0)
+		if (wanted && set64_add(&part->several, session[i]) < 0)
+			return FT_EFULL;
+		if (!p->cut_only && (s & FT_SLICE_CUT) && set64_add(&part->cut, session[i]) < 0)
 			return FT_EFULL;
 	}
 	return 0;
@@ -93,14 +100,18 @@ static int
 several_end(void *ctx, struct worker *w)
 {
 	struct several_pass *p = ctx;
-	return set64_each(w->part, several_add, &p->q->several);
+	struct several_part *part = w->part;
+	int rc = set64_each(&part->several, several_add, &p->q->several);
+	return rc != 0 ? rc : set64_each(&part->cut, several_add, &p->q->cut);
 }
 static void
 several_drop(void *ctx, struct worker *w)
 {
+	struct several_part *part = w->part;
 	(void)ctx;
-	set64_free(w->part);
-	free(w->part);
+	set64_free(&part->several);
+	set64_free(&part->cut);
+	free(part);
 }
 
 static void
@@ -313,6 +324,7 @@ join_free(struct query *q)
 	join_close(q->join_filter);
 	q->join_user = q->join_filter = NULL;
 	set64_free(&q->several);
+	set64_free(&q->cut);
 	drop_filter(q);
 }
 
@@ -356,7 +368,7 @@ join_columns(struct worker *w, const struct join *j, struct session_columns *out
 /* ---- counting -------------------------------------------------------------------------------------- */
 
 void
-join_counts(struct worker *w, uint8_t *out)
+join_counts(struct worker *w, uint8_t *out, uint8_t *total)
 {
 	struct batch *b = &w->batch;
 	struct query *q = w->q;
@@ -373,12 +385,18 @@ join_counts(struct worker *w, uint8_t *out)
 				frame_overlaps(&q->frame, (int64_t)start[j], (int64_t)prev[j]))
 				out[j] = COUNT_NO;
 	}
+	if (total != NULL)
+		memcpy(total, out, b->m);
 	if (q->several.n == 0)
 		return;
+	bool parts = (q->filter && q->filter->attribute) || (q->user && q->user->attribute);
 	/* FIRST|LAST is alone without asking */
 	const uint64_t *session = batch_sel64(b, FT_COL_session);
 	for (uint32_t j = 0; j < b->m; j++)
 		if ((state[j] & (FT_SLICE_FIRST | FT_SLICE_LAST)) != (FT_SLICE_FIRST | FT_SLICE_LAST) &&
-			join_has_several(q, session[j]))
+			join_has_several(q, session[j])) {
 			out[j] = COUNT_ID;
+			if (total != NULL && (parts || q->several_cut_only || set64_has(&q->cut, session[j])))
+				total[j] = COUNT_ID;
+		}
 }

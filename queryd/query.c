@@ -155,6 +155,7 @@ query_everything(struct query *q)
 			q->block_state[i] = BLOCK_UNKNOWN;
 	q->blocks_pruned = 0;
 	set64_free(&q->several);
+	set64_free(&q->cut);
 	plan(q);
 }
 
@@ -170,7 +171,7 @@ query_open(struct query *q, const struct query_spec *spec, struct query_context 
 		.err = err ? err : &nobody};
 	q->started_ns = mono_now().ns;
 	q->budget.bound = c->memory;
-	q->several.budget = &q->budget;
+	q->several.budget = q->cut.budget = &q->budget;
 	q->frame = (struct frame){spec->from_us, spec->to_us, spec->slots};
 	arena_init(&q->arena, c->memory != 0 ? (size_t)c->memory : 0);
 	if (spec->to_us <= spec->from_us)

@@ -52,6 +52,7 @@ struct query {
 	struct resolution resolution;
 	struct join *join_user, *join_filter; /* aggregates for session tests; NULL: none */
 	struct set64 several;                 /* see struct join */
+	struct set64 cut;         /* of them those that were cut, unless `several` has only these */
 	uint64_t *several_filter; /* a bit or more of 16 a session: most questions end here, in cache */
 	uint64_t several_words;   /* power of two; 0: none */
 	bool several_cut_only;    /* only sessions that were cut are in it */
@@ -121,9 +122,10 @@ bool join_has_several(const struct query *q, uint64_t session);
 int join_columns(struct worker *w, const struct join *j, struct session_columns *out);
 
 /* How a selected row counts its session in the frame: COUNT_NO another slice does; COUNT_YES; COUNT_ID by
- * distinct id.  One a selected row. */
+ * distinct id.  One a selected row.  total, if not NULL: the same for the sum of all, which asks for an id only where
+ * a filter selects part of a session or the session was cut. */
 enum { COUNT_NO, COUNT_YES, COUNT_ID };
-void join_counts(struct worker *w, uint8_t *out);
+void join_counts(struct worker *w, uint8_t *out, uint8_t *total);
 
 static inline uint64_t
 column_bit(enum ft_column c)

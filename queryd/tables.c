@@ -408,10 +408,10 @@ min128_grow(struct min128 *t)
 		return false;
 	uint64_t s = seed();
 	for (uint64_t i = 0; i < t->slots; i++) {
-		if (!t->slot[i].used)
+		if (t->slot[i].b1 == 0)
 			continue;
-		uint64_t at = hash_mix(t->slot[i].a ^ s, t->slot[i].b) & (slots - 1);
-		while (slot[at].used)
+		uint64_t at = hash_mix(t->slot[i].a ^ s, t->slot[i].b1) & (slots - 1);
+		while (slot[at].b1 != 0)
 			at = (at + 1) & (slots - 1);
 		slot[at] = t->slot[i];
 	}
@@ -424,18 +424,18 @@ min128_grow(struct min128 *t)
 int
 min128_add(struct min128 *t, uint64_t a, uint64_t b, int64_t value)
 {
-	if ((t->n + 1) * 2 > t->slots && !min128_grow(t))
+	if ((t->n + 1) * 4 > t->slots * 3 && !min128_grow(t))
 		return FT_EFULL;
-	uint64_t at = hash_mix(a ^ seed(), b) & (t->slots - 1);
-	for (; t->slot[at].used; at = (at + 1) & (t->slots - 1)) {
+	uint64_t at = hash_mix(a ^ seed(), ++b) & (t->slots - 1);
+	for (; t->slot[at].b1 != 0; at = (at + 1) & (t->slots - 1)) {
 		struct min128_slot *s = &t->slot[at];
-		if (s->a != a || s->b != b)
+		if (s->a != a || s->b1 != b)
 			continue;
 		if (value < s->value)
 			s->value = value;
 		return 0;
 	}
-	t->slot[at] = (struct min128_slot){a, b, value, 1};
+	t->slot[at] = (struct min128_slot){a, b, value};
 	t->n++;
 	return 1;
 }

@@ -1,7 +1,7 @@
 /*
  * tables.h - hash tables of a running query: keys to dense ids, sets, and the memory bound they share.
  *
- * All are open addressing with linear probing, filled to half at most, keyed by a secret seed: addresses come
+ * All are open addressing with linear probing, filled to half at most (three quarters where slots are wide), keyed by a secret seed: addresses come
  * from outside.  Every growth asks the query's budget first; FT_EFULL then ends the query, with nothing
  * half-changed.  A table belongs to one thread.
  */
@@ -89,9 +89,8 @@ int set64_each(const struct set64 *s, int (*f)(void *ctx, uint64_t key), void *c
 
 /* (u64, u64) -> smallest of the values it was given */
 struct min128_slot {
-	uint64_t a, b;
+	uint64_t a, b1; /* b + 1; 0 empty */
 	int64_t value;
-	uint64_t used;
 };
 struct min128 {
 	struct budget *budget;

@@ -121,6 +121,16 @@ view_open(struct view *v, struct query *q)
 	bool session = (q->filter && q->filter->session) || (q->user && q->user->session);
 	q->passes = session ? 5 : 3; /* an estimate is enough for progress */
 	rc = join_several(q, !changes && !session);
+	if (rc == FT_EFULL && !session) {
+		/* ids of all long sessions are too many: their slices still tell which of them counts */
+		set64_free(&q->several);
+		set64_free(&q->cut);
+		query_warn(q, "there are more long sessions than `querymemory` holds: sessions whose "
+			      "attributes changed on "
+			      "the way count for the first ones only");
+		*q->err = (struct err){0};
+		rc = 0;
+	}
 	return rc == 0 && session ? join_sessions(q) : rc;
 }
 

@@ -12,7 +12,7 @@ struct detail_part {
 	struct min128 ids, first_seen;
 	uint32_t x[BATCH], y[BATCH], mx[BATCH], my[BATCH], rx[BATCH], ry[BATCH], hits;
 	uint16_t hit[BATCH];
-	uint8_t counting[BATCH];
+	uint8_t counting[BATCH], total_counting[BATCH]; /* for entities; for the total */
 };
 
 static size_t
@@ -190,16 +190,16 @@ static int
 detail_sessions(const struct view *v, struct detail_part *p, struct worker *w)
 {
 	struct batch *b = &w->batch;
-	join_counts(w, p->counting);
+	join_counts(w, p->counting, p->total_counting);
 	const uint64_t *session = v->q->several.n ? batch_sel64(b, FT_COL_session) : NULL;
 	uint32_t yes = 0, by_id = 0;
 	for (uint32_t j = 0; j < b->m; j++) {
-		yes += p->counting[j] == COUNT_YES;
-		by_id += p->counting[j] == COUNT_ID;
+		yes += p->total_counting[j] == COUNT_YES;
+		by_id += p->total_counting[j] == COUNT_ID;
 	}
 	p->total.sessions += yes;
 	for (uint32_t j = 0; j < b->m && by_id > 0; j++)
-		if (p->counting[j] == COUNT_ID && min128_add(&p->ids, session[j], TAG_TOTAL, 0) < 0)
+		if (p->total_counting[j] == COUNT_ID && min128_add(&p->ids, session[j], TAG_TOTAL, 0) < 0)
 			return FT_EFULL;
 	for (uint32_t h = 0; h < p->hits; h++) {
 		uint32_t j = p->hit[h], initiated, accepted;
@@ -328,7 +328,7 @@ merge_min(struct min128 *to, const struct min128 *from)
 {
 	for (uint64_t i = 0; i < from->slots; i++) {
 		const struct min128_slot *s = &from->slot[i];
-		if (s->used && min128_add(to, s->a, s->b, s->value) < 0)
+		if (s->b1 != 0 && min128_add(to, s->a, s->b1 - 1, s->value) < 0)
 			return FT_EFULL;
 	}
 	return 0;
@@ -362,9 +362,9 @@ tally(struct view *v)
 	uint32_t slots = v->q->frame.slots;
 	for (uint64_t i = 0; i < v->ids.slots; i++) {
 		const struct min128_slot *s = &v->ids.slot[i];
-		if (!s->used)
+		if (s->b1 == 0)
 			continue;
-		uint64_t at = s->b >> 3, tag = s->b & 7;
+		uint64_t at = (s->b1 - 1) >> 3, tag = (s->b1 - 1) & 7;
 		if (tag == TAG_TOTAL)
 			v->total.sessions++;
 		else if (tag != TAG_VALUE)
@@ -378,7 +378,7 @@ tally(struct view *v)
 	}
 	for (uint64_t i = 0; i < v->first_seen.slots; i++) {
 		const struct min128_slot *s = &v->first_seen.slot[i];
-		if (s->used)
+		if (s->b1 != 0)
 			v->series[(s->a - 1) * slots + frame_slot(&v->q->frame, s->value)]++;
 	}
 }

@@ -90,7 +90,7 @@ static int
 rank_sessions(const struct view *v, struct rank_part *p, struct worker *w)
 {
 	struct batch *b = &w->batch;
-	join_counts(w, p->counting);
+	join_counts(w, p->counting, NULL);
 	const uint64_t *session = v->q->several.n ? batch_sel64(b, FT_COL_session) : NULL;
 	if (b->rc != 0)
 		return b->rc;
@@ -178,7 +178,7 @@ merge(struct view *v, struct rank_part *p)
 		rc = set64_each(&p->pairs, add_pair, &r);
 	for (uint64_t i = 0; rc == 0 && i < p->counts.slots; i++) {
 		const struct min128_slot *s = &p->counts.slot[i];
-		if (s->used && min128_add(&v->counts, s->a, r.id[s->b], 0) < 0)
+		if (s->b1 != 0 && min128_add(&v->counts, s->a, r.id[s->b1 - 1], 0) < 0)
 			rc = FT_EFULL;
 	}
 	free(r.id);
@@ -252,8 +252,8 @@ view_rank(struct view *v)
 		return rc;
 	(void)set64_each(&v->pairs, tally_pair, v);
 	for (uint64_t i = 0; i < v->counts.slots; i++)
-		if (v->counts.slot[i].used)
-			v->value[v->counts.slot[i].b]++;
+		if (v->counts.slot[i].b1 != 0)
+			v->value[v->counts.slot[i].b1 - 1]++;
 	set64_free(&v->pairs);
 	min128_free(&v->counts);
 	return 0;
