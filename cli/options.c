@@ -349,7 +349,7 @@ apply(struct options *o, const struct row *row, int argc, char **argv, int *i)
 		o->received = true;
 		break;
 	case OPT_ROWS:
-		return number(o, w, v, 1, o->letter == 'q' ? INT64_C(1) << 52 : 1000000, &o->rows);
+		return number(o, w, v, 1, o->letter == 'q' ? INT64_C(1) << 52 : 250000, &o->rows);
 	case OPT_SLOTS:
 		return number(o, w, v, 1, 100000, &o->slots);
 	case OPT_SLICES:

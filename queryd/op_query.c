@@ -11,7 +11,8 @@
 #include "queryd/operations.h"
 #include "queryd/request.h"
 
-enum { UNSENT_MOST = 2 << 20 };
+/* an answer is one JSON object in memory, about 40 bytes a number of a series */
+enum { UNSENT_MOST = 2 << 20, SERIES_MOST = 10000000 };
 
 /* ---- the frame -------------------------------------------------------------------------------- */
 
@@ -107,6 +108,10 @@ op_stat(struct request *r)
 	q->rows = (uint32_t)request_int(r, "rows", 128);
 	q->offset = (uint32_t)request_int(r, "offset", 0);
 	q->slots = (uint32_t)request_int(r, "slots", 0);
+	if ((uint64_t)q->rows * q->slots > SERIES_MOST) {
+		request_error(r, "bad_request", "/slots", "rows times slots is at most %d", SERIES_MOST);
+		return;
+	}
 	if (begin(r))
 		put(r);
 }

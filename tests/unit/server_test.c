@@ -221,6 +221,7 @@ a_wrong_request_is_refused_with_its_place(void **state)
 		{"{\"op\":\"stat\",\"rows\":\"many\"}", "bad_request", "/rows"},
 		{"{\"op\":\"stat\",\"rows\":0}", "bad_request", "/rows"},
 		{"{\"op\":\"stat\",\"rows\":1.5}", "bad_request", "/rows"},
+		{"{\"op\":\"stat\",\"rows\":200000,\"slots\":1000}", "bad_request", "/slots"},
 		{"{\"op\":\"stat\",\"filter\":7}", "bad_request", "/filter"},
 		{"{\"op\":\"stat\",\"fliter\":\"PROTO == TCP\"}", "bad_request", "/fliter"},
 		{"{\"op\":\"stat\",\"direction\":\"up\"}", "bad_request", "/direction"},
