@@ -49,7 +49,7 @@ plan_column(struct plan *p, const struct open_block *b, unsigned c, uint32_t fro
 	unsigned width = open_column_bits[c] / 8;
 	struct block_entry *e = &p->e[c];
 	*e = (struct block_entry){.id = (uint16_t)c, .encoding = CODEC_CONST, .count = rows, .scale = 1};
-	if (rows == 0)
+	if (rows == 0 || !open_block_has(b, (enum ft_column)c))
 		return;
 	const uint8_t *at = b->column[c] + (size_t)from * width;
 	if (constant(at, rows, width)) {

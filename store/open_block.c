@@ -370,6 +370,7 @@ open_block_over(struct open_block *b, void *memory, const struct open_counts *co
 	if (rc != FT_OK)
 		return rc;
 	b->next = *counts;
+	b->has_ext = b->has_text = counts->rows > 0; /* not known: looked at when it matters */
 	index_committed(b);
 	clear_beyond(b);
 	return FT_OK;
@@ -504,6 +505,18 @@ of_ext(enum ft_column c)
 	return c >= FT_COL_client_mac && c <= FT_COL_nsel_ext_event;
 }
 
+static bool
+of_text(enum ft_column c)
+{
+	return c == FT_COL_app_name || c == FT_COL_elements;
+}
+
+bool
+open_block_has(const struct open_block *b, enum ft_column c)
+{
+	return (b->has_ext || !of_ext(c)) && (b->has_text || !of_text(c));
+}
+
 static void
 store_columns(struct open_block *b, const struct open_slice *in, uint32_t n, const struct codes *k)
 {
@@ -516,8 +529,7 @@ store_columns(struct open_block *b, const struct open_slice *in, uint32_t n, con
 #define COLUMN(name, bits, dictionary, value)                                                                \
 	{                                                                                                    \
 		const enum ft_column c = FT_COL_##name;                                                      \
-		bool text_column = c == FT_COL_app_name || c == FT_COL_elements;                             \
-		if ((k->ext || !of_ext(c)) && (k->text || !text_column)) {                                   \
+		if ((k->ext || !of_ext(c)) && (k->text || !of_text(c))) {                                    \
 			STORE_##dictionary(name, bits, value)                                                \
 		}                                                                                            \
 	}
@@ -545,6 +557,8 @@ open_block_append(struct open_block *b, const struct open_slice *in, uint32_t n,
 			k.app_name[i] = 0;
 			k.elements[i] = text_code(b, in[i].elements, in[i].element_bytes);
 		}
+	b->has_ext = b->has_ext || k.ext;
+	b->has_text = b->has_text || k.text;
 	store_columns(b, in, n, &k);
 	b->next.rows += n;
 }

@@ -68,7 +68,12 @@ struct open_block {
 		uint32_t id, domain, version, code; /* id 0: free */
 	} exporter_cache[64];
 	uint64_t seed;
+	bool has_ext,
+		has_text; /* a row was written that has extensions, texts; else those columns are all zero */
 };
+
+/* false: the column is zero in every row, and its memory was never touched (nor should it be for reading it) */
+bool open_block_has(const struct open_block *b, enum ft_column c);
 
 /* What an exporter's id means (segment "exporters"); false: not known (yet). */
 typedef bool (*exporter_lookup)(void *ctx, uint32_t id, uint8_t address[16], uint8_t guid[16]);

@@ -172,6 +172,11 @@ pack_column(struct build *k, enum ft_column c)
 	} else if (c == FT_COL_last_us) {
 		v = k->st->wide[2];
 	}
+	if (!open_block_has(k->b, c)) {
+		d = (struct block_column){.encoding = CODEC_CONST, .scale = 1, .count = n};
+		add_entry(k, c, &d, 0, 0);
+		return;
+	}
 	if (n > 0 && c != FT_COL_client && c != FT_COL_server && v == k->st->wide[0] &&
 		(n == 1 || memcmp(p, p + width, (size_t)(n - 1) * width) == 0)) {
 		uint64_t x = 0;
