@@ -14,3 +14,5 @@ block_golden_test_USES := store
 TEST_PROGS += store_full_test
 store_full_test_SRCS := tests/contract/store_full_test.c tests/unit/store_help.c
 store_full_test_USES := store
+TEST_PROGS += catalog_test
+catalog_test_SRCS := tests/contract/catalog_test.c

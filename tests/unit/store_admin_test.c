@@ -1,0 +1,158 @@
+/* ft-store's commands for administrators. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "common/log.h"
+#include "store/admin.h"
+#include "tests/unit/store_help.h"
+
+enum { BLOCK = 40, SLICES = BLOCK * 4 + 10 };
+static struct bench b;
+static char conf[300];
+
+static void
+build(void)
+{
+	struct store_settings set = bench_settings();
+	struct err err;
+	set.segment_rows = BLOCK * 2;
+	bench_open(&b, "admin");
+	bench_ring(&b, 1024);
+	assert_int_equal(bench_start(&b, &set), FT_OK);
+	for (unsigned i = 0; i < 4; i++) {
+		bench_send_all(&b, (uint64_t)i * BLOCK, BLOCK / 2);
+		bench_send_all(&b, (uint64_t)i * BLOCK + BLOCK / 2, BLOCK / 2);
+		assert_int_equal(store_next(&b.st, &err), FT_OK);
+	}
+	bench_send_all(&b, BLOCK * 4, 10);
+	assert_int_equal(journal_commit(&b.st, &err), FT_OK);
+	snprintf(conf, sizeof conf, "%s/flowtrove.conf", b.root);
+	FILE *f = fopen(conf, "w");
+	assert_non_null(f);
+	fprintf(f, "instance admintest%d\n<storage>\ndatabasepath %s\n</storage>\n", (int)getpid(),
+		b.database);
+	fclose(f);
+}
+
+static int
+command(const char *word, const char *argument, const char *more)
+{
+	char *argv[] = {(char *)(uintptr_t) "ft-store", (char *)(uintptr_t)word, (char *)(uintptr_t) "-c",
+		conf, (char *)(uintptr_t)argument, (char *)(uintptr_t)more};
+	int rc = admin_main(argument ? more ? 6 : 5 : 4, argv);
+	log_open("store_admin_test", NULL, LOG_L_ALWAYS);
+	return rc;
+}
+
+static void
+stats_and_verify_work_beside_a_running_store(void **s)
+{
+	(void)s;
+	build();
+	assert_int_equal(command("stats", NULL, NULL), 0);
+	assert_int_equal(command("verify", NULL, NULL), 0);
+	bench_expect(&b, SLICES);
+	bench_close(&b);
+}
+
+static void
+a_backup_made_while_the_store_runs_is_a_whole_database(void **s)
+{
+	char copy[150];
+	(void)s;
+	build();
+	snprintf(copy, sizeof copy, "%s/copy", b.root);
+	assert_int_equal(command("backup", copy, NULL), 0);
+	bench_stop(&b);
+	/* elsewhere, without shared memory: journal included */
+	remove_tree(b.shm);
+	mkdir(b.shm, 0750);
+	snprintf(b.database, sizeof b.database, "%s", copy);
+	struct store_settings set = bench_settings();
+	assert_int_equal(bench_start(&b, &set), FT_OK);
+	bench_expect(&b, SLICES);
+	bench_close(&b);
+}
+
+static void
+damage_is_found_by_verify(void **s)
+{
+	char path[400];
+	(void)s;
+	build();
+	struct zone *z = index_get_block(&b.st, 1, 1);
+	assert_non_null(z);
+	bench_stop(&b);
+	snprintf(path, sizeof path, "%s/segments/00000001.seg", b.database);
+	FILE *f = fopen(path, "r+b");
+	assert_non_null(f);
+	fseek(f, (long)z->file_offset + 4096 + 300, SEEK_SET);
+	fputs("damage", f);
+	fclose(f);
+	free(z);
+	assert_int_equal(command("verify", NULL, NULL), 1);
+	bench_close(&b);
+}
+
+static void
+segments_are_detached_and_attached(void **s)
+{
+	char away[200];
+	struct store_settings set = bench_settings();
+	struct snapshot_reader *r;
+	struct seen o;
+	(void)s;
+	build();
+	snprintf(away, sizeof away, "%s/away", b.root);
+	assert_int_equal(mkdir(away, 0750), 0);
+	assert_int_equal(command("detach", "1", away), 1); /* the store runs */
+	bench_stop(&b);
+	assert_int_equal(command("detach", "1", away), 0);
+	assert_int_equal(bench_start(&b, &set), FT_OK);
+	assert_int_equal(snapshot_reader_open(&r, b.shm, b.database, true, NULL), FT_OK);
+	bench_read(&b, r, SLICES, &o);
+	snapshot_reader_close(r);
+	assert_int_equal(o.distinct, SLICES - BLOCK * 2);
+	assert_int_equal(o.missing_segments, 0);
+	bench_stop(&b);
+	assert_int_equal(command("attach", away, NULL), 0);
+	assert_int_equal(bench_start(&b, &set), FT_OK);
+	bench_expect(&b, SLICES);
+	bench_close(&b);
+}
+
+static void
+clear_removes_everything_only_when_the_store_is_stopped(void **s)
+{
+	(void)s;
+	build();
+	assert_int_equal(command("clear", "--yes", NULL), 1);
+	bench_stop(&b);
+	assert_int_equal(command("clear", "--yes", NULL), 0);
+	char path[300];
+	snprintf(path, sizeof path, "%s/segments/00000001.seg", b.database);
+	assert_int_not_equal(access(path, F_OK), 0);
+	bench_close(&b);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(stats_and_verify_work_beside_a_running_store),
+		cmocka_unit_test(a_backup_made_while_the_store_runs_is_a_whole_database),
+		cmocka_unit_test(damage_is_found_by_verify),
+		cmocka_unit_test(segments_are_detached_and_attached),
+		cmocka_unit_test(clear_removes_everything_only_when_the_store_is_stopped),
+	};
+	log_open("store_admin_test", NULL, LOG_L_ALWAYS);
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
