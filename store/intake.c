@@ -6,6 +6,7 @@
  * void, and a ring made anew is read from its tail.
  */
 #include <errno.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -224,7 +225,10 @@ intake_wait(struct store *st, span_t most)
 			rings[n] = &st->ring[i];
 			next[n++] = stage_record(&st->stage)->input[i];
 		}
-	if (n > 0)
+	/* nothing to wait for, or nothing that would help: what waits in the rings has no room */
+	if (n == 0 || open_block_room(&st->open) == 0)
+		(void)poll(NULL, 0, most.us < 20000 ? (int)(most.us / 1000) : 20);
+	else
 		ring_wait_any(rings, next, n, most);
 }
 
