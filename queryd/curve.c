@@ -95,6 +95,7 @@ curve_load(struct curve *c, const char *dir, struct err *err)
 bool
 curve_loopback(const char *address)
 {
-	return strncmp(address, "127.", 4) == 0 || strcmp(address, "::1") == 0 ||
+	bool dotted = strspn(address, "0123456789.") == strlen(address);
+	return (dotted && strncmp(address, "127.", 4) == 0) || strcmp(address, "::1") == 0 ||
 	       strcmp(address, "[::1]") == 0 || strcmp(address, "localhost") == 0;
 }

@@ -10,7 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { THREADS_MOST = 64, WAITING_MOST = 10000, OWNER = 140 };
+enum { THREADS_MOST = 64, WAITING_MOST = 10000, OWNER_MOST = 1000, OWNER = 140 };
 
 struct node {
 	void *job;
@@ -19,6 +19,7 @@ struct node {
 struct owner {
 	char name[OWNER];
 	struct node *first;
+	unsigned n;
 	struct owner *next;
 };
 struct jobs {
@@ -40,6 +41,7 @@ next(struct jobs *j)
 	struct node *n = o->first;
 	void *job = n->job;
 	o->first = n->next;
+	o->n--;
 	free(n);
 	j->head = o->next;
 	if (j->head == NULL)
@@ -141,8 +143,9 @@ jobs_put(struct jobs *j, const char *owner, void *job)
 	struct node *n = calloc(1, sizeof *n);
 	pthread_mutex_lock(&j->mutex);
 	struct owner *o = n && j->waiting < WAITING_MOST ? owner_of(j, owner) : NULL;
-	if (o) {
+	if (o && o->n < OWNER_MOST) {
 		n->job = job;
+		o->n++;
 		struct node **at = &o->first;
 		while (*at)
 			at = &(*at)->next;
@@ -166,6 +169,7 @@ jobs_remove(struct jobs *j, const void *job)
 		for (struct node **at = &o->first, *n; (n = *at) != NULL; at = &n->next)
 			if (n->job == job) {
 				*at = n->next;
+				o->n--;
 				free(n);
 				j->waiting--;
 				found = true;

@@ -18,7 +18,7 @@ typedef void (*jobs_run)(void *ctx, void *job);
 int jobs_open(struct jobs **out, unsigned threads, jobs_run run, void *ctx, struct err *err);
 /* Waits for running jobs; the caller has cancelled them.  Waiting ones are run too (and end early, cancelled). */
 void jobs_close(struct jobs *j);
-/* FT_EFULL: 10,000 wait already */
+/* FT_EFULL: 1,000 of this owner, or 10,000 of all, wait already */
 int jobs_put(struct jobs *j, const char *owner, void *job);
 /* true: it was waiting still and is the caller's again; false: it is running, or gone */
 bool jobs_remove(struct jobs *j, const void *job);

@@ -90,6 +90,23 @@ what_waits_can_be_taken_back(void **state)
 }
 
 static void
+one_owner_can_not_fill_the_queue(void **state)
+{
+	(void)state;
+	struct jobs *j = held_pool();
+	unsigned taken = 0;
+	while (taken < 5000 && jobs_put(j, "greedy", "") == 0)
+		taken++;
+	assert_int_equal(taken, 1000);
+	assert_int_equal(jobs_put(j, "modest", "m"), 0);
+	sem_post(&gate);
+	for (unsigned i = 0; i < 1001; i++)
+		sem_wait(&seen);
+	assert_string_equal(order, "m");
+	jobs_close(j);
+}
+
+static void
 closing_runs_what_waits(void **state)
 {
 	(void)state;
@@ -136,6 +153,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(owners_take_turns),
 		cmocka_unit_test(what_waits_can_be_taken_back),
+		cmocka_unit_test(one_owner_can_not_fill_the_queue),
 		cmocka_unit_test(closing_runs_what_waits),
 		cmocka_unit_test(many_threads_lose_nothing),
 	};
