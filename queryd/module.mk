@@ -2,6 +2,7 @@
 queryd_ENGINE := \
 	queryd/batch.c \
 	queryd/compile.c \
+	queryd/earliest.c \
 	queryd/engine.c \
 	queryd/grammar.c \
 	queryd/held.c \

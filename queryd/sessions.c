@@ -2,7 +2,8 @@
  * sessions.c - raw sessions: slices of a session brought together, everything else streamed.
  *
  * Rows stream in the order they were stored, single slices as they are met; sessions of several slices follow,
- * by start.  Only the latter are held in memory.  With `whole`, the ids of the sessions in the frame are
+ * by start.  Only the latter are held in memory.  If only some rows are wanted, they are the first by start: a
+ * pass finds out which these are.  With `whole`, the ids of the sessions in the frame are
  * collected first, then every block is gone through for their slices.
  */
 #include <inttypes.h>
@@ -10,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "queryd/earliest.h"
 #include "queryd/engine_internal.h"
 #include "queryd/held.h"
 
@@ -19,6 +21,8 @@ struct listing {
 	struct row_maker maker;
 	struct held held;
 	struct set64 chosen; /* whole: sessions of the frame */
+	struct earliest earliest;
+	bool sorted; /* rows are the first ones by start, all held until the end */
 	int64_t frame_end;
 	uint64_t sessions, rows, sums[6];
 };
@@ -116,14 +120,14 @@ list_batch(void *ctx, struct worker *w)
 		bool alone = slices || ((s.state & FT_SLICE_FIRST) && !join_has_several(q, s.session));
 		count_in(l, &s);
 		l->sessions += alone;
-		if (alone && !wanted(l))
+		if (l->sorted ? !earliest_has(&l->earliest, s.session, s.start, alone) : alone && !wanted(l))
 			continue;
 		int rc = row_maker_row(&l->maker, w, j);
 		if (rc != 0 || w->batch.rc != 0)
 			return rc ? rc : w->batch.rc;
 		if (slices)
 			write_slice(l, w, j, &s);
-		else if (alone)
+		else if (alone && !l->sorted)
 			write_session(l, l->maker.value, s.state, s.last);
 		else if ((rc = held_add(&l->held, &s, l->maker.value)) != 0)
 			return rc;
@@ -152,7 +156,7 @@ write_held(struct listing *l)
 	struct field_value value[SESSION_FIELDS];
 	if (order == NULL)
 		return query_full(q);
-	l->sessions += l->held.ids.n;
+	l->sessions += l->sorted ? earliest_several(&l->earliest) : l->held.ids.n;
 	for (uint32_t i = 0; i < l->held.ids.n && wanted(l) && l->out.rc == 0; i++) {
 		const struct held_session *s = &l->held.list[order[i]];
 		held_row(s, value);
@@ -164,6 +168,38 @@ write_held(struct listing *l)
 		}
 	}
 	return 0;
+}
+
+static int
+earliest_batch(void *ctx, struct worker *w)
+{
+	struct listing *l = ctx;
+	for (uint32_t j = 0; j < w->batch.m; j++) {
+		struct slice_sums s = sums_of(w, j);
+		if (w->batch.rc != 0)
+			return w->batch.rc;
+		if (l->q->everything && !set64_has(&l->chosen, s.session))
+			continue;
+		bool alone = (s.state & FT_SLICE_FIRST) && !join_has_several(l->q, s.session);
+		if (earliest_add(&l->earliest, s.session, s.start, alone) != 0)
+			return FT_EFULL;
+	}
+	return 0;
+}
+
+enum { SORTED_MOST = 100000 }; /* rows that are sorted; more are listed as they are stored */
+
+static int
+find_earliest(struct listing *l)
+{
+	struct pass p = {.level = SCAN_SELECTED, .alone = true, .ctx = l, .batch = earliest_batch};
+	const struct query_spec *spec = l->q->spec;
+	if (spec->slices || spec->most == 0 || spec->most > SORTED_MOST)
+		return 0;
+	l->sorted = true;
+	l->earliest.most = spec->most;
+	int rc = scan(l->q, &p);
+	return rc == 0 && earliest_close(&l->earliest) != 0 ? query_full(l->q) : rc;
 }
 
 static int
@@ -192,6 +228,8 @@ list(struct listing *l)
 		if (rc == 0)
 			rc = join_several(q, false);
 	}
+	if (rc == 0)
+		rc = find_earliest(l);
 	if (rc == 0)
 		rc = scan(q, &p);
 	if (rc == 0)
@@ -250,6 +288,7 @@ run_sessions(const struct source *source, const struct services *services, struc
 	l.maker = (struct row_maker){.budget = &q.budget, .services = services};
 	l.held = (struct held){.budget = &q.budget, .arena = &q.arena, .ids.budget = &q.budget};
 	l.chosen.budget = &q.budget;
+	l.earliest = (struct earliest){.budget = &q.budget, .several.budget = &q.budget, .all = true};
 	q.touch |= session_columns_needed() | COLUMN_COUNTS;
 	if (rc == 0 && !head && strcmp(format, "csv") != 0 && strcmp(format, "ndjson") != 0)
 		rc = err_set(
@@ -272,6 +311,7 @@ run_sessions(const struct source *source, const struct services *services, struc
 	row_maker_free(&l.maker);
 	held_free(&l.held);
 	set64_free(&l.chosen);
+	earliest_free(&l.earliest);
 	query_close(&q);
 	return rc;
 }

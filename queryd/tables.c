@@ -440,6 +440,20 @@ min128_add(struct min128 *t, uint64_t a, uint64_t b, int64_t value)
 	return 1;
 }
 
+bool
+min128_find(const struct min128 *t, uint64_t a, uint64_t b, int64_t *value)
+{
+	if (t->slots == 0)
+		return false;
+	uint64_t at = hash_mix(a ^ seed(), ++b) & (t->slots - 1);
+	for (; t->slot[at].b1 != 0; at = (at + 1) & (t->slots - 1))
+		if (t->slot[at].a == a && t->slot[at].b1 == b) {
+			*value = t->slot[at].value;
+			return true;
+		}
+	return false;
+}
+
 void
 min128_free(struct min128 *t)
 {

@@ -99,6 +99,7 @@ struct min128 {
 };
 /* 1 new, 0 there already (now with the smaller value), FT_EFULL */
 int min128_add(struct min128 *m, uint64_t a, uint64_t b, int64_t value);
+bool min128_find(const struct min128 *m, uint64_t a, uint64_t b, int64_t *value);
 void min128_free(struct min128 *m);
 
 #endif

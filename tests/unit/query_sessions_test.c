@@ -305,6 +305,55 @@ csv_has_the_fields_of_the_table_in_its_order(void **state)
 }
 
 static void
+a_limited_list_is_the_first_sessions_by_start(void **state)
+{
+	(void)state;
+	struct dice d = {82};
+	struct world w;
+	struct text t, few;
+	world_open(&w, &d, 120);
+	struct query_spec spec = everything(&w, "ndjson");
+	json_decref(list(&w, &spec, &t));
+	struct one {
+		uint64_t start, id;
+	} all[400], swap;
+	uint32_t n = 0;
+	for (char *line = t.s, *next; *line; line = next) {
+		next = strchr(line, '\n');
+		*next++ = 0;
+		json_t *row = json_loads(line, 0, NULL);
+		all[n++] = (struct one){member(row, "first_us"), member(row, "session_id")};
+		json_decref(row);
+	}
+	for (uint32_t i = 0; i < n; i++)
+		for (uint32_t k = i + 1; k < n; k++)
+			if (all[k].start < all[i].start ||
+				(all[k].start == all[i].start && all[k].id < all[i].id)) {
+				swap = all[i];
+				all[i] = all[k];
+				all[k] = swap;
+			}
+	for (uint32_t most = 1; most < n + 3; most += 1 + most / 2) {
+		spec.most = most;
+		json_t *summary = list(&w, &spec, &few);
+		uint32_t i = 0;
+		for (char *line = few.s, *next; *line; line = next, i++) {
+			next = strchr(line, '\n');
+			*next++ = 0;
+			json_t *row = json_loads(line, 0, NULL);
+			assert_int_equal(member(row, "session_id"), all[i].id);
+			json_decref(row);
+		}
+		assert_int_equal(i, most < n ? most : n);
+		assert_int_equal(member(summary, "sessions"), n);
+		json_decref(summary);
+		free(few.s);
+	}
+	free(t.s);
+	world_close(&w);
+}
+
+static void
 a_damaged_block_is_left_out_with_a_warning(void **state)
 {
 	(void)state;
@@ -448,6 +497,7 @@ main(void)
 		cmocka_unit_test(sessions_are_the_sums_of_their_slices_in_the_frame),
 		cmocka_unit_test(slices_are_listed_as_they_are_stored),
 		cmocka_unit_test(csv_has_the_fields_of_the_table_in_its_order),
+		cmocka_unit_test(a_limited_list_is_the_first_sessions_by_start),
 		cmocka_unit_test(a_damaged_block_is_left_out_with_a_warning),
 		cmocka_unit_test(bounds_of_memory_time_and_patience_are_told),
 		cmocka_unit_test(no_store_is_an_empty_answer_and_a_warning),
