@@ -74,12 +74,12 @@ def test_a_session_goes_on_over_a_restart_of_the_tracker(instance, folder):
 
 
 def test_sighup_applies_what_can_change_and_names_what_needs_a_restart(instance):
-    instance.configure({"storage/storageinterval": 2, "querythreads": 5})
+    instance.configure({"storage/storageinterval": 2, "stall": 16})
     before = {d: instance.running(d) for d in DAEMONS}
     for d in DAEMONS:
         instance.kill(d, signal.SIGHUP)
-    wait_for("a word that querythreads needs a restart", lambda: "querythreads" in instance.log("queryd"))
-    assert "restart" in instance.log("queryd")
+    for d in DAEMONS:
+        wait_for("%s to say that stall needs a restart" % d, lambda: "stall changed: takes effect at the next start" in instance.log(d))
     assert {d: instance.running(d) for d in DAEMONS} == before
 
 
