@@ -5,12 +5,14 @@
 #include <fcntl.h>
 #include <sched.h>
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mount.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -18,6 +20,7 @@
 
 #include "common/counters.h"
 #include "common/log.h"
+#include "store/serve.h"
 #include "tests/unit/store_help.h"
 
 enum { FIRST = 40, MORE = 30 };
@@ -126,11 +129,58 @@ a_read_only_disk_is_said_in_words(void **s)
 	bench_close(&b);
 }
 
+/* Writing fails in the middle, as a quota or a dying disk would have it: here by a limit on the size of files. */
+static void
+a_write_error_is_outlived(void **s)
+{
+	struct store_settings set = bench_settings();
+	struct rlimit limit, small;
+	char path[300];
+	struct stat file;
+	(void)s;
+	bench_open(&b, "limit");
+	bench_ring(&b, 1024);
+	assert_int_equal(bench_start(&b, &set), FT_OK);
+	bench_send_all(&b, 0, FIRST);
+	b.st.next_commit.ns = 0;
+	(void)serve_turn(&b.st, NULL);
+	assert_int_equal(b.st.durable.rows, FIRST);
+	snprintf(path, sizeof path, "%s/segments/00000001.seg", b.database);
+	assert_int_equal(stat(path, &file), 0);
+	(void)signal(SIGXFSZ, SIG_IGN);
+	assert_int_equal(getrlimit(RLIMIT_FSIZE, &limit), 0);
+	small = limit;
+	small.rlim_cur = (rlim_t)file.st_size + 4096;
+	assert_int_equal(bench_send(&b, FIRST, MORE), MORE);
+	assert_int_equal(setrlimit(RLIMIT_FSIZE, &small), 0);
+	uint64_t failures = counter_get(COUNTER_store_commit_failures);
+	for (unsigned i = 0; i < 3; i++) {
+		b.st.next_commit.ns = 0;
+		(void)serve_turn(&b.st, NULL);
+	}
+	assert_int_equal(setrlimit(RLIMIT_FSIZE, &limit), 0);
+	/* whatever failed, and whether it failed: what arrived is stored and readable */
+	if (counter_get(COUNTER_store_commit_failures) == failures)
+		print_message("the file did not have to grow\n");
+	for (unsigned i = 0; i < 4; i++) { /* what had no room is taken from the ring */
+		b.st.next_commit.ns = 0;
+		(void)serve_turn(&b.st, NULL);
+	}
+	bench_expect(&b, FIRST + MORE);
+	assert_int_equal(b.st.durable.rows, store_counts(&b.st).rows);
+	assert_false(b.st.failing);
+	bench_stop(&b);
+	assert_int_equal(bench_start(&b, &set), FT_OK);
+	bench_expect(&b, FIRST + MORE);
+	bench_close(&b);
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_full_disk_loses_nothing_and_is_left_by_itself),
+		cmocka_unit_test(a_write_error_is_outlived),
 		cmocka_unit_test(a_read_only_disk_is_said_in_words),
 	};
 	log_open("store_full_test", NULL, LOG_L_ALWAYS);
