@@ -170,23 +170,13 @@ request(const struct options *o)
 static int
 finish(struct printer *p, const json_t *summary)
 {
-	char n[4][TABLE_NUMBER];
 	if (p->o->output == OUT_TABLE) {
-		static const char *const names[] = {"sessions", "bytes", "packets", "flows"};
 		end_page(p);
-		for (unsigned i = 0; i < 4; i++) {
-			uint64_t v = (uint64_t)json_integer_value(json_object_get(summary, names[i]));
-			if (i == 1)
-				table_number(v, n[i]);
-			else
-				table_grouped(v, n[i]);
-		}
 		uint64_t listed = p->all,
 			 all = (uint64_t)json_integer_value(json_object_get(summary, "sessions"));
 		if (listed < all && !p->o->slices)
 			printf("first %llu of ", (unsigned long long)listed);
-		printf("%s sessions, %s%sB, %s packets, %s flows\n", n[0], n[1], strlen(n[1]) < 4 ? " " : "",
-			n[2], n[3]);
+		view_totals(summary, summary, stdout);
 	}
 	view_remarks(p->o, summary);
 	if (fflush(stdout) != 0) {

@@ -237,12 +237,29 @@ total_rows(struct table *t, const json_t *view, bool labels, bool series)
 }
 
 void
+view_totals(const json_t *total, const json_t *answer, FILE *to)
+{
+	char n[4][TABLE_NUMBER], until[TIMEFRAME_TEXT];
+	uint64_t bytes = amount(total, "bytes"), complete = amount(answer, "complete_until_us");
+	fprintf(to, "%s sessions, %s%sB, %s packets, %s flows",
+		table_grouped(amount(total, "sessions"), n[0]), table_number(bytes, n[1]),
+		bytes < 1000 ? " " : "", table_grouped(amount(total, "packets"), n[2]),
+		table_grouped(amount(total, "flows"), n[3]));
+	if (complete > 0 && complete < amount(answer, "to_us")) {
+		timeframe_print((int64_t)complete, NULL, until);
+		until[17] = 0; /* whole seconds */
+		fprintf(to, "; complete until %s", until);
+	}
+	fputc('\n', to);
+}
+
+void
 view_table(const struct options *o, const json_t *view, FILE *to)
 {
 	const json_t *rows = json_object_get(view, "rows"), *row, *total = json_object_get(view, "total");
 	const char *count = word(view, "count"), *between = utf8() ? " ↔ " : " - ";
 	bool labels = any_label(rows), series = amount(view, "slots") > 0 && utf8();
-	char title[160], a[4][TABLE_NUMBER];
+	char title[160];
 	size_t i;
 	(void)o;
 	view_title(view, title, sizeof title);
@@ -269,10 +286,7 @@ view_table(const struct options *o, const json_t *view, FILE *to)
 	total_rows(t, view, labels, series);
 	table_print(t, to);
 	table_free(t);
-	fprintf(to, "%s sessions, %s%sB, %s packets, %s flows\n",
-		table_grouped(amount(total, "sessions"), a[0]), table_number(amount(total, "bytes"), a[1]),
-		amount(total, "bytes") < 1000 ? " " : "", table_grouped(amount(total, "packets"), a[2]),
-		table_grouped(amount(total, "flows"), a[3]));
+	view_totals(total, view, to);
 }
 
 void

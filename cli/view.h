@@ -15,6 +15,8 @@ int view_picture(const struct options *o, const json_t *view);
 void view_key(const json_t *row, const char *between, char *out, size_t room);
 /* "IP by BYTES sent" */
 void view_title(const json_t *view, char *out, size_t room);
+/* the last line under a table: totals, and up to when they are complete if not to the end of the frame */
+void view_totals(const json_t *total, const json_t *answer, FILE *to);
 /* what -v says at the end, and warnings, on stderr */
 void view_remarks(const struct options *o, const json_t *answer);
 
