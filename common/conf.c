@@ -635,5 +635,5 @@ conf_print_man(FILE *to)
 		"file's folder.\n"
 		".Ss Top level\n.Bl -tag -width Ds\n");
 	print_rows(to, man_section, man_row);
-	fprintf(to, ".El\n.Sh SEE ALSO\n.Xr ft-config 8\n");
+	fprintf(to, ".El\n.Sh SEE ALSO\n.Xr ft-config 1\n");
 }
