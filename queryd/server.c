@@ -11,6 +11,9 @@
 #include "queryd/request.h"
 
 static const int64_t progress_ns = 250000000;
+/* above what rows may have under way (op_query.c), so that they have progress too; a client that reads nothing must not
+ * pile it up */
+enum { PROGRESS_MOST = 4 << 20 };
 
 /* ---- the end of a request --------------------------------------------------------------------- */
 
@@ -225,7 +228,7 @@ say_progress(struct server *s)
 	pthread_mutex_lock(&s->mutex);
 	for (struct request *r = s->list; r; r = r->next) {
 		if (!r->progress || now.ns - r->started.ns < progress_ns ||
-			rpc_unsent(s->rpc, r->call) > 65536)
+			rpc_unsent(s->rpc, r->call) > PROGRESS_MOST)
 			continue;
 		json_t *p = json_pack("{s:I, s:I, s:I, s:b}", "rows_scanned",
 			(json_int_t)atomic_load_explicit(&r->query.rows_scanned, memory_order_relaxed),
