@@ -26,6 +26,9 @@ struct view {
 	uint64_t *value; /* by id */
 	uint32_t values;
 	bool merged;          /* keys hold something */
+	/* UNIQUE of what is ranked, in total: each of two is the other's member, one pair says both, and `keys` are the
+	 * members */
+	bool mutual;
 	struct set64 pairs;   /* UNIQUE: id << 32 | member */
 	struct min128 counts; /* SESSIONS by distinct id: session, id */
 	/* ranking */

@@ -109,6 +109,9 @@ view_open(struct view *v, struct query *q)
 	keys_init(&v->keys, v->entity, &v->texts, &q->budget);
 	if (v->unique != NULL)
 		keys_init(&v->members, v->unique, &v->texts, &q->budget);
+	/* a series needs to know which of the two was first seen when */
+	v->mutual = v->unique == v->entity && v->entity->class == VIEW_TWO && v->direction == QUERY_TOTAL &&
+		    q->frame.slots == 0;
 	bool packets = v->kind == COUNT_PACKETS, updates = v->kind == COUNT_UPDATES;
 	v->amount[0] = packets ? FT_COL_client_packets : updates ? FT_COL_client_flows : FT_COL_client_bytes;
 	v->amount[1] = packets ? FT_COL_server_packets : updates ? FT_COL_server_flows : FT_COL_server_bytes;
@@ -157,7 +160,7 @@ whole(const struct view *v)
 	case COUNT_UPDATES:
 		return v->total.flows;
 	case COUNT_UNIQUE:
-		return keys_count(&v->members);
+		return keys_count(v->mutual ? &v->keys : &v->members);
 	default:
 		return v->total.bytes;
 	}

@@ -110,9 +110,23 @@ rank_sessions(const struct view *v, struct rank_part *p, struct worker *w)
 }
 
 static int
+rank_mutual(struct rank_part *p, uint32_t m)
+{
+	uint32_t n = 0;
+	for (uint32_t j = 0; j < m; j++) {
+		uint32_t x = p->x[j], y = p->y[j], lo = x < y ? x : y;
+		p->key[n] = (uint64_t)lo << 32 | (x ^ y ^ lo);
+		n += x != ID_NONE && y != ID_NONE;
+	}
+	return set64_add_many(&p->pairs, p->key, n);
+}
+
+static int
 rank_unique(const struct view *v, struct rank_part *p, struct worker *w)
 {
 	struct batch *b = &w->batch;
+	if (v->mutual)
+		return rank_mutual(p, b->m);
 	int rc = keys_batch(&p->members, true, &p->member_map, w, p->mx, p->my);
 	const uint32_t *client = batch_sel32(b, FT_COL_client_flows),
 		       *server = batch_sel32(b, FT_COL_server_flows);
@@ -158,7 +172,10 @@ static int
 add_pair(void *ctx, uint64_t key)
 {
 	struct remaps *r = ctx;
-	uint64_t moved = (uint64_t)r->id[key >> 32] << 32 | r->member[key & UINT32_MAX];
+	uint32_t x = r->id[key >> 32],
+		 y = r->v->mutual ? r->id[key & UINT32_MAX] : r->member[key & UINT32_MAX];
+	bool turn = r->v->mutual && x > y;
+	uint64_t moved = turn ? (uint64_t)y << 32 | x : (uint64_t)x << 32 | y;
 	return set64_add(&r->v->pairs, moved) < 0 ? FT_EFULL : 0;
 }
 
@@ -230,7 +247,10 @@ static int
 tally_pair(void *ctx, uint64_t key)
 {
 	struct view *v = ctx;
-	v->value[key >> 32]++;
+	uint32_t x = (uint32_t)(key >> 32), y = (uint32_t)key;
+	v->value[x]++;
+	if (v->mutual && x != y)
+		v->value[y]++;
 	return 0;
 }
 
