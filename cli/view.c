@@ -253,11 +253,21 @@ view_totals(const json_t *total, const json_t *answer, FILE *to)
 	fputc('\n', to);
 }
 
+/* a pair has no order, a client and the service it uses have */
+static const char *
+between_parts(const json_t *view)
+{
+	bool directed = strcmp(word(view, "entity"), "CLIENTSERVICE") == 0;
+	if (!utf8())
+		return directed ? " -> " : " - ";
+	return directed ? " → " : " ↔ ";
+}
+
 void
 view_table(const struct options *o, const json_t *view, FILE *to)
 {
 	const json_t *rows = json_object_get(view, "rows"), *row, *total = json_object_get(view, "total");
-	const char *count = word(view, "count"), *between = utf8() ? " ↔ " : " - ";
+	const char *count = word(view, "count"), *between = between_parts(view);
 	bool labels = any_label(rows), series = amount(view, "slots") > 0 && utf8();
 	char title[160];
 	size_t i;
