@@ -159,6 +159,39 @@ hints_of(enum ft_column c)
 	}
 }
 
+/* Columns of the server's side that often are the client's over again: then nothing is stored but that. */
+static int
+twin_of(enum ft_column c)
+{
+	switch (c) {
+	case FT_COL_server_flags:
+		return FT_COL_client_flags;
+	case FT_COL_server_tos:
+		return FT_COL_client_tos;
+	case FT_COL_server_vlan:
+		return FT_COL_client_vlan;
+	case FT_COL_server_flows:
+		return FT_COL_client_flows;
+	default:
+		return -1;
+	}
+}
+
+static bool
+pack_twin(struct build *k, enum ft_column c)
+{
+	int other = twin_of(c);
+	uint32_t n = k->n->rows;
+	size_t bytes = (size_t)n * open_column_bits[c] / 8;
+	if (other < 0 || n == 0 || memcmp(column_at(k, c), column_at(k, (enum ft_column)other), bytes) != 0)
+		return false;
+	struct block_column d = {.encoding = CODEC_CONST, .scale = 1, .count = n};
+	widen(column_at(k, c), open_column_bits[c], n, k->st->wide[0]);
+	codec_limits(k->st->wide[0], n, &d.low, &d.high);
+	add_entry(k, c, &d, 0, (unsigned)other + 1);
+	return true;
+}
+
 static void
 pack_column(struct build *k, enum ft_column c)
 {
@@ -186,6 +219,8 @@ pack_column(struct build *k, enum ft_column c)
 		add_entry(k, c, &d, 0, 0);
 		return;
 	}
+	if (pack_twin(k, c))
+		return;
 	if (c == FT_COL_client || c == FT_COL_server) {
 		const uint32_t *code = (const uint32_t *)(const void *)p;
 		for (uint32_t i = 0; i < n; i++)
