@@ -193,6 +193,14 @@ tables_are_aligned_and_show_no_control_characters(void **state)
 int
 main(void)
 {
+	static const char *const name[] = {"SERVER", "PORT", "USERNAME", "PASSWORD", "SERVERKEY"};
+	for (unsigned i = 0; i < 5; i++) {
+		char full[40];
+		snprintf(full, sizeof full, "FLOWTROVE_%s", name[i]);
+		unsetenv(full);
+		snprintf(full, sizeof full, "FLOWTRAQ_%s", name[i]);
+		unsetenv(full);
+	}
 	setenv("TZ", "UTC", 1);
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(old_scripts_run_unchanged),
