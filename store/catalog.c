@@ -100,6 +100,8 @@ store_flip(struct store *st, uint32_t segment, uint32_t block, struct err *err)
 	int rc = open_block_make(&next, st->shm_dir, st->uuid, segment, block, err);
 	if (rc != FT_OK)
 		return rc;
+	uint64_t wanted = st->set.segment_rows;
+	open_block_bound(&next, wanted > st->segment_rows ? wanted - st->segment_rows : wanted);
 	bool had = st->open.h != NULL;
 	if (had)
 		open_block_name(old, st->open.h->segment, st->open.h->block);

@@ -153,6 +153,13 @@ open_block_make(struct open_block *b, const char *shm_dir, const uint8_t store_u
 }
 
 void
+open_block_bound(struct open_block *b, uint64_t rows)
+{
+	if (rows < b->h->capacity)
+		b->h->capacity = rows > OPEN_LEAST ? (uint32_t)rows : OPEN_LEAST;
+}
+
+void
 open_block_close(struct open_block *b)
 {
 	shm_close(&b->shm);

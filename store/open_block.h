@@ -81,6 +81,9 @@ typedef bool (*exporter_lookup)(void *ctx, uint32_t id, uint8_t address[16], uin
 /* Make block (segment, block), empty; replaces a leftover of that name. */
 int open_block_make(struct open_block *b, const char *shm_dir, const uint8_t store_uuid[16], uint32_t segment,
 	uint32_t block, struct err *err);
+/* An empty one takes at most so many rows (but OPEN_LEAST), so that a small segment is not overfilled by its last block. */
+enum { OPEN_LEAST = 64 };
+void open_block_bound(struct open_block *b, uint64_t rows);
 /* Take over the one that is there, with the counts that were committed. */
 int open_block_attach(struct open_block *b, const char *shm_dir, uint32_t segment, uint32_t block,
 	const struct open_counts *counts, struct err *err);

@@ -380,8 +380,10 @@ begin_database(struct store *st, struct err *err)
 	rc = segment_create(st, 1, &empty, err);
 	if (rc == FT_OK)
 		rc = open_block_make(&st->open, st->shm_dir, st->uuid, 1, 0, err);
-	if (rc == FT_OK)
+	if (rc == FT_OK) {
+		open_block_bound(&st->open, st->set.segment_rows);
 		stage_begin_at(st, 1, 0, &empty, NULL);
+	}
 	return rc;
 }
 
