@@ -76,6 +76,9 @@ class Instance:
         if settings:
             self.down()
             self.configure(settings)
+            # as if it had started with them: a block that is open keeps the size it was made with
+            shutil.rmtree(self.shm, ignore_errors=True)
+            shutil.rmtree(os.path.join(self.dir, "database"))
             self.up()
 
     # -- life
