@@ -152,6 +152,27 @@ sparse_sound(const struct block_column *c)
 }
 
 static bool
+common_sound(struct block_column *c)
+{
+	struct codec_common h;
+	uint64_t pages = (c->count + CODEC_PAGE - 1) / CODEC_PAGE;
+	if (c->bytes < sizeof h || c->bits == 0 || c->bits > 12)
+		return false;
+	memcpy(&h, c->data, sizeof h);
+	if (h.common >= UINT32_C(1) << c->bits || !packed_fits(c->bytes, sizeof h, h.common, h.bits) ||
+		!packed_fits(c->bytes, h.codes, c->count, c->bits) || h.ranks > c->bytes ||
+		pages * sizeof(uint32_t) > c->bytes - h.ranks || h.offset > c->bytes || h.offset % 8 != 0 ||
+		!paged_fits(c->data + h.offset, c->bytes - h.offset, h.others))
+		return false;
+	uint64_t *values = calloc((size_t)1 << c->bits, sizeof *values);
+	if (values == NULL)
+		return false;
+	codec_unpack_u64(c->data + sizeof h, h.bits, 0, h.common, h.base, 1, values);
+	c->unpacked = values;
+	return true;
+}
+
+static bool
 sound(struct block_column *c)
 {
 	if (c->sound)
@@ -174,6 +195,9 @@ sound(struct block_column *c)
 		break;
 	case CODEC_ZPAGED:
 		c->sound = codec_zpaged_open(c);
+		break;
+	case CODEC_COMMON:
+		c->sound = common_sound(c);
 		break;
 	default:
 		break;
@@ -267,6 +291,42 @@ sparse_u64(const struct block_column *c, uint64_t from, uint64_t n, uint64_t *ou
 	}
 }
 
+/* A page's codes are read from its start, so that the others before `at` can be counted.  FT_EFORMAT: it has more
+ * others than there are. */
+static int
+common_u64(const struct block_column *c, uint64_t from, uint64_t n, uint64_t *out)
+{
+	struct codec_common h;
+	const uint64_t *values = c->unpacked;
+	memcpy(&h, c->data, sizeof h);
+	while (n > 0) {
+		uint64_t at = from % CODEC_PAGE, take = CODEC_PAGE - at < n ? CODEC_PAGE - at : n, some = 0;
+		uint32_t code[CODEC_PAGE], rank;
+		uint64_t others[CODEC_PAGE];
+		memcpy(&rank, c->data + h.ranks + from / CODEC_PAGE * sizeof rank, sizeof rank);
+		codec_unpack_u32(c->data + h.codes, c->bits, from - at, at + take, 0, 1, code);
+		for (uint64_t i = 0; i < at; i++)
+			rank += code[i] >= h.common;
+		for (uint64_t i = at; i < at + take; i++)
+			some += code[i] >= h.common;
+		if (rank > h.others || some > h.others - rank)
+			return FT_EFORMAT;
+		if (some == 0) {
+			for (uint64_t i = 0; i < take; i++)
+				out[i] = values[code[at + i]];
+		} else {
+			const uint64_t *next = others;
+			paged_u64(c->data + h.offset, rank, some, 1, others);
+			for (uint64_t i = 0; i < take; i++)
+				out[i] = code[at + i] < h.common ? values[code[at + i]] : *next++;
+		}
+		from += take;
+		n -= take;
+		out += take;
+	}
+	return FT_OK;
+}
+
 static void
 dict_u64(const struct block_column *c, uint64_t from, uint64_t n, uint64_t *out)
 {
@@ -314,6 +374,8 @@ codec_u64(struct block_column *c, uint64_t from, uint64_t n, uint64_t *out)
 		return FT_OK;
 	case CODEC_ZPAGED:
 		return codec_zpaged_u64(c, from, n, out);
+	case CODEC_COMMON:
+		return common_u64(c, from, n, out);
 	}
 	return FT_EFORMAT;
 }

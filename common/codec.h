@@ -11,6 +11,8 @@
  *   SPARSE   base, but for the rows marked in a bitmap; their values are a PAGED column
  *   RAW      bytes as they are (count is bytes)        ZSTD   bytes, compressed
  *   ZPAGED   for each CODEC_PAGE * 4 rows a zstd frame of byte planes of p = value - base
+ *   COMMON   codes of the commonest values; the code after the last of them marks a row whose value is in a PAGED
+ *            column of the others (service ports: few make almost all, scans use the rest)
  * `ref` in the directory (block_view's business) makes a column the difference to another one.
  *
  * Packing needs scratch memory once a block; unpacking allocates nothing but DICT's and ZPAGED's tables, once.
@@ -33,6 +35,7 @@ enum {
 	CODEC_RAW = 5,
 	CODEC_ZSTD = 6,
 	CODEC_ZPAGED = 7,
+	CODEC_COMMON = 8,
 	CODECS
 };
 enum { CODEC_PAGE = 1024, CODEC_PAD = 8, CODEC_MAX_DICT = 4096, CODEC_ZPAGE = 4096 };

@@ -388,6 +388,108 @@ no:
 	return NULL;
 }
 
+/* ---- COMMON ---- */
+
+struct common {
+	uint32_t count[65536]; /* by v - low */
+	uint16_t code[65536];  /* + 1; 0: one of the others */
+	uint32_t candidate[8192], n;
+	unsigned bits; /* of the codes */
+	uint64_t others;
+};
+
+static int
+by_count(const void *a, const void *b, void *counts)
+{
+	const uint32_t *count = counts, x = *(const uint32_t *)a, y = *(const uint32_t *)b;
+	return count[x] != count[y] ? (count[x] < count[y]) - (count[x] > count[y]) : (x > y) - (x < y);
+}
+
+/* The best number of common values, if any; *bytes is then what it takes.  Candidates are values of at least one row
+ * in 8,192: rarer ones are no gain in a table. */
+static struct common *
+try_common(const uint64_t *v, uint64_t n, const struct measure *m, uint64_t *bytes)
+{
+	struct common *t = calloc(1, sizeof *t);
+	unsigned wide = codec_width(m->high - m->low);
+	uint64_t sum = 0, best = UINT64_MAX, most = n / 8192 + 1;
+	if (t == NULL)
+		return NULL;
+	for (uint64_t i = 0; i < n; i++)
+		t->count[v[i] - m->low]++;
+	for (uint32_t x = 0; x <= m->high - m->low && t->n < 8192; x++)
+		if (t->count[x] >= most)
+			t->candidate[t->n++] = x;
+	qsort_r(t->candidate, t->n, sizeof t->candidate[0], by_count, t->count);
+	uint32_t at = 0;
+	for (unsigned bits = 1; bits <= 10; bits++) {
+		uint32_t size = (UINT32_C(1) << bits) - 1;
+		while (at < t->n && at < size)
+			sum += t->count[t->candidate[at++]];
+		uint64_t cost = sizeof(struct codec_common) + codec_packed_bytes(n, bits) +
+				codec_packed_bytes(at, wide) + (n - sum) * wide / 8 + n / CODEC_PAGE * 4 +
+				(n - sum) / CODEC_PAGE * 24 + 64;
+		if (cost < best) {
+			best = cost;
+			t->bits = bits;
+			t->others = n - sum;
+		}
+		if (at == t->n)
+			break;
+	}
+	if (t->n > (UINT32_C(1) << t->bits) - 1)
+		t->n = (UINT32_C(1) << t->bits) - 1;
+	*bytes = best;
+	return t;
+}
+
+static bool
+write_common(struct codec_out *out, struct common *t, const uint64_t *v, uint64_t n, const struct measure *m,
+	struct block_column *d)
+{
+	struct codec_common h = {.common = t->n, .base = m->low};
+	size_t start = out->used;
+	uint64_t pages = (n + CODEC_PAGE - 1) / CODEC_PAGE, table[1024], some = 0;
+	uint64_t *work = scratch(out, 2 * n);
+	uint32_t *rank = calloc(pages + 1, sizeof *rank);
+	bool ok = work != NULL && rank != NULL;
+	if (ok) {
+		uint64_t *codes = work, *others = work + n;
+		for (uint32_t i = 0; i < t->n; i++) {
+			table[i] = m->low + t->candidate[i];
+			t->code[t->candidate[i]] = (uint16_t)(i + 1);
+		}
+		for (uint64_t i = 0; i < n; i++) {
+			uint32_t code = t->code[v[i] - m->low];
+			if (i % CODEC_PAGE == 0)
+				rank[i / CODEC_PAGE] = (uint32_t)some;
+			codes[i] = code ? code - 1 : t->n;
+			others[some] = v[i];
+			some += code == 0;
+		}
+		h.bits = (uint8_t)codec_width(m->high - m->low);
+		h.others = (uint32_t)some;
+		d->bits = (uint8_t)t->bits;
+		ok = codec_room(out, sizeof h) != NULL && write_packed(out, table, t->n, m->low, 1, h.bits);
+		h.codes = (uint32_t)(out->used - start);
+		ok = ok && write_packed(out, codes, n, 0, 1, d->bits);
+		h.ranks = (uint32_t)(out->used - start);
+		void *room = ok ? codec_room(out, (pages * sizeof *rank + 7) & ~(size_t)7) : NULL;
+		ok = room != NULL;
+		if (ok) {
+			memcpy(room, rank, pages * sizeof *rank);
+			if ((out->used - start) % 8 != 0)
+				ok = codec_room(out, 8 - (out->used - start) % 8) != NULL;
+			h.offset = (uint32_t)(out->used - start);
+			ok = ok && write_paged(out, others, some, 1, false);
+		}
+		if (ok)
+			memcpy(out->p + start, &h, sizeof h);
+	}
+	free(rank);
+	return ok;
+}
+
 /* ---- SPARSE ------------------------------------------------------------------------------------ */
 
 static bool
@@ -483,6 +585,17 @@ write_best(struct codec_out *out, const uint64_t *v, uint64_t n, unsigned hints,
 		uint64_t limit = t ? dict : best;
 		bool direct = (hints & CODEC_DIRECT) != 0;
 		uint64_t sparse = direct ? UINT64_MAX : sparse_bytes(v, n, m, &common);
+		uint64_t few = UINT64_MAX;
+		bool near = bits > 8 && m->scale == 1 && m->high - m->low < 65536;
+		struct common *k = near ? try_common(v, n, m, &few) : NULL;
+		if (k != NULL && few < limit - limit / 10 && few < sparse) {
+			d->encoding = CODEC_COMMON;
+			bool ok = write_common(out, k, v, n, m, d);
+			free(k);
+			free(t);
+			return ok;
+		}
+		free(k);
 		if (sparse < limit - limit / 10) {
 			d->encoding = CODEC_SPARSE;
 		} else if (t != NULL) {

@@ -32,6 +32,15 @@ struct codec_sparse_page {
 	uint64_t bitmap[CODEC_PAGE / 64];
 };
 
+/* COMMON: this, the common values, the codes, u32 others before each page, a PAGED column of the others. */
+struct codec_common {
+	uint32_t common;         /* values in the table; code `common` marks one of the others */
+	uint8_t bits, zero[3];   /* of the table's values */
+	uint64_t base;           /* of the table's values */
+	uint32_t codes, ranks;   /* offsets */
+	uint32_t others, offset; /* how many, and where their PAGED column is, 8-byte aligned */
+};
+
 /* n bytes out of a frame; malloc'd; NULL if the frame is damaged or says another size */
 void *codec_unzip(const uint8_t *frame, uint64_t bytes, uint64_t n);
 /* Compress n bytes to the end of out (no padding).  Returns bytes written, 0 if it would not save a tenth. */

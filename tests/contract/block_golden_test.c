@@ -46,6 +46,7 @@ the_layout_is_what_the_document_says(void **s)
 	assert_int_equal(CODEC_RAW, 5);
 	assert_int_equal(CODEC_ZSTD, 6);
 	assert_int_equal(CODEC_ZPAGED, 7);
+	assert_int_equal(CODEC_COMMON, 8);
 	/* ids are never given anew */
 	assert_int_equal(FT_COL_session, 0);
 	assert_int_equal(FT_COL_client, 5);

@@ -103,6 +103,10 @@ each_encoding_is_chosen_where_it_is_lightest(void **s)
 	for (unsigned i = 0; i < MANY; i++)
 		v[i] = ports[next() % 6];
 	assert_int_equal(round_trip(v, MANY, CODEC_DIRECT), CODEC_DICT);
+	/* a few services, and scans over all ports */
+	for (unsigned i = 0; i < MANY; i++)
+		v[i] = next() % 50 ? ports[next() % 6] : next() % 65536;
+	assert_int_equal(round_trip(v, MANY, CODEC_DIRECT), CODEC_COMMON);
 	for (unsigned i = 0; i < MANY; i++)
 		v[i] = UINT64_C(1700000000000000) + i * 2000 + next() % 5000 * 1000;
 	assert_int_equal(round_trip(v, MANY, CODEC_TIMES), CODEC_PAGED);
@@ -180,11 +184,12 @@ damaged_columns_are_refused_or_wrong_but_never_read_outside(void **s)
 {
 	uint64_t *v = malloc(5000 * 8), *back = malloc(5000 * 8);
 	(void)s;
-	for (unsigned kind = 0; kind < 5; kind++) {
+	for (unsigned kind = 0; kind < 6; kind++) {
 		for (unsigned i = 0; i < 5000; i++)
 			v[i] = kind == 0   ? next() % 1000
 			       : kind == 1 ? (next() % 5) * 1000003
 			       : kind == 2 ? i * 1000 + next() % 64
+			       : kind == 5 ? (next() % 20 ? 443 : next() % 65536)
 			       : kind == 3 ? (next() % 30 ? 0 : next())
 					   : (next() % 8) << 30 | (next() % 512 == 0 ? next() % 65536 : 0);
 		struct codec_out out = {0};

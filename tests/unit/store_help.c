@@ -174,6 +174,9 @@ slice_make(uint64_t i, struct ft_slice *s, struct ft_slice_ext *x, bool *has_ext
 		.present = FT_HAS_IF | FT_HAS_FLAGS | (v6 ? FT_SLICE_V6 : 0)};
 	address(mix(mix(i, 13) % 500, 20), v6, s->client);
 	address(mix(mix(i, 14) % 100, 21), v6, s->server);
+	if (mix(i, 24) % 9 == 0) /* a scan */
+		s->server_port = (uint16_t)mix(i, 25);
+	s->client_vlan = s->server_vlan = (uint16_t)(mix(i, 26) % 20);
 	if (mix(i, 15) % 20 == 0) {
 		s->start_us = t - 5000000;
 		s->prev_us = t - 100000;
