@@ -52,11 +52,19 @@ frame_part(uint64_t v, int64_t first, int64_t last, int64_t from, int64_t to)
 	return frame_until(v, first, last, to) - frame_until(v, first, last, from);
 }
 
+/* floor(v * times / by); 128 bits only where it needs them, they are slow to divide */
+static inline uint64_t
+frame_share(uint64_t v, uint32_t times, uint64_t by)
+{
+	if (v >> 40 == 0 && times >> 20 == 0)
+		return v * times / by;
+	return (uint64_t)((unsigned __int128)v * times / by);
+}
 /* start of slot i (0 … slots): slots are cut as evenly as whole microseconds allow */
 static inline int64_t
 frame_slot_start(const struct frame *f, uint32_t i)
 {
-	return f->from + (int64_t)((unsigned __int128)(uint64_t)(f->to - f->from) * i / f->slots);
+	return f->from + (int64_t)frame_share((uint64_t)(f->to - f->from), i, f->slots);
 }
 /* slot of a time within the frame; times before it are in slot 0 */
 static inline uint32_t
@@ -67,7 +75,7 @@ frame_slot(const struct frame *f, int64_t t)
 	if (t >= f->to)
 		return f->slots - 1;
 	uint64_t span = (uint64_t)(f->to - f->from);
-	uint32_t i = (uint32_t)((unsigned __int128)(uint64_t)(t - f->from) * f->slots / span);
+	uint32_t i = (uint32_t)frame_share((uint64_t)(t - f->from), f->slots, span);
 	if (i + 1 < f->slots && frame_slot_start(f, i + 1) <= t) /* floors may differ by one */
 		i++;
 	return i;

@@ -222,18 +222,20 @@ detail_sessions(const struct view *v, struct detail_part *p, struct worker *w)
 	return b->rc;
 }
 
-/* v over [first, last] into the slots of one series, times times */
+/* v over [first, last] into the slots of one series; i and end are the slots of first and last */
 static void
-series_add(const struct frame *f, uint64_t *series, uint64_t v, int64_t first, int64_t last)
+series_add(const struct frame *f, uint64_t *series, uint64_t v, int64_t first, int64_t last, uint32_t i,
+	uint32_t end)
 {
-	if (v == 0)
-		return;
 	if (first >= last) {
 		if (first >= f->from && first < f->to)
-			series[frame_slot(f, first)] += v;
+			series[i] += v;
 		return;
 	}
-	uint32_t i = frame_slot(f, first), end = frame_slot(f, last);
+	if (i == end && first >= f->from && last < f->to) {
+		series[i] += v;
+		return;
+	}
 	uint64_t before = frame_until(v, first, last, f->from);
 	for (; i <= end; i++) {
 		int64_t until = i == end ? f->to : frame_slot_start(f, i + 1);
@@ -254,22 +256,24 @@ detail_series(const struct view *v, struct detail_part *p, struct batch *b)
 {
 	const uint64_t *first = batch_sel64(b, FT_COL_first_us), *last = batch_sel64(b, FT_COL_last_us);
 	const struct frame *f = &v->q->frame;
+	uint64_t *all = p->series + (size_t)v->rows * f->slots;
 	for (uint32_t j = 0; j < b->m; j++) {
 		struct share share[2];
 		unsigned n = view_shares(v, p->x[j], p->y[j], share);
 		uint64_t amount[2] = {raw(b, v->amount[0], j), raw(b, v->amount[1], j)};
 		int64_t a = (int64_t)first[j], z = (int64_t)last[j];
+		uint32_t from = frame_slot(f, a), to = frame_slot(f, z);
 		for (unsigned k = 0; k < n; k++) {
 			uint32_t row = v->row_of[share[k].id];
+			uint64_t *own = row ? p->series + (size_t)(row - 1) * f->slots : NULL;
 			if (v->permitted != NULL && !v->permitted[share[k].id])
 				continue;
 			for (int side = 0; side < 2; side++) {
-				if (!(side ? share[k].server : share[k].client))
+				if (!(side ? share[k].server : share[k].client) || amount[side] == 0)
 					continue;
-				series_add(f, p->series + (size_t)v->rows * f->slots, amount[side], a, z);
-				if (row)
-					series_add(f, p->series + (size_t)(row - 1) * f->slots, amount[side],
-						a, z);
+				series_add(f, all, amount[side], a, z, from, to);
+				if (own != NULL)
+					series_add(f, own, amount[side], a, z, from, to);
 			}
 		}
 	}
