@@ -697,7 +697,8 @@ store_open(struct store *st, const char *shm_dir, const char *database, const st
 	}
 	if (rc == FT_OK) {
 		struct zone_segment s;
-		log_medium("the open block takes %zu MB of shared memory, twice that while one block follows another",
+		log_medium("the open block takes %zu MB of shared memory, twice that while one block follows "
+			   "another",
 			open_block_bytes() >> 20);
 		catalog_tell(st);
 		store_sweep_open(st);

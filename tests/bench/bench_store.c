@@ -197,7 +197,8 @@ main(int argc, char **argv)
 	char path[300];
 	snprintf(path, sizeof path, "%s/segments/00000001.seg", b.database);
 	if (stat(path, &file) == 0)
-		printf("file    %6.2f bytes a slice, journal's free pages included\n", (double)file.st_size / (double)n);
+		printf("file    %6.2f bytes a slice, journal's free pages included\n",
+			(double)file.st_size / (double)n);
 	report_columns();
 	bench_close(&b);
 	free(made);
