@@ -251,14 +251,13 @@ static struct {
 } kept[KEPT_MAX];
 static unsigned n_kept;
 static int keeper = -1; /* connection to ft-sockets */
+static bool kept_by_keeper;
 
 static void
 kept_add(const char *name, int fd)
 {
-	if (n_kept == KEPT_MAX) {
-		close(fd);
-		return;
-	}
+	if (n_kept == KEPT_MAX)
+		return; /* never: ft-sockets keeps no more, and ports are fewer */
 	snprintf(kept[n_kept].name, KEPT_NAME, "%s", name);
 	kept[n_kept++].fd = fd;
 }
@@ -302,34 +301,89 @@ keeper_receive(char *name, size_t room, int *fd)
 	return n == 0 || *fd < 0 ? FT_ENOENT : 0;
 }
 
-/* A keeper starts beside us under the same supervisor; if it has a socket we wait a little for it to listen. */
+static int
+keeper_send(const char *name, int fd)
+{
+	struct iovec iov = {(void *)(uintptr_t)name, strlen(name)};
+	union {
+		struct cmsghdr h;
+		char room[CMSG_SPACE(sizeof(int))];
+	} c = {0};
+	struct msghdr m = {
+		.msg_iov = &iov, .msg_iovlen = 1, .msg_control = c.room, .msg_controllen = sizeof c.room};
+	struct cmsghdr *h = CMSG_FIRSTHDR(&m);
+	h->cmsg_level = SOL_SOCKET;
+	h->cmsg_type = SCM_RIGHTS;
+	h->cmsg_len = CMSG_LEN(sizeof(int));
+	memcpy(CMSG_DATA(h), &fd, sizeof fd);
+	return sendmsg(keeper, &m, MSG_NOSIGNAL) < 0 ? FT_ESYS : 0;
+}
+
+static int
+keeper_connect(const struct proc *p)
+{
+	struct sockaddr_un to = {.sun_family = AF_UNIX};
+	struct timeval most = {.tv_sec = 2};
+	int n = snprintf(to.sun_path, sizeof to.sun_path, "%s/sockets.keep", conf_str(p->conf, CONF_rundir));
+	if (n < 0 || (size_t)n >= sizeof to.sun_path)
+		return FT_EINVAL;
+	keeper = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
+	if (keeper < 0)
+		return FT_ESYS;
+	(void)setsockopt(
+		keeper, SOL_SOCKET, SO_RCVTIMEO, &most, sizeof most); /* a keeper that hangs is none */
+	if (connect(keeper, (struct sockaddr *)&to, sizeof to) == 0)
+		return 0;
+	close(keeper);
+	keeper = -1;
+	return FT_ENOENT;
+}
+
+/* A keeper starts beside us under the same supervisor: we wait a little for it to listen. */
 static void
 kept_from_keeper(const struct proc *p)
 {
-	struct sockaddr_un to = {.sun_family = AF_UNIX};
 	char name[KEPT_NAME];
 	int fd;
 	if (strcmp(p->role, "ingest") != 0)
 		return;
-	int n = snprintf(to.sun_path, sizeof to.sun_path, "%s/sockets.keep", conf_str(p->conf, CONF_rundir));
-	if (n < 0 || (size_t)n >= sizeof to.sun_path)
-		return;
-	keeper = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
-	for (unsigned turn = 0; keeper >= 0; turn++) {
-		if (connect(keeper, (struct sockaddr *)&to, sizeof to) == 0)
-			break;
+	for (unsigned turn = 0; keeper_connect(p) != 0; turn++) {
 		if (turn == 40) {
-			log_high("no ft-sockets at %s: a restart of ft-ingest will lose what its socket "
-				 "queues hold",
-				to.sun_path);
-			close(keeper);
-			keeper = -1;
+			log_high(
+				"no ft-sockets at %s/sockets.keep: a restart of ft-ingest will lose what its "
+				"socket queues hold",
+				conf_str(p->conf, CONF_rundir));
 			return;
 		}
 		(void)poll(NULL, 0, 50);
 	}
-	while (keeper >= 0 && keeper_receive(name, sizeof name, &fd) == 0)
+	kept_by_keeper = true;
+	while (keeper_receive(name, sizeof name, &fd) == 0)
 		kept_add(name, fd);
+}
+
+/* A keeper that was killed has lost what it held; its successor is given everything again. */
+static void
+keeper_watch(const struct proc *p)
+{
+	char name[KEPT_NAME];
+	int fd = -1;
+	ssize_t n = 0;
+	if (!kept_by_keeper)
+		return;
+	if (keeper >= 0)
+		n = recv(keeper, name, 1, MSG_PEEK | MSG_DONTWAIT);
+	if (n > 0 || (n < 0 && (errno == EAGAIN || errno == EINTR)))
+		return;
+	if (keeper >= 0)
+		close(keeper);
+	if (keeper_connect(p) != 0)
+		return; /* next time */
+	while (keeper_receive(name, sizeof name, &fd) == 0)
+		close(fd);
+	for (unsigned i = 0; i < n_kept; i++)
+		(void)keeper_send(kept[i].name, kept[i].fd); /* a failure shows as a lost keeper again */
+	log_high("ft-sockets is back: it has the sockets again");
 }
 
 static void
@@ -362,27 +416,19 @@ int
 proc_keep_fd(const char *name, int fd)
 {
 	char text[KEPT_NAME + 32];
-	if (keeper >= 0) {
-		struct iovec iov = {(void *)(uintptr_t)name, strlen(name)};
-		union {
-			struct cmsghdr h;
-			char room[CMSG_SPACE(sizeof(int))];
-		} c = {0};
-		struct msghdr m = {.msg_iov = &iov,
-			.msg_iovlen = 1,
-			.msg_control = c.room,
-			.msg_controllen = sizeof c.room};
-		struct cmsghdr *h = CMSG_FIRSTHDR(&m);
-		h->cmsg_level = SOL_SOCKET;
-		h->cmsg_type = SCM_RIGHTS;
-		h->cmsg_len = CMSG_LEN(sizeof(int));
-		memcpy(CMSG_DATA(h), &fd, sizeof fd);
-		return sendmsg(keeper, &m, MSG_NOSIGNAL) < 0 ? FT_ESYS : 0;
-	}
+	unsigned i = 0;
+	while (i < n_kept && !same_name(kept[i].name, name))
+		i++;
+	if (i < n_kept)
+		kept[i].fd = fd;
+	else
+		kept_add(name, fd);
+	if (kept_by_keeper)
+		return keeper >= 0 ? keeper_send(name, fd) : FT_ENOENT;
 	int n = snprintf(text, sizeof text, "FDSTORE=1\nFDNAME=%s", name);
-	for (int i = 17; i < n; i++)
-		if (text[i] == ':')
-			text[i] = '_';
+	for (int k = 17; k < n; k++)
+		if (text[k] == ':')
+			text[k] = '_';
 	return notify(text, fd);
 }
 
@@ -479,6 +525,7 @@ proc_turn(struct proc *p, span_t most)
 		beat_ns = now;
 		counters_beat();
 		(void)notify("WATCHDOG=1", -1);
+		keeper_watch(p);
 	}
 }
 
