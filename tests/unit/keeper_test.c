@@ -24,6 +24,17 @@ static char conf[64], instance[32];
 static pid_t keeper;
 
 static int
+start_keeper(void)
+{
+	keeper = fork();
+	if (keeper == 0) {
+		execl(FT_SOCKETS_BIN, "ft-sockets", "-c", conf, "-f", NULL);
+		_exit(127);
+	}
+	return keeper < 0 ? -1 : 0;
+}
+
+static int
 begin(void **state)
 {
 	(void)state;
@@ -36,12 +47,7 @@ begin(void **state)
 		return -1;
 	fprintf(f, "instance %s\nrundir %s\n", instance, dir);
 	fclose(f);
-	keeper = fork();
-	if (keeper == 0) {
-		execl(FT_SOCKETS_BIN, "ft-sockets", "-c", conf, "-f", NULL);
-		_exit(127);
-	}
-	return keeper < 0 ? -1 : 0;
+	return start_keeper();
 }
 
 static int
@@ -138,9 +144,62 @@ a_socket_and_its_queue_outlive_a_kill(void **state)
 	close(report[0]);
 }
 
+/* does the keeper hand a socket of this name out? */
+static bool
+keeper_has(const char *name)
+{
+	struct sockaddr_un to = {.sun_family = AF_UNIX};
+	char got[100];
+	bool has = false;
+	ssize_t n;
+	snprintf(to.sun_path, sizeof to.sun_path, "%s/sockets.keep", dir);
+	int s = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
+	if (connect(s, (struct sockaddr *)&to, sizeof to) == 0)
+		while ((n = recv(s, got, sizeof got, 0)) >
+			0) /* the descriptor is not taken: closed with the message */
+			has |= (size_t)n == strlen(name) && memcmp(got, name, strlen(name)) == 0;
+	close(s);
+	return has;
+}
+
+static void
+a_new_keeper_is_given_what_the_old_one_had(void **state)
+{
+	(void)state;
+	int report[2], status;
+	char byte = 0;
+	assert_int_equal(pipe(report), 0);
+	pid_t pid = fork();
+	if (pid == 0) {
+		struct proc p = {0};
+		char *argv[] = {"ft-ingest", "-c", conf, NULL};
+		if (proc_start(&p, "ft-ingest", 3, argv) != 0 ||
+			proc_keep_fd("udp:test:7", socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0)) != 0 ||
+			write(report[1], &byte, 1) != 1)
+			_exit(1);
+		while (proc_running(&p))
+			proc_turn(&p, (span_t){20000});
+		_exit(proc_stop(&p));
+	}
+	assert_int_equal(read(report[0], &byte, 1), 1);
+	kill(keeper, SIGKILL);
+	assert_int_equal(waitpid(keeper, &status, 0), keeper);
+	assert_int_equal(start_keeper(), 0);
+	for (unsigned i = 0; !keeper_has("udp:test:7"); i++) {
+		assert_true(i < 1000);
+		(void)poll(NULL, 0, 10);
+	}
+	kill(pid, SIGTERM);
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+	close(report[0]);
+	close(report[1]);
+}
+
 int
 main(void)
 {
-	const struct CMUnitTest tests[] = {cmocka_unit_test(a_socket_and_its_queue_outlive_a_kill)};
+	const struct CMUnitTest tests[] = {cmocka_unit_test(a_socket_and_its_queue_outlive_a_kill),
+		cmocka_unit_test(a_new_keeper_is_given_what_the_old_one_had)};
 	return cmocka_run_group_tests(tests, begin, end);
 }
