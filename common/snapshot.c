@@ -132,6 +132,14 @@ seg_map(struct seg *s, bool active, uint64_t *size)
 	return FT_OK;
 }
 
+/* Cut to nothing, or to less than any segment ever was: LMDB's two meta pages and one more. */
+static bool
+seg_emptied(const struct seg *s)
+{
+	struct stat st;
+	return fstat(s->fd, &st) != 0 || st.st_size < 3 * 4096;
+}
+
 static struct place *
 place_at(struct seg *s, uint32_t block)
 {
@@ -568,6 +576,7 @@ take(struct snapshot_reader *r, struct snapshot *s, struct err *err)
 			continue;
 		}
 		seg_learn(r, g, active ? c->block : ZONE_SEGMENT);
+		s->missing_segments += !active && g->n == 0 && seg_emptied(g);
 		uint32_t blocks = active ? c->block : g->n;
 		for (uint32_t b = 0; b < blocks; b++) {
 			struct place *p = place_at(g, b);
