@@ -45,7 +45,9 @@ write_session(struct listing *l, const struct field_value value[SESSION_FIELDS],
 {
 	if (!wanted(l))
 		return;
-	bool complete = (state & FT_SLICE_LAST) && end < l->frame_end;
+	/* a session that ended lingers for late flows before its last slice is called that: the reason is known at once */
+	bool ended = (state & FT_SLICE_LAST) || value[SESSION_F_end_reason].kind != VALUE_NONE;
+	bool complete = ended && end < l->frame_end;
 	row_writer_row(&l->out, value,
 		l->out.csv ? ""
 		: complete ? "\"complete\":true"
