@@ -24,13 +24,16 @@ catalog_read(const struct ft_catalog *c, struct ft_catalog_record *out)
 	for (;;) {
 		uint32_t at = atomic_load_explicit(&c->selector, memory_order_acquire) & 1;
 		const uint64_t *from = (const uint64_t *)(const void *)&c->record[at];
-		uint64_t seq = __atomic_load_n(&from[0], __ATOMIC_ACQUIRE);
-		for (unsigned i = 0; i < WORDS; i++)
+		words[0] = __atomic_load_n(&from[0], __ATOMIC_ACQUIRE);
+		for (unsigned i = 1; i < WORDS; i++)
 			words[i] = __atomic_load_n(&from[i], __ATOMIC_RELAXED);
-		/* the words are read before the selector and seq are looked at again */
+		/* the words are read before seq is looked at again */
 		atomic_thread_fence(memory_order_acquire);
-		if (atomic_load_explicit(&c->selector, memory_order_relaxed) == at && words[0] == seq &&
-			__atomic_load_n(&from[0], __ATOMIC_RELAXED) == seq)
+		if (__atomic_load_n(&from[0], __ATOMIC_RELAXED) != words[0])
+			continue;
+		/* 0: being written, unless the other one is 0 too: nothing was published yet */
+		const uint64_t *other = (const uint64_t *)(const void *)&c->record[at ^ 1];
+		if (words[0] != 0 || __atomic_load_n(&other[0], __ATOMIC_ACQUIRE) == 0)
 			break;
 	}
 	memcpy(out, words, sizeof *out);
@@ -43,11 +46,14 @@ catalog_publish(struct ft_catalog *c, const struct ft_catalog_record *r)
 	uint64_t words[WORDS], *to = (uint64_t *)(void *)&c->record[idle];
 	memcpy(words, r, sizeof words);
 	words[0] = c->record[was].seq + 1;
-	/* a reader still on this record (it was selected before the other one) must see that it changes: seq first */
-	__atomic_store_n(&to[0], words[0], __ATOMIC_RELEASE);
+	/* A reader may still be on this record (it was selected before the other one), or come to it before it is whole:
+	 * its seq is 0 meanwhile.  Selector and seq alone would not do: both may be back where they were by the time the
+	 * reader looks again. */
+	__atomic_store_n(&to[0], 0, __ATOMIC_RELEASE);
 	atomic_thread_fence(memory_order_release);
 	for (unsigned i = 1; i < WORDS; i++)
 		__atomic_store_n(&to[i], words[i], __ATOMIC_RELAXED);
+	__atomic_store_n(&to[0], words[0], __ATOMIC_RELEASE);
 	atomic_store_explicit(&c->selector, idle, memory_order_release);
 }
 
