@@ -31,10 +31,12 @@ catalog_read(const struct ft_catalog *c, struct ft_catalog_record *out)
 		atomic_thread_fence(memory_order_acquire);
 		if (__atomic_load_n(&from[0], __ATOMIC_RELAXED) != words[0])
 			continue;
-		/* 0: being written, unless the other one is 0 too: nothing was published yet */
+		/* whole; but is it the selected one?  A slow reader may have come to one that is not published yet, and
+		 * would see the one before it next time. */
 		const uint64_t *other = (const uint64_t *)(const void *)&c->record[at ^ 1];
-		if (words[0] != 0 || __atomic_load_n(&other[0], __ATOMIC_ACQUIRE) == 0)
-			break;
+		if (words[0] != 0 ? atomic_load_explicit(&c->selector, memory_order_relaxed) == at
+				  : __atomic_load_n(&other[0], __ATOMIC_ACQUIRE) == 0)
+			break; /* both 0: nothing was published yet */
 	}
 	memcpy(out, words, sizeof *out);
 }

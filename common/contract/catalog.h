@@ -4,7 +4,7 @@
  * 1 Store writes; everybody reads.   2 Segment "catalog", made by store when absent, removed by nobody.
  * 3 Two records and a selector.      4 Store fills in the idle record and flips the selector (release) after
  *   its stage has committed; the idle record's seq is 0 while it is filled in.  A reader loads the selector
- *   (acquire), copies the record, and takes it if its seq was not 0 and is unchanged afterwards; else it tries
+ *   (acquire), copies the record, and takes it if its seq was not 0 and seq and selector are unchanged afterwards; else it tries
  *   again.
  * 5 -   6 Crash: the selected record is whole; a restarted store publishes it again from its stage's record.
  * Reading across a seal (spec 25): (1) read the catalog: active segment s, open block n, rows r; (2) map
