@@ -202,7 +202,7 @@ def test_a_full_disk_is_said_and_nothing_is_lost_once_there_is_room(launch, fold
     database = os.path.join(full.dir, "database")
     shutil.rmtree(database)
     os.mkdir(database)
-    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=9m", "tmpfs", database], check=True)
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=7m", "tmpfs", database], check=True)
     try:
         full.up()
         # whatever the format takes, there is room for little more: a ballast has the rest
