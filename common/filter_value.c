@@ -202,6 +202,9 @@ mark(const char **s, const char *any)
 	return true;
 }
 
+/* years have four digits: what is later could not be written out and read again */
+static const int64_t last_second = INT64_C(253402300799); /* 9999-12-31T23:59:59Z */
+
 /* ISO 8601 or the manual's MM/DD/YY, then hh:mm[:ss[.micros]] and a zone; UTC without one */
 static bool
 time_of(const char *s, struct filter_value *out)
@@ -248,7 +251,8 @@ time_of(const char *s, struct filter_value *out)
 	t.tm_year = year - 1900;
 	t.tm_mon = month - 1;
 	int64_t seconds = (int64_t)timegm(&t) - zone;
-	return seconds >= 0 && one(out, (uint64_t)seconds * 1000000 + (uint64_t)micros);
+	return seconds >= 0 && seconds <= last_second &&
+	       one(out, (uint64_t)seconds * 1000000 + (uint64_t)micros);
 }
 
 static bool
@@ -257,7 +261,7 @@ time_value(const char *word, struct filter_value *out)
 	const char *s = word;
 	uint64_t v;
 	if (number(&s, 1000000, false, &v) && *s == 0 && strlen(word) > 6)
-		return one(out, v);
+		return v / 1000000 <= (uint64_t)last_second && one(out, v);
 	return time_of(word, out);
 }
 
