@@ -4,8 +4,6 @@
  */
 #include "ingest/socket.h"
 
-#include <ctype.h>
-#include <dirent.h>
 #include <errno.h>
 #include <netdb.h>
 #include <netinet/in.h>
@@ -16,82 +14,11 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "common/holder.h"
 #include "common/log.h"
 #include "common/proc.h"
 
 enum { GATHER_US = 3000 };
-
-/* inode of the socket that is bound to this port, 0 unknown */
-static unsigned long
-inode_of(const char *table, unsigned port)
-{
-	char line[512];
-	unsigned long inode = 0;
-	FILE *f = fopen(table, "re");
-	while (f && inode == 0 && fgets(line, sizeof line, f)) {
-		unsigned local;
-		unsigned long found;
-		/* sl local_address remote_address st queues tr tm->when retrnsmt uid timeout inode */
-		if (sscanf(line,
-			    " %*d: %*[0-9A-Fa-f]:%x %*[0-9A-Fa-f]:%*x %*x %*x:%*x %*x:%*x %*x %*d %*d %lu",
-			    &local, &found) == 2 &&
-			local == port)
-			inode = found;
-	}
-	if (f)
-		fclose(f);
-	return inode;
-}
-
-static bool
-has_descriptor(const char *pid, const char *link)
-{
-	char path[300], to[64];
-	snprintf(path, sizeof path, "/proc/%s/fd", pid);
-	DIR *d = opendir(path);
-	bool found = false;
-	for (struct dirent *e; d && !found && (e = readdir(d));) {
-		char fd[600];
-		snprintf(fd, sizeof fd, "%s/%s", path, e->d_name);
-		ssize_t n = readlink(fd, to, sizeof to - 1);
-		if (n > 0) {
-			to[n] = 0;
-			found = strcmp(to, link) == 0;
-		}
-	}
-	if (d)
-		closedir(d);
-	return found;
-}
-
-/* " (held by NAME, pid N)", or "" when it can't be seen */
-static void
-holder(unsigned port, char *out, size_t size)
-{
-	char link[64], path[300], name[64] = "?";
-	unsigned long inode = inode_of("/proc/net/udp", port);
-	if (inode == 0)
-		inode = inode_of("/proc/net/udp6", port);
-	out[0] = 0;
-	if (inode == 0)
-		return;
-	snprintf(link, sizeof link, "socket:[%lu]", inode);
-	DIR *d = opendir("/proc");
-	for (struct dirent *e; d && (e = readdir(d));) {
-		if (!isdigit((unsigned char)e->d_name[0]) || !has_descriptor(e->d_name, link))
-			continue;
-		snprintf(path, sizeof path, "/proc/%s/comm", e->d_name);
-		FILE *f = fopen(path, "re");
-		if (f && fgets(name, sizeof name, f))
-			name[strcspn(name, "\n")] = 0;
-		if (f)
-			fclose(f);
-		snprintf(out, size, " (held by %s, pid %.20s)", name, e->d_name);
-		break;
-	}
-	if (d)
-		closedir(d);
-}
 
 static void
 set_up(struct port_sockets *p, int fd, uint64_t want)
@@ -132,7 +59,7 @@ open_one(struct port_sockets *p, const struct addrinfo *a, uint64_t want, struct
 			close(fd);
 			if (why == EADDRNOTAVAIL && p->n > 0)
 				return 0; /* no IPv6 on this machine */
-			holder(p->port, who, sizeof who);
+			holder_of_port("udp", p->port, who, sizeof who);
 			errno = why;
 			return err_sys(err,
 				"UDP port %u at %s%s: can't listen; free it or choose another for "
