@@ -239,12 +239,13 @@ store(uint8_t *to, unsigned width, uint64_t v)
 	}
 }
 
-/* RFC 6759: engine id, then a selector of up to 7 bytes (longer ones are cut) */
+/* RFC 6759: engine id, then a selector.  Of more than 7 bytes the last are kept: engine 20 has an enterprise number of
+ * 32 bits first, whose upper byte is 0 so far. */
 static void
 move_app(uint8_t *to, const uint8_t *p, size_t n)
 {
 	uint64_t selector = 0;
-	for (size_t i = 1; i < n && i < 8; i++)
+	for (size_t i = 1; i < n; i++)
 		selector = selector << 8 | p[i];
 	uint64_t v = (uint64_t)p[0] << 56 | (selector & 0xffffffffffffff);
 	memcpy(to, &v, 8);
@@ -406,6 +407,9 @@ finish_times(const struct program *g, const struct record_context *c, struct dec
 		first = s->first_ntp ? ntp_us(s->first_ntp) + fix : first;
 		last = s->last_ntp ? ntp_us(s->last_ntp) + fix : last;
 	}
+	/* begun at 152, this event seen at 323: it lasted until then (firewalls) */
+	if (program_carries(g, HAS_OBSERVED) && first && !last && s->observed_ms > s->first_ms)
+		last = absolute(s->observed_ms, 1000, fix);
 	if (program_carries(g, HAS_DURATION) && first && !last)
 		last = first + (int64_t)s->duration_ms * 1000;
 	if (first == 0 && last == 0) {

@@ -221,7 +221,7 @@ extension_set(struct trk_ext *have, const struct trk_ext *says)
 		if (mac_says(says->server_mac))
 			memcpy(have->server_mac, says->server_mac, MAC_BYTES);
 	}
-	if (says->server_has & FT_EXT_NEXT_HOP)
+	if ((says->server_has & FT_EXT_NEXT_HOP) && !((have->has | has) & FT_EXT_NSEL))
 		memcpy(have->server_next_hop, says->server_next_hop, 16);
 	if (says->server_has & FT_EXT_MPLS)
 		have->server_mpls_label = says->server_mpls_label;
@@ -282,7 +282,11 @@ attributes_turn(struct trk_entry *e, struct trk_ext *x)
 	swap_bytes(x->nat_client, x->nat_server, 16);
 	SWAP(x->nat_client_port, x->nat_server_port);
 	swap_bytes(x->client_mac, x->server_mac, MAC_BYTES);
-	swap_bytes(x->next_hop, x->server_next_hop, 16);
+	if (x->has & FT_EXT_NSEL) {
+		SWAP(x->nsel_bytes[0], x->nsel_bytes[1]);
+		SWAP(x->nsel_packets[0], x->nsel_packets[1]);
+	} else
+		swap_bytes(x->next_hop, x->server_next_hop, 16);
 	SWAP(x->mpls_label, x->server_mpls_label);
 	x->has = (x->has & ~sided) | (x->server_has & sided);
 	x->server_has = client_has;

@@ -96,11 +96,14 @@ struct trk_ext {
 	uint8_t client_mac[6], server_mac[6];
 	uint32_t has; /* FT_EXT_* */
 	/* A next hop and a label belong to one direction; slices carry the client's.  The server's are kept as
-	 * long as the session may be turned. */
-	uint8_t server_next_hop[16];
+	 * long as the session may be turned.  Events of NSEL have no next hop: of them the counts are here (nsel.h). */
+	union {
+		uint8_t server_next_hop[16];
+		int64_t nsel_packets[2];
+	};
 	uint32_t server_mpls_label;
 	uint32_t server_has; /* FT_EXT_NEXT_HOP, FT_EXT_MPLS */
-	uint8_t pad[16];
+	int64_t nsel_bytes[2]; /* client, server */
 };
 static_assert(sizeof(struct trk_ext) == 128, "an extension is two lines");
 

@@ -4,15 +4,9 @@
 #include <stdlib.h>
 
 #include "tracker/emit.h"
+#include "tracker/nsel.h"
 
-enum {
-	PROTO_TCP = 6,
-	PROTO_UDP = 17,
-	TCP_SYN = 2,
-	NSEL_CREATED = 1,
-	CLOCKS_MOST = 1 << 24,
-	SWEEP_GROUP = 32
-};
+enum { PROTO_TCP = 6, PROTO_UDP = 17, TCP_SYN = 2, CLOCKS_MOST = 1 << 24, SWEEP_GROUP = 32 };
 
 void
 clocks_hear(struct clocks *k, uint32_t exporter, uint32_t second)
@@ -71,8 +65,7 @@ expire_by_flow(const struct settings *s, const struct trk_entry *e, const struct
 		if (again || ended || f->first_us - last > linger_us)
 			return FT_END_NEW;
 	}
-	if (after && x && (x->has & FT_EXT_NSEL) && x->nsel_event == NSEL_CREATED &&
-		(e->present & FT_HAS_NSEL))
+	if (after && nsel_is(x, NSEL_CREATED) && (e->present & FT_HAS_NSEL))
 		return FT_END_NEW;
 	uint32_t now = core_second(f->export_us), idle = idle_limit(s, f->proto);
 	if (idle && older(now, e->seen_s, idle))

@@ -4,6 +4,7 @@ tracker_SRCS := \
 	tracker/emit.c \
 	tracker/epoch.c \
 	tracker/expire.c \
+	tracker/nsel.c \
 	tracker/segment.c \
 	tracker/services.c \
 	tracker/session.c \

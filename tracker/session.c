@@ -7,6 +7,7 @@
 #include "tracker/direction.h"
 #include "tracker/emit.h"
 #include "tracker/expire.h"
+#include "tracker/nsel.h"
 
 enum {
 	PROTO_TCP = 6,
@@ -14,9 +15,6 @@ enum {
 	TCP_SYN = 2,
 	TCP_RST = 4,
 	TCP_ACK = 16,
-	NSEL_DELETED = 2,
-	NSEL_DENIED = 3,
-	NSEL_UPDATED = 5,
 	MOST_FLOWS = UINT16_MAX,
 };
 /* 0 is "not seen" in hulls; the upper bound keeps differences within 64 bits */
@@ -272,6 +270,10 @@ count(struct core *c, struct trk_entry *e, const struct session_flow *in, bool f
 	const struct ft_flow *f = in->f;
 	uint64_t bytes = f->bits & FT_FLOW_NOCOUNT ? 0 : scaled(f->bytes, f->sampling);
 	uint64_t packets = f->bits & FT_FLOW_NOCOUNT ? 0 : scaled(f->packets, f->sampling);
+	if (in->x && (in->x->has & FT_EXT_NSEL) && e->ext) {
+		stage_touch(&c->st, &c->t.ext[e->ext - 1], sizeof *c->t.ext);
+		nsel_share(&c->t.ext[e->ext - 1], in->x->nsel_event, from_client, &bytes, &packets);
+	}
 	if (!table_pending(e)) {
 		e->first_us = in->first_us;
 		e->last_us = in->last_us;
@@ -314,7 +316,7 @@ look_for_end(struct core *c, struct trk_entry *e, const struct session_flow *in,
 		end = FT_END_FIN;
 	else if (flags & TCP_RST)
 		end = FT_END_RST;
-	if (in->x && (in->x->has & FT_EXT_NSEL) && in->x->nsel_event == NSEL_DELETED)
+	if (nsel_is(in->x, NSEL_DELETED))
 		end = FT_END_EXPORTER;
 	if (end == FT_END_NONE)
 		return;
@@ -396,7 +398,18 @@ begin(struct core *c, struct trk_entry *e, const struct session_flow *in)
 struct legacy {
 	uint8_t rule;
 	bool from_client;
+	bool events; /* NSEL: what its updates have counted goes with it */
+	struct trk_ext told;
 };
+
+static void
+leave(const struct core *c, const struct trk_entry *e, bool from_client, struct legacy *out)
+{
+	*out = (struct legacy){
+		.rule = e->rule, .from_client = from_client, .events = e->present & FT_HAS_NSEL};
+	if (out->events)
+		out->told = *table_ext(&c->t, e);
+}
 
 static uint32_t
 open_session(struct core *c, const struct session_flow *in, const struct legacy *was, bool *from_client)
@@ -415,6 +428,11 @@ open_session(struct core *c, const struct session_flow *in, const struct legacy 
 			attributes_turn(e, NULL);
 			*from_client = false;
 		}
+	}
+	if (was->events) {
+		struct trk_ext *x = table_extend(&c->t, e);
+		memcpy(x->nsel_bytes, was->told.nsel_bytes, sizeof x->nsel_bytes);
+		memcpy(x->nsel_packets, was->told.nsel_packets, sizeof x->nsel_packets);
 	}
 	return slot;
 }
@@ -454,13 +472,15 @@ session_apply(struct core *c, const struct session_flow *in)
 {
 	const struct ft_flow *f = in->f;
 	uint64_t *n = c->st.next.counter;
-	struct legacy was = {0, false};
+	struct legacy was;
 	bool from_client = true, fresh = false;
+	was.rule = 0;
+	was.events = false;
 	n[TRK_N_FLOWS]++;
 	clocks_hear(&c->clocks, f->exporter, core_second(f->export_us));
 	if (says_nothing(f))
 		return;
-	if (in->x && (in->x->has & FT_EXT_NSEL) && in->x->nsel_event == NSEL_DENIED) {
+	if (nsel_is(in->x, NSEL_DENIED)) {
 		denied(c, in);
 		return;
 	}
@@ -477,7 +497,7 @@ session_apply(struct core *c, const struct session_flow *in)
 		uint8_t over = expire_by_flow(c->set, e, f, in->x, from_client);
 		if (over != FT_END_NONE) {
 			if (over == FT_END_TOOLONG)
-				was = (struct legacy){e->rule, from_client};
+				leave(c, e, from_client, &was);
 			emit_end(c, slot, over);
 			slot = TABLE_NONE;
 		}

@@ -2,3 +2,7 @@
 TEST_PROGS += decode_test
 decode_test_SRCS := tests/unit/decode_test.c
 decode_test_USES := ingest
+# datagrams to sessions: both processes' folders
+TEST_PROGS += pitfalls_test
+pitfalls_test_SRCS := tests/unit/pitfalls_test.c tests/unit/tracker_world.c
+pitfalls_test_USES := ingest tracker
