@@ -5,7 +5,8 @@
  * connection's, and the update of the last interval comes with it, before or after.  Added up, everything would be
  * counted twice.  So a session keeps, for each side, what its updates have said; the teardown adds what is left.
  * What it added beyond the updates is a credit that a late update draws on.  A teardown below what the updates said
- * is no total, and is added like an update (others than Cisco do that).
+ * is no total, and is added like an update (others than Cisco do that).  Several connections in one session, pings
+ * whose ids the firewall does not tell, have a teardown each: each counts.
  *
  * Source: Cisco ASA NetFlow Implementation Guide, "Templates for Flow Update Events".
  */
@@ -25,7 +26,9 @@ nsel_is(const struct ft_flow_ext *x, uint8_t event)
 	return x && (x->has & FT_EXT_NSEL) && x->nsel_event == event;
 }
 
-/* Reduces the counters of an event to what is new of its session; `x`, whose image is kept already, remembers. */
-void nsel_share(struct trk_ext *x, uint8_t event, bool from_client, uint64_t *bytes, uint64_t *packets);
+/* Reduces the counters of an event to what is new of its session; `x`, whose image is kept already, remembers.  late:
+ * the event is not after what was known of the session. */
+void nsel_share(
+	struct trk_ext *x, uint8_t event, bool from_client, bool late, uint64_t *bytes, uint64_t *packets);
 
 #endif

@@ -272,7 +272,10 @@ count(struct core *c, struct trk_entry *e, const struct session_flow *in, bool f
 	uint64_t packets = f->bits & FT_FLOW_NOCOUNT ? 0 : scaled(f->packets, f->sampling);
 	if (in->x && (in->x->has & FT_EXT_NSEL) && e->ext) {
 		stage_touch(&c->st, &c->t.ext[e->ext - 1], sizeof *c->t.ext);
-		nsel_share(&c->t.ext[e->ext - 1], in->x->nsel_event, from_client, &bytes, &packets);
+		bool late = in->last_us <= (table_pending(e)               ? e->last_us
+						   : e->state & TRK_STORED ? e->prev_us
+									   : 0);
+		nsel_share(&c->t.ext[e->ext - 1], in->x->nsel_event, from_client, late, &bytes, &packets);
 	}
 	if (!table_pending(e)) {
 		e->first_us = in->first_us;
@@ -399,7 +402,7 @@ struct legacy {
 	uint8_t rule;
 	bool from_client;
 	bool events; /* NSEL: what its updates have counted goes with it */
-	struct trk_ext told;
+	int64_t told_bytes[2], told_packets[2];
 };
 
 static void
@@ -407,8 +410,11 @@ leave(const struct core *c, const struct trk_entry *e, bool from_client, struct 
 {
 	*out = (struct legacy){
 		.rule = e->rule, .from_client = from_client, .events = e->present & FT_HAS_NSEL};
-	if (out->events)
-		out->told = *table_ext(&c->t, e);
+	if (out->events) {
+		const struct trk_ext *x = table_ext(&c->t, e);
+		memcpy(out->told_bytes, x->nsel_bytes, sizeof out->told_bytes);
+		memcpy(out->told_packets, x->nsel_packets, sizeof out->told_packets);
+	}
 }
 
 static uint32_t
@@ -431,8 +437,8 @@ open_session(struct core *c, const struct session_flow *in, const struct legacy 
 	}
 	if (was->events) {
 		struct trk_ext *x = table_extend(&c->t, e);
-		memcpy(x->nsel_bytes, was->told.nsel_bytes, sizeof x->nsel_bytes);
-		memcpy(x->nsel_packets, was->told.nsel_packets, sizeof x->nsel_packets);
+		memcpy(x->nsel_bytes, was->told_bytes, sizeof x->nsel_bytes);
+		memcpy(x->nsel_packets, was->told_packets, sizeof x->nsel_packets);
 	}
 	return slot;
 }
@@ -472,10 +478,8 @@ session_apply(struct core *c, const struct session_flow *in)
 {
 	const struct ft_flow *f = in->f;
 	uint64_t *n = c->st.next.counter;
-	struct legacy was;
+	struct legacy was = {0};
 	bool from_client = true, fresh = false;
-	was.rule = 0;
-	was.events = false;
 	n[TRK_N_FLOWS]++;
 	clocks_hear(&c->clocks, f->exporter, core_second(f->export_us));
 	if (says_nothing(f))

@@ -62,7 +62,7 @@ def free_ports(count=5):
 def when(us):
     """Microseconds since 1970 as the manual writes a time (the tests run in UTC)."""
     t = datetime.datetime(1970, 1, 1) + datetime.timedelta(microseconds=us)
-    return t.strftime("%m/%d/%y %H:%M:%S.%f")
+    return t.strftime("%m/%d/%Y %H:%M:%S.%f")
 
 
 class Instance:

@@ -286,11 +286,16 @@ updates_and_teardown_are_not_counted_twice(void **state)
 	s = sum();
 	assert_int_equal(s.sessions, 3);
 	assert_int_equal(s.client_bytes, 3100 + 4000 + 700);
+	/* another connection between the same ends that the firewall does not tell apart (pings) */
+	event(1002, DELETED, 2030, 5000, 700, 800);
+	assert_int_equal(sum().client_bytes, 3100 + 4000 + 700 + 700);
+	event(1002, UPDATED, 0, 9000, 70, 0);
+	assert_int_equal(sum().client_bytes, 3100 + 4000 + 700 + 700 + 70);
 	/* less than the updates said: no total, what is new (other vendors) */
 	event(1003, UPDATED, 0, 60000, 1000, 1000);
 	event(1003, DELETED, 0, 65000, 50, 0);
-	assert_int_equal(sum().client_bytes, 3100 + 4000 + 700 + 1050);
-	assert_int_equal(sum().server_bytes, 12000 + 12000 + 800 + 1000);
+	assert_int_equal(sum().client_bytes, 3100 + 4000 + 700 + 700 + 70 + 1050);
+	assert_int_equal(sum().server_bytes, 12000 + 12000 + 800 + 800 + 1000);
 }
 
 static void
