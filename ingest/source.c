@@ -3,8 +3,9 @@
  *
  * Clock.  A header clock is corrected only where it can't be right: before 2001, more than ten minutes ahead, or off by
  * 2 s to a day and steady for ten minutes (a clock set wrong runs beside ours; a replay does not).  More than a day
- * behind is a replay: its times are kept.  A correction once made stays while the clock stays where it was, so that
- * network jitter does not reach the times of flows.
+ * behind is a replay: its times are kept.  A correction once made stays while the clock stays within a minute of where it
+ * was: neither network jitter nor headers that jump (nfreplay's do, by half a minute) reach the times of flows, which
+ * would tear a session's two directions apart.
  *
  * Sequence.  v5 counts flows, v9 datagrams, IPFIX data records (RFC 3954 section 5.1, RFC 7011 section 3.1), modulo
  * 2^32.  A jump forward is a gap; a small step back a datagram that was late (its gap is taken back) or came twice; a large
@@ -25,6 +26,7 @@ enum {
 	STEADY_S = 600,
 	DAY_S = 86400,
 	LEAST_S = 2,
+	HOLD_S = 60,
 	JUMP = 1 << 20,
 	BACK = 1 << 16,
 	UPTIME_SLACK_MS = 60000
@@ -88,8 +90,7 @@ clock_correct(struct message *m, struct ft_source *s)
 	int64_t skew = m->header.us - m->arrived.us;
 	s->skew_us = skew;
 	if (m->header.us < YEAR_2001 || skew > AHEAD_S * SECOND) {
-		if (!(s->flags & FT_SOURCE_CORRECTED) ||
-			magnitude(s->correction_us + skew) > (LEAST_S + 1) * SECOND)
+		if (!(s->flags & FT_SOURCE_CORRECTED) || magnitude(s->correction_us + skew) > HOLD_S * SECOND)
 			s->correction_us = -skew;
 		s->flags |= FT_SOURCE_CORRECTED;
 		s->offset_since_us = 0;
