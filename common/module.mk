@@ -25,6 +25,7 @@ common_SRCS := \
 	common/rpc.c \
 	common/rpc_parse.c \
 	common/segment_file.c \
+	common/services.c \
 	common/shm.c \
 	common/snapshot.c \
 	common/stage.c \

@@ -15,6 +15,7 @@ struct ingest {
 	struct kv *kv;
 	unsigned db;
 	struct exporter_table exporters;
+	struct label_table labels;
 	struct ingest_thread thread[INGEST_PORTS];
 	struct port_sockets sockets[INGEST_PORTS];
 	unsigned n;

@@ -43,6 +43,8 @@ struct decode_sink {
 	void (*trouble)(void *ctx, const struct message *m, unsigned set, const char *why);
 	/* The id of an exporter; 0: refused (maxexporters). */
 	uint32_t (*exporter)(void *ctx, const uint8_t address[16], wall_t now, bool *disabled);
+	/* The number of a text (contract/labels.h); 0: no room.  May be NULL: flows get no names. */
+	uint32_t (*label)(void *ctx, uint32_t exporter, const void *text, size_t n);
 	/* What a counter sample of sFlow says of an interface.  May be NULL. */
 	void (*counters)(void *ctx, const struct message *m, const struct sflow_counters *k);
 	/* The slot of a source is about to change (undo log).  May be NULL. */

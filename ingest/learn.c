@@ -38,7 +38,7 @@ static int
 open_file(struct kv **kv, unsigned *db, const char *path, struct err *err)
 {
 	struct kv_txn *t;
-	int rc = kv_open(kv, path, LEARN_MAP, 4, KV_CREATE | KV_NOSYNC, err);
+	int rc = kv_open(kv, path, LEARN_MAP, 8, KV_CREATE | KV_NOSYNC, err);
 	if (rc != 0)
 		return rc;
 	rc = kv_begin(*kv, true, &t, err);

@@ -1,7 +1,7 @@
 /*
  * ft-ingest - takes flow datagrams from UDP sockets, decodes them, and hands flows to ft-tracker.
  *
- * Owns: statedir/ingest.lmdb, segments "ingest.<i>", "flow.<i>.<s>", "exporters".  One thread a port; the main thread
+ * Owns: statedir/ingest.lmdb, segments "ingest.<i>", "flow.<i>.<s>", "exporters", "labels".  One thread a port; the main thread
  * answers the control socket.  Must never wait for a disk on the way of a datagram.
  */
 #include <errno.h>
@@ -40,6 +40,7 @@ open_port(struct ingest *g, const struct proc *p, unsigned port, uint64_t *memor
 		.sources = (uint32_t)conf_uint(c, CONF_netflow_maxexporters) * SOURCES_AN_EXPORTER,
 		.templates = (uint32_t)conf_uint(c, CONF_netflow_maxtemplates),
 		.waiting_bytes = conf_uint(c, CONF_netflow_maxwaiting),
+		.labels = &g->labels,
 		.kv = g->kv,
 		.db = g->db};
 	struct ingest_thread *t = &g->thread[g->n];
@@ -116,6 +117,10 @@ open_all(struct ingest *g, struct proc *p, struct err *err)
 		rc = exporters_open(&g->exporters, p->shm, g->kv,
 			(uint32_t)conf_uint(p->conf, CONF_netflow_maxexporters), err);
 	if (rc == 0)
+		rc = labels_open(&g->labels, p->shm, g->kv,
+			(uint32_t)conf_uint(p->conf, CONF_netflow_maxlabels),
+			(uint32_t)conf_uint(p->conf, CONF_netflow_maxexporters), err);
+	if (rc == 0)
 		rc = open_ports(g, p, err);
 	if (rc == 0)
 		ingest_restore_counters(g);
@@ -130,6 +135,7 @@ close_all(struct ingest *g)
 		sockets_close(&g->sockets[i]);
 		ingest_thread_close(&g->thread[i]);
 	}
+	labels_close(&g->labels);
 	exporters_close(&g->exporters);
 	if (kv_sync(g->kv, &err) != 0)
 		log_critical("%s", err.text);

@@ -5,6 +5,7 @@ ingest_SRCS := \
 	ingest/decode.c \
 	ingest/exporter.c \
 	ingest/ipfix.c \
+	ingest/label.c \
 	ingest/learn.c \
 	ingest/netflow5.c \
 	ingest/netflow9.c \

@@ -15,7 +15,8 @@
 
 #include "common/hash.h"
 
-enum { TABLE_MAX = 65536, TEXT_MAX = 128 };
+enum { TABLE_MAX = 65536, TEXT_MAX = 128, BUCKETS = 16384 };
+#define NO_LABEL UINT32_MAX /* there was no room for it */
 /* what an option is about: learn_key.version of LEARN_OPTION */
 enum about { ABOUT_INIT = 1, ABOUT_INTERFACE, ABOUT_INTERFACE_TEXT, ABOUT_APP, ABOUT_APP_TEXT, ABOUT_VRF };
 
@@ -23,10 +24,11 @@ struct option {
 	struct option *next;
 	struct learn_key key;
 	uint32_t n;
+	uint32_t label; /* of an application's name; 0: not asked for yet */
 	uint8_t value[TEXT_MAX];
 };
 struct option_table {
-	struct option *bucket[4096];
+	struct option *bucket[BUCKETS];
 	uint32_t used;
 };
 
@@ -39,7 +41,7 @@ option_table_new(void)
 void
 option_table_free(struct option_table *t)
 {
-	for (unsigned b = 0; t && b < 4096; b++)
+	for (unsigned b = 0; t && b < BUCKETS; b++)
 		for (struct option *o = t->bucket[b], *next; o; o = next) {
 			next = o->next;
 			free(o);
@@ -53,7 +55,7 @@ place(const struct option_table *t, const struct learn_key *key)
 	uint64_t h = hash_mix((uint64_t)key->exporter << 32 | key->domain,
 		hash_mix(key->sub, (uint64_t)key->id << 16 | (uint64_t)key->kind << 8 | key->version) ^
 			hash_secret());
-	struct option **at = (struct option **)(uintptr_t)&t->bucket[h & 4095];
+	struct option **at = (struct option **)(uintptr_t)&t->bucket[h & (BUCKETS - 1)];
 	while (*at && memcmp(&(*at)->key, key, sizeof *key) != 0)
 		at = &(*at)->next;
 	return at;
@@ -76,6 +78,7 @@ put(struct option_table *t, const struct learn_key *key, const void *value, size
 		t->used++;
 	}
 	(*at)->n = (uint32_t)n;
+	(*at)->label = 0;
 	memcpy((*at)->value, value, n);
 	*changed = true;
 	return true;
@@ -112,6 +115,27 @@ options_rate(const struct option_table *t, const struct message *m, uint32_t sam
 	if (o && o->n == sizeof rate)
 		memcpy(&rate, o->value, sizeof rate);
 	return rate;
+}
+
+uint32_t
+options_app_name(const struct option_table *t, const struct message *m, uint64_t app)
+{
+	struct learn_key key = {.kind = LEARN_OPTION,
+		.version = ABOUT_APP,
+		.exporter = m->exporter,
+		.domain = m->domain,
+		.sub = app};
+	struct option *o = t->used ? *place(t, &key) : NULL;
+	if (o == NULL)
+		return 0;
+	if (o->label == 0) {
+		o->label = m->d->sink.label(m->d->sink.ctx, m->exporter, o->value, o->n);
+		if (o->label == 0) {
+			o->label = NO_LABEL;
+			m->d->totals.bound_hits++;
+		}
+	}
+	return o->label == NO_LABEL ? 0 : o->label;
 }
 
 uint64_t

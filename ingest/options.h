@@ -19,6 +19,8 @@ int options_record(struct message *m, const struct template *t, const uint8_t *p
 void options_interface(struct message *m, uint32_t index, const uint8_t *name, size_t n);
 /* rate of a sampler of this message's exporter and domain; 0 unknown */
 uint32_t options_rate(const struct option_table *t, const struct message *m, uint32_t sampler);
+/* label of the name of an application (RFC 6759), as last told; 0 unknown */
+uint32_t options_app_name(const struct option_table *t, const struct message *m, uint64_t app);
 uint64_t options_init_time(const struct option_table *t, const struct message *m);
 int options_load(struct decoder *d, struct err *err);
 

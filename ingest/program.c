@@ -22,6 +22,7 @@ enum op_kind {
 	MAC,
 	APP,
 	FRAME,
+	TEXT,
 	/* made at compile time: the common sizes without a loop */ U8,
 	U16,
 	U32,
@@ -116,6 +117,7 @@ static const struct {
 	{TARGET(x.nat_src_port), HAS_NAT_PORTS, 0, FT_EXT_NAT},
 	{TARGET(x.nat_dst_port), HAS_NAT_PORTS, 0, FT_EXT_NAT},
 	{TARGET(x.app), HAS_APP, 0, FT_EXT_APP},
+	{TARGET(s.app_name_n), HAS_APP_NAME, 0, 0},
 	{TARGET(s.forwarding), HAS_FORWARDING, 0, FT_EXT_FWD},
 	{TARGET(x.nsel_event), HAS_EVENT, 0, FT_EXT_NSEL},
 	{TARGET(x.nsel_ext_event), HAS_EXT_EVENT, 0, FT_EXT_NSEL_EXT},
@@ -298,6 +300,12 @@ move(const struct program_op *o, const uint8_t *p, size_t n, uint8_t *base)
 					      ? offsetof(struct decoded, s.frame)
 					      : offsetof(struct decoded, s.ip_packet)),
 			&p, sizeof p);
+		break;
+	}
+	case TEXT: {
+		uint32_t size = (uint32_t)n;
+		memcpy(to, &size, sizeof size);
+		memcpy(base + offsetof(struct decoded, s.app_name), &p, sizeof p);
 		break;
 	}
 	case APP:

@@ -38,7 +38,8 @@ struct scratch {
 	uint8_t sampler_mode, nat_event, rev_tos, rev_flags;
 	uint8_t post_dst_mac[6], post_src_mac[6];
 	const uint8_t *frame, *ip_packet; /* first bytes of a sampled packet (IE 315, 313), in the record */
-	uint32_t frame_n, ip_packet_n, frame_size;
+	const uint8_t *app_name;          /* text, in the record */
+	uint32_t frame_n, ip_packet_n, frame_size, app_name_n;
 };
 
 struct decoded {
@@ -109,6 +110,7 @@ enum program_has {
 	HAS_PROTO,
 	HAS_IP_VERSION,
 	HAS_FRAME,
+	HAS_APP_NAME,
 };
 
 struct program_op {

@@ -44,6 +44,27 @@ all_zero(const struct cursor *c)
 	return memcmp(p, zero, n) == 0;
 }
 
+/* The name of the application, if the record has one, or its exporter told what its number means. */
+static void
+name_application(struct message *m, const struct program *g, struct decoded *r)
+{
+	const struct decode_sink *sink = &m->d->sink;
+	uint32_t name = 0;
+	if (sink->label == NULL)
+		return;
+	if (program_carries(g, HAS_APP_NAME) && r->s.app_name_n > 0) {
+		name = sink->label(sink->ctx, m->exporter, r->s.app_name, r->s.app_name_n);
+		if (name == 0 && r->s.app_name[0] != 0)
+			m->d->totals.bound_hits++;
+	} else if (program_carries(g, HAS_APP))
+		name = options_app_name(m->d->options, m, r->x.app);
+	if (name == 0)
+		return;
+	r->x.app_name = name;
+	r->x.has |= FT_EXT_APP_NAME;
+	r->f.bits |= FT_FLOW_EXT;
+}
+
 static bool
 flow_record(struct message *m, const struct template *t, struct cursor *c)
 {
@@ -56,6 +77,8 @@ flow_record(struct message *m, const struct template *t, struct cursor *c)
 	const uint8_t *p = cursor_take(c, (size_t)took);
 	m->records++;
 	r->f.sampling = sampling(m, t->program, r);
+	if (program_carries(t->program, HAS_APP) || program_carries(t->program, HAS_APP_NAME))
+		name_application(m, t->program, r);
 	if (d->sink.record) {
 		r->f.exporter = m->exporter;
 		d->sink.record(d->sink.ctx, m, t, r, p, (size_t)took);

@@ -133,6 +133,13 @@ on_exporter(void *ctx, const uint8_t address[16], wall_t now, bool *disabled)
 	return exporters_id(t->exporters, address, no_guid, disabled);
 }
 
+static uint32_t
+on_label(void *ctx, uint32_t exporter, const void *text, size_t n)
+{
+	struct ingest_thread *t = ctx;
+	return labels_id(t->labels, exporter, text, n);
+}
+
 static void
 on_touch(void *ctx, struct ft_source *slot)
 {
@@ -452,8 +459,12 @@ ingest_thread_attach(struct ingest_thread *t, const struct ingest_thread_options
 	int rc = learn_recover(&t->learn, armed(t), (uint32_t)r->input[IN_DATAGRAM], err);
 	if (rc != 0)
 		return rc;
-	t->decoder.sink = (struct decode_sink){
-		.ctx = t, .flow = on_flow, .trouble = on_trouble, .exporter = on_exporter, .touch = on_touch};
+	t->decoder.sink = (struct decode_sink){.ctx = t,
+		.flow = on_flow,
+		.trouble = on_trouble,
+		.exporter = on_exporter,
+		.touch = on_touch,
+		.label = t->labels ? on_label : NULL};
 	t->decoder.limits = (struct decode_limits){
 		.templates = o->templates, .waiting = o->waiting_bytes, .sources = (unsigned)t->h->sources};
 	t->decoder.learn = &t->learn;
@@ -514,6 +525,7 @@ ingest_thread_open(struct ingest_thread *t, const char *shm_dir, const struct in
 {
 	memset(t, 0, sizeof *t);
 	t->exporters = x;
+	t->labels = o->labels;
 	t->stop = stop;
 	t->drain = drain;
 	int rc = open_segment(t, shm_dir, o, err);

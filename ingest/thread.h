@@ -14,6 +14,7 @@
 #include "common/stage.h"
 #include "ingest/decode.h"
 #include "ingest/exporter.h"
+#include "ingest/label.h"
 #include "ingest/learn.h"
 
 enum { THREAD_SHARDS = 16, THREAD_SOCKETS = 4 };
@@ -59,6 +60,7 @@ struct ingest_thread {
 	struct decoder decoder;
 	struct learn learn;
 	struct exporter_table *exporters;
+	struct label_table *labels; /* NULL: flows get no names */
 	_Atomic bool *stop, *drain;
 	_Atomic bool idle;                        /* nothing of a batch is left; for drain */
 	_Atomic bool refuse_old;                  /* set from the main thread */
@@ -80,6 +82,7 @@ struct ingest_thread {
 };
 
 struct ingest_thread_options {
+	struct label_table *labels; /* NULL: flows get no names */
 	unsigned index, port, shards;
 	uint32_t sources, templates;
 	uint64_t waiting_bytes, ring_slots;

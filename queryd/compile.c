@@ -335,7 +335,8 @@ run_app(const struct binding *b, uint32_t test, struct batch *x, uint8_t *out)
 			x->rc = FT_EFORMAT;
 			out[i] = 0;
 		} else if (name[i] != 0)
-			out[i] = b->bits[test][name[i]];
+			out[i] = b->bits[test][name[i]] ||
+				 ((present[i] & FT_HAS_APP) && test_range_has(t, app[i]));
 		else if (present[i] & FT_HAS_APP)
 			out[i] = test_range_has(t, app[i]);
 		else

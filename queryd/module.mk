@@ -17,7 +17,6 @@ queryd_ENGINE := \
 	queryd/restrict.c \
 	queryd/run.c \
 	queryd/scan.c \
-	queryd/services.c \
 	queryd/session_row.c \
 	queryd/session_write.c \
 	queryd/sessions.c \

@@ -9,7 +9,7 @@
 #include "common/contract/block.h"
 #include "common/filter.h"
 #include "common/snapshot.h"
-#include "queryd/services.h"
+#include "common/services.h"
 
 enum test_part {
 	PART_SELF,

@@ -59,6 +59,29 @@ ring_empty(struct store *st, unsigned i)
 	return ring_filled(&st->ring[i], at) <= at;
 }
 
+static const struct shm_kind labels_kind = {FT_LABELS_MAGIC, FT_LABELS_VERSION, FT_LABELS_LAYOUT};
+
+/* As below: a name that leads to another file is another segment; numbers mean the same in it. */
+static void
+look_for_labels(struct store *st)
+{
+	struct err err;
+	char path[300];
+	struct stat a, b;
+	snprintf(path, sizeof path, "%s/labels", st->shm_dir);
+	if (st->labels != NULL) {
+		if (stat(path, &a) != 0 || fstat(st->labels_shm.fd, &b) != 0 || a.st_ino == b.st_ino)
+			return;
+		shm_close(&st->labels_shm);
+		st->labels = NULL;
+	}
+	int rc = shm_open_ro(&st->labels_shm, st->shm_dir, "labels", &labels_kind, &err);
+	if (rc == FT_OK)
+		st->labels = st->labels_shm.base;
+	else if (rc != FT_ENOENT)
+		log_limited(LOG_L_CRITICAL, "%s", err.text);
+}
+
 /* Ingest may have been started with shared memory of its own making since: then the name leads to another file. */
 static void
 look_for_exporters(struct store *st)
@@ -105,6 +128,7 @@ intake_look(struct store *st)
 		}
 	}
 	look_for_exporters(st);
+	look_for_labels(st);
 }
 
 static bool
@@ -127,6 +151,21 @@ lookup_exporter(void *ctx, uint32_t id, uint8_t address[16], uint8_t guid[16])
 	memcpy(address, st->exporters->slot[id - 1].address, 16);
 	memcpy(guid, st->exporters->slot[id - 1].guid, 16);
 	return true;
+}
+
+/* The name of a row's application.  The number was published before any flow that has it (contract/labels.h). */
+static void
+name_application(struct store *st, struct open_slice *o)
+{
+	uint32_t id = o->x->app_name;
+	if (st->labels == NULL || id > atomic_load_explicit(&st->labels->count, memory_order_acquire))
+		look_for_labels(st);
+	if (st->labels == NULL || id > st->labels->capacity ||
+		id > atomic_load_explicit(&st->labels->count, memory_order_acquire))
+		return;
+	const struct ft_label *l = &st->labels->slot[id - 1];
+	o->app = l->text;
+	o->app_bytes = l->bytes <= FT_LABEL_BYTES ? l->bytes : FT_LABEL_BYTES;
 }
 
 /* Records from `at` on, at most `most`; *end is the position after the last one taken. */
@@ -155,6 +194,8 @@ gather(struct store *st, unsigned i, uint64_t at, uint32_t most, struct open_sli
 		if (s->present & FT_SLICE_EXT && slots > 1) {
 			in[n].x = ring_slot(r, at + 1);
 			kept = 2;
+			if (in[n].x->app_name != 0)
+				name_application(st, &in[n]);
 		}
 		if (slots > kept) {
 			uint8_t *to = elements + (size_t)n * TEXT_MOST;
@@ -240,4 +281,6 @@ intake_close(struct store *st)
 			ring_close(&st->ring[i]);
 	shm_close(&st->exporters_shm);
 	st->exporters = NULL;
+	shm_close(&st->labels_shm);
+	st->labels = NULL;
 }

@@ -427,8 +427,8 @@ open_block_room(const struct open_block *b)
 	n = least(n, h->dict_capacity[FT_DICT_ADDR] - c->dict[FT_DICT_ADDR], 2);
 	n = least(n, h->dict_capacity[FT_DICT_EXPORTER] - c->dict[FT_DICT_EXPORTER], 1);
 	n = least(n, h->dict_capacity[FT_DICT_WIDE] - c->dict[FT_DICT_WIDE], 5);
-	n = least(n, h->dict_capacity[FT_DICT_TEXT] - c->dict[FT_DICT_TEXT], 3);
-	return least(n, h->heap_capacity - c->heap, TEXT_MOST + 2 * 256);
+	n = least(n, h->dict_capacity[FT_DICT_TEXT] - c->dict[FT_DICT_TEXT], 4);
+	return least(n, h->heap_capacity - c->heap, TEXT_MOST + 3 * 256);
 }
 
 struct codes { /* of a batch; one array a dictionary column */
@@ -555,13 +555,13 @@ open_block_append(struct open_block *b, const struct open_slice *in, uint32_t n,
 	for (uint32_t i = 0; i < n; i++) {
 		k.exporter[i] = exporter_code(b, in[i].s, lookup, ctx);
 		k.ext = k.ext || in[i].x != NULL;
-		k.text = k.text || in[i].element_bytes != 0;
+		k.text = k.text || in[i].element_bytes != 0 || in[i].app_bytes != 0;
 	}
 	if (k.ext)
 		find_wides(b, in, n, &k);
 	if (k.text)
 		for (uint32_t i = 0; i < n; i++) {
-			k.app_name[i] = 0;
+			k.app_name[i] = text_code(b, in[i].app, in[i].app_bytes);
 			k.elements[i] = text_code(b, in[i].elements, in[i].element_bytes);
 		}
 	b->has_ext = b->has_ext || k.ext;

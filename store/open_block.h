@@ -103,6 +103,8 @@ struct open_slice {
 	const struct ft_slice_ext *x;
 	const uint8_t *elements;
 	uint32_t element_bytes;
+	uint32_t app_bytes;
+	const char *app; /* name of the application */
 };
 void open_block_append(struct open_block *b, const struct open_slice *slices, uint32_t n, struct tags *tags,
 	exporter_lookup lookup, void *ctx);

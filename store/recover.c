@@ -657,8 +657,12 @@ store_open(struct store *st, const char *shm_dir, const char *database, const st
 {
 	struct err here;
 	err = err ? err : &here;
-	*st = (struct store){
-		.set = *set, .lock_fd = -1, .shm.fd = -1, .catalog_shm.fd = -1, .exporters_shm.fd = -1};
+	*st = (struct store){.set = *set,
+		.lock_fd = -1,
+		.shm.fd = -1,
+		.catalog_shm.fd = -1,
+		.exporters_shm.fd = -1,
+		.labels_shm.fd = -1};
 	st->open.shm.fd = -1;
 	if (strlen(shm_dir) >= sizeof st->shm_dir || strlen(database) >= sizeof st->database - 32)
 		return err_set(err, FT_EINVAL, "%s, %s: the path is too long", shm_dir, database);
@@ -727,6 +731,10 @@ store_close(struct store *st)
 		free(st->wide[i]);
 	if (st->lock_fd >= 0)
 		close(st->lock_fd);
-	*st = (struct store){.lock_fd = -1, .shm.fd = -1, .catalog_shm.fd = -1, .exporters_shm.fd = -1};
+	*st = (struct store){.lock_fd = -1,
+		.shm.fd = -1,
+		.catalog_shm.fd = -1,
+		.exporters_shm.fd = -1,
+		.labels_shm.fd = -1};
 	st->open.shm.fd = -1;
 }

@@ -18,6 +18,7 @@
 #include "common/clock.h"
 #include "common/codec.h"
 #include "common/contract/exporters.h"
+#include "common/contract/labels.h"
 #include "common/kv.h"
 #include "common/ring.h"
 #include "common/stage.h"
@@ -72,6 +73,8 @@ struct store {
 	unsigned turn; /* ring to begin with */
 	struct shm exporters_shm;
 	const struct ft_exporters *exporters;
+	struct shm labels_shm;
+	const struct ft_labels *labels;
 
 	/* the active segment */
 	struct kv *kv;

@@ -112,8 +112,9 @@ extension_of(const struct ft_flow_ext *x, bool from_client, uint32_t state, stru
 {
 	uint32_t has = x->has;
 	*out = (struct trk_ext){.has = has & (FT_EXT_NAT | FT_EXT_VRF | FT_EXT_FWD | FT_EXT_NSEL |
-						     FT_EXT_NSEL_EXT | FT_EXT_APP)};
+						     FT_EXT_NSEL_EXT | FT_EXT_APP | FT_EXT_APP_NAME)};
 	out->app = x->app;
+	out->app_name = x->app_name;
 	out->vrf = x->vrf;
 	out->forwarding_status = x->forwarding_status;
 	out->nsel_event = x->nsel_event;
@@ -138,7 +139,7 @@ extension_of(const struct ft_flow_ext *x, bool from_client, uint32_t state, stru
 	} else {
 		out->server_has = has & (FT_EXT_NEXT_HOP | FT_EXT_MPLS);
 		memcpy(out->server_next_hop, x->next_hop, 16);
-		out->server_mpls_label = x->mpls_label;
+		out->server_mpls_label = x->mpls_label & 0xffffff;
 	}
 }
 
@@ -162,6 +163,7 @@ extension_differ(
 						      have->nat_client_port != says->nat_client_port ||
 						      have->nat_server_port != says->nat_server_port)) ||
 		      ((both & FT_EXT_APP) && have->app != says->app) ||
+		      ((both & FT_EXT_APP_NAME) && have->app_name != says->app_name) ||
 		      ((both & FT_EXT_VRF) && have->vrf != says->vrf) ||
 		      ((both & FT_EXT_FWD) && have->forwarding_status != says->forwarding_status);
 	bool mine = ((both & FT_EXT_NEXT_HOP) && memcmp(have->next_hop, says->next_hop, 16) != 0) ||
@@ -190,9 +192,16 @@ extension_set(struct trk_ext *have, const struct trk_ext *says)
 		present |= FT_HAS_NAT;
 	}
 	if (has & FT_EXT_APP) {
+		/* the name of another number is no longer true */
+		if (have->app != says->app && !(has & FT_EXT_APP_NAME)) {
+			have->app_name = 0;
+			have->has &= ~(uint32_t)FT_EXT_APP_NAME;
+		}
 		have->app = says->app;
 		present |= FT_HAS_APP;
 	}
+	if (has & FT_EXT_APP_NAME)
+		have->app_name = says->app_name;
 	if (has & FT_EXT_VRF) {
 		have->vrf = says->vrf;
 		present |= FT_HAS_VRF;
@@ -287,8 +296,10 @@ attributes_turn(struct trk_entry *e, struct trk_ext *x)
 		SWAP(x->nsel_packets[0], x->nsel_packets[1]);
 	} else
 		swap_bytes(x->next_hop, x->server_next_hop, 16);
-	SWAP(x->mpls_label, x->server_mpls_label);
+	uint32_t label = x->mpls_label;
+	x->mpls_label = x->server_mpls_label;
+	x->server_mpls_label = label & 0xffffff;
 	x->has = (x->has & ~sided) | (x->server_has & sided);
-	x->server_has = client_has;
+	x->server_has = client_has & 0xff;
 	e->present = (e->present & ~(uint32_t)FT_HAS_MPLS) | (x->has & FT_EXT_MPLS ? FT_HAS_MPLS : 0);
 }

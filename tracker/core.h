@@ -15,7 +15,7 @@
 #include "common/contract/slice_ring.h"
 #include "common/ring.h"
 #include "common/stage.h"
-#include "tracker/services.h"
+#include "tracker/service_ports.h"
 #include "tracker/table.h"
 
 /* Undo bytes one flow may need, rounded up: a whole entry and extension given back, another taken and changed. */
@@ -35,7 +35,7 @@ struct settings {
 	uint32_t linger_s;
 	bool dedup, resizable;
 	unsigned scoped; /* TABLE_KEY_* */
-	struct services services;
+	struct service_ports services;
 };
 
 /* Each exporter's header clock as last heard, in seconds: idle times, linger and toolong run on it.  Private:

@@ -55,6 +55,7 @@ fill_ext(struct ft_slice_ext *to, const struct trk_ext *x)
 	memcpy(to->nat_client, x->nat_client, 16);
 	memcpy(to->nat_server, x->nat_server, 16);
 	to->app = x->app;
+	to->app_name = x->app_name;
 	to->mpls_label = x->mpls_label;
 	to->vrf = x->vrf;
 	to->nat_client_port = x->nat_client_port;

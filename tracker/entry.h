@@ -101,9 +101,9 @@ struct trk_ext {
 		uint8_t server_next_hop[16];
 		int64_t nsel_packets[2];
 	};
-	uint32_t server_mpls_label;
-	uint32_t server_has; /* FT_EXT_NEXT_HOP, FT_EXT_MPLS */
-	int64_t nsel_bytes[2]; /* client, server */
+	uint32_t server_mpls_label : 24, server_has : 8; /* FT_EXT_NEXT_HOP, FT_EXT_MPLS */
+	uint32_t app_name;                               /* number in contract/labels.h */
+	int64_t nsel_bytes[2];                           /* client, server */
 };
 static_assert(sizeof(struct trk_ext) == 128, "an extension is two lines");
 

@@ -6,7 +6,7 @@ tracker_SRCS := \
 	tracker/expire.c \
 	tracker/nsel.c \
 	tracker/segment.c \
-	tracker/services.c \
+	tracker/service_ports.c \
 	tracker/session.c \
 	tracker/settings.c \
 	tracker/shard.c \

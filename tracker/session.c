@@ -139,7 +139,7 @@ beginnings(const struct trk_entry *e, const struct session_flow *in, bool from_c
 static struct direction
 decide(const struct core *c, const struct trk_entry *e, const struct session_flow *in, bool from_client)
 {
-	const struct services *sv = &c->set->services;
+	const struct service_ports *sv = &c->set->services;
 	const struct ft_flow *f = in->f;
 	bool icmp = e->proto == FLOW_PROTO_ICMP || e->proto == FLOW_PROTO_ICMP6;
 	struct direction_side client = {
@@ -147,14 +147,14 @@ decide(const struct core *c, const struct trk_entry *e, const struct session_flo
 			   (f->bits & (from_client ? FT_FLOW_SRC_CLIENT : FT_FLOW_DST_CLIENT)),
 		.opens = e->state & TRK_CLIENT_OPENS,
 		.asks = asks(e, e->client_port),
-		.service = !icmp && services_has(sv, e->proto, e->client_port),
+		.service = !icmp && service_ports_has(sv, e->proto, e->client_port),
 		.port = e->client_port,
 	};
 	struct direction_side server = {
 		.claimed = claims_other(f, from_client),
 		.opens = e->state & TRK_SERVER_OPENS,
 		.asks = asks(e, e->server_port),
-		.service = !icmp && services_has(sv, e->proto, e->server_port),
+		.service = !icmp && service_ports_has(sv, e->proto, e->server_port),
 		.port = e->server_port,
 	};
 	beginnings(e, in, from_client, &client.first_us, &server.first_us);

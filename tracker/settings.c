@@ -43,8 +43,8 @@ settings_from(const struct conf *conf, struct settings *out, struct err *err)
 		.resizable = conf_bool(conf, CONF_sessiontables_resizable),
 	};
 	if (*conf_str(conf, CONF_servicesfile) == 0)
-		services_init(&out->services);
-	else if (services_load(&out->services, conf_str(conf, CONF_servicesfile), &why) != FT_OK)
+		service_ports_init(&out->services);
+	else if (service_ports_load(&out->services, conf_str(conf, CONF_servicesfile), &why) != FT_OK)
 		log_high("%s", why.text);
 	return session_key(conf, &out->scoped, err);
 }

@@ -77,6 +77,7 @@ enum {
 	FT_EXT_NSEL_EXT = 1u << 7,
 	FT_EXT_APP = 1u << 8,
 	FT_EXT_END_REASON = 1u << 9,
+	FT_EXT_APP_NAME = 1u << 10,
 };
 struct ft_flow_ext {
 	uint32_t has;
@@ -91,7 +92,9 @@ struct ft_flow_ext {
 	uint8_t nsel_event;
 	uint8_t forwarding_status;
 	uint8_t end_reason;  /* IE 136 */
-	uint8_t pad[35];
+	uint8_t pad[3];
+	uint32_t app_name;   /* number in contract/labels.h: the name in force when it was decoded */
+	uint8_t pad2[32];
 };
 static_assert(sizeof(struct ft_flow_ext) == 128, "extensions are one slot");
 

@@ -106,7 +106,8 @@ struct ft_slice_ext {
 	uint8_t nsel_event, forwarding_status;
 	uint8_t client_mac[6], server_mac[6];
 	uint32_t has; /* FT_EXT_* of flow_ring.h */
-	uint8_t pad[104];
+	uint32_t app_name; /* number in contract/labels.h; 0 none */
+	uint8_t pad[100];
 };
 static_assert(sizeof(struct ft_slice_ext) == 192, "extensions are one slot");
 

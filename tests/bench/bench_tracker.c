@@ -89,7 +89,7 @@ main(void)
 		.capacity = 1 << 20, .interval_s = 5, .timeout_s = 7200, .toolong_s = 28800, .linger_s = 15};
 	struct ring producer, consumer;
 	struct err err;
-	services_init(&set.services);
+	service_ports_init(&set.services);
 	void *segment = memory(table_bytes(set.capacity, CORE_UNDO));
 	void *in = memory(ring_bytes(sizeof(struct ft_flow), CHUNK)),
 	     *out = memory(ring_bytes(sizeof(struct ft_slice), OUT_SLOTS));

@@ -336,7 +336,7 @@ a_kill_at_any_instruction_loses_nothing_and_counts_nothing_twice(void **state)
 	void *out = step_region(&t, "out", small_ring(sizeof(struct ft_slice), OUT_SLOTS));
 	(void)step_region(&t, "sink", SINK * sizeof(struct ft_slice));
 	set = (struct settings){.capacity = CAPACITY, .interval_s = 1, .timeout_s = 30, .linger_s = 15};
-	services_init(&set.services);
+	service_ports_init(&set.services);
 	table_format(segment, CAPACITY, UNDO, 0, 1, 1);
 	format_small_ring(in, sizeof(struct ft_flow), IN_SLOTS);
 	format_small_ring(out, sizeof(struct ft_slice), OUT_SLOTS);

@@ -6,3 +6,6 @@ decode_test_USES := ingest
 TEST_PROGS += pitfalls_test
 pitfalls_test_SRCS := tests/unit/pitfalls_test.c tests/unit/tracker_world.c
 pitfalls_test_USES := ingest tracker
+TEST_PROGS += label_test
+label_test_SRCS := tests/unit/label_test.c
+label_test_USES := ingest

@@ -210,14 +210,14 @@ test_holds(const struct fnode *f, const struct blockgen_slice *b, const struct a
 		for (uint32_t r = 0; r < f->ranges; r++)
 			hit |= (a->flags & f->lo[r]) != 0;
 	} else if (f->field == FILTER_APP) {
-		/* 1 teams, 2 mail, 3 domain by port, 4 13:70 */
-		bool has = b->s.present & FT_HAS_APP;
+		/* 1 teams, 2 mail, 3 domain by port, 4 13:70; a number is one whether its name is known or not */
+		bool id = (b->s.present & FT_HAS_APP) && (b->x.app & 255) == 70;
 		uint64_t is = b->app_name                                 ? (b->app_name[0] == 't' ? 1u : 2u)
-			      : has                                       ? ((b->x.app & 255) == 70 ? 4u : 0u)
+			      : b->s.present & FT_HAS_APP                 ? 0u
 			      : b->s.server_port == 53 && b->s.proto != 1 ? 3u
 									  : 0u;
 		for (uint32_t r = 0; r < f->ranges; r++)
-			hit |= f->lo[r] == is;
+			hit |= f->lo[r] == is || (id && f->lo[r] == 4);
 	} else {
 		int n = numbers(b, a, f->field, v);
 		for (int i = 0; i < n; i++)

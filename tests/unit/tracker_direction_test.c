@@ -264,7 +264,7 @@ static void
 services_are_named_by_protocol_and_never_ephemeral(void **state)
 {
 	char path[] = "/tmp/tracker_services_XXXXXX";
-	static struct services s;
+	static struct service_ports s;
 	struct err err;
 	(void)state;
 	int fd = mkstemp(path);
@@ -273,17 +273,17 @@ services_are_named_by_protocol_and_never_ephemeral(void **state)
 	      "77777/tcp\n",
 		f);
 	fclose(f);
-	assert_int_equal(services_load(&s, path, &err), 0);
+	assert_int_equal(service_ports_load(&s, path, &err), 0);
 	unlink(path);
-	assert_true(services_has(&s, 6, 8080));
-	assert_false(services_has(&s, 17, 8080));
-	assert_true(services_has(&s, 132, 8080)); /* SCTP: any name will do */
-	assert_true(services_has(&s, 17, 5060));
-	assert_true(services_has(&s, 6, 1023));
-	assert_false(services_has(&s, 6, 1024));
-	assert_false(services_has(&s, 6, 40000));
-	assert_int_equal(services_load(&s, "/nonexistent/services", &err), FT_ESYS);
-	assert_true(services_has(&s, 6, 22));
+	assert_true(service_ports_has(&s, 6, 8080));
+	assert_false(service_ports_has(&s, 17, 8080));
+	assert_true(service_ports_has(&s, 132, 8080)); /* SCTP: any name will do */
+	assert_true(service_ports_has(&s, 17, 5060));
+	assert_true(service_ports_has(&s, 6, 1023));
+	assert_false(service_ports_has(&s, 6, 1024));
+	assert_false(service_ports_has(&s, 6, 40000));
+	assert_int_equal(service_ports_load(&s, "/nonexistent/services", &err), FT_ESYS);
+	assert_true(service_ports_has(&s, 6, 22));
 }
 
 static void

@@ -73,7 +73,7 @@ set_up(void **state)
 			.timeout_s = 7200,
 			.linger_s = 15,
 			.resizable = true};
-		services_init(&t.set[i].services);
+		service_ports_init(&t.set[i].services);
 	}
 	if (ring_create(&t.flows, t.dir, "flow.0.0", &flow_kind, sizeof(struct ft_flow), FT_RING_MIN_SLOTS,
 		    &err) != 0)

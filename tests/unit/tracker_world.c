@@ -32,7 +32,7 @@ world_open(struct world *w, uint32_t capacity, uint64_t in_slots, uint64_t out_s
 	*w = (struct world){.now_ms = 1000};
 	w->set = (struct settings){
 		.capacity = capacity, .interval_s = 5, .timeout_s = 7200, .toolong_s = 28800, .linger_s = 15};
-	services_init(&w->set.services);
+	service_ports_init(&w->set.services);
 	w->segment = zeroed(table_bytes(capacity, CORE_UNDO));
 	w->in_memory = zeroed(ring_bytes(sizeof(struct ft_flow), in_slots));
 	w->out_memory = zeroed(ring_bytes(sizeof(struct ft_slice), out_slots));

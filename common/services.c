@@ -1,4 +1,5 @@
-#include "queryd/services.h"
+/* services.c - see services.h */
+#include "common/services.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -74,25 +75,47 @@ by_number(const void *x, const void *y)
 	return a->order < b->order ? -1 : a->order > b->order;
 }
 
-struct services *
-services_read(const char *path)
+static int
+no_memory(struct services **out, FILE *f, struct err *err)
 {
-	struct services *s = calloc(1, sizeof *s);
+	services_free(*out);
+	*out = NULL;
+	if (f != NULL)
+		(void)fclose(f);
+	return err_set(err, FT_ENOMEM, "out of memory for names of services");
+}
+
+int
+services_open(struct services **out, const char *path, struct err *err)
+{
+	struct services *s = *out = calloc(1, sizeof *s);
 	if (s == NULL)
-		return NULL;
-	FILE *f = path != NULL && *path != 0 ? fopen(path, "re") : NULL;
+		return no_memory(out, NULL, err);
+	FILE *f = fopen(path, "re");
 	if (f == NULL)
-		return s;
+		return err_sys(err, "can't read servicesfile %s", path);
 	char line[LINE_MOST];
-	while (fgets(line, sizeof line, f) != NULL)
-		if (!read_line(s, line)) {
-			(void)fclose(f);
-			services_free(s);
-			return NULL;
-		}
+	bool whole = true; /* the line before ended: this is the start of one */
+	while (fgets(line, sizeof line, f) != NULL) {
+		bool ends = strchr(line, '\n') != NULL;
+		if (whole && !read_line(s, line))
+			return no_memory(out, f, err);
+		whole = ends;
+	}
+	bool bad = ferror(f) != 0;
 	(void)fclose(f);
 	if (s->n > 1)
 		qsort(s->row, s->n, sizeof *s->row, by_number);
+	return bad ? err_sys(err, "can't read servicesfile %s to its end", path) : FT_OK;
+}
+
+struct services *
+services_read(const char *path)
+{
+	struct services *s;
+	if (path == NULL || *path == 0)
+		return calloc(1, sizeof *s);
+	(void)services_open(&s, path, NULL);
 	return s;
 }
 

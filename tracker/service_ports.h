@@ -1,9 +1,9 @@
 /*
- * services.h - which ports are services: below 1024, or named in servicesfile and below 32768 (the ephemeral
+ * service_ports.h - which ports are services: below 1024, or named in servicesfile and below 32768 (the ephemeral
  * range is never evidence).  /etc/services form: `name port/proto [aliases] # comment`.
  */
-#ifndef FT_TRACKER_SERVICES_H
-#define FT_TRACKER_SERVICES_H
+#ifndef FT_TRACKER_SERVICE_PORTS_H
+#define FT_TRACKER_SERVICE_PORTS_H
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -12,20 +12,20 @@
 
 enum { SERVICES_WELL_KNOWN = 1024, SERVICES_EPHEMERAL = 32768 };
 
-struct services {
+struct service_ports {
 	uint64_t tcp[SERVICES_EPHEMERAL / 64], udp[SERVICES_EPHEMERAL / 64];
 	uint64_t any[SERVICES_EPHEMERAL / 64]; /* named for whatever protocol: for those but TCP and UDP */
 	uint32_t named;
 };
 
 /* Ports below 1024 only, until a file is read. */
-void services_init(struct services *s);
-/* FT_ESYS if the file can't be read (then s is as services_init left it); lines that are not of the form are
+void service_ports_init(struct service_ports *s);
+/* FT_ESYS if the file can't be read (then s is as service_ports_init left it); lines that are not of the form are
  * passed over, as everyone does who reads /etc/services. */
-int services_load(struct services *s, const char *path, struct err *err);
+int service_ports_load(struct service_ports *s, const char *path, struct err *err);
 
 static inline bool
-services_has(const struct services *s, uint8_t proto, uint16_t port)
+service_ports_has(const struct service_ports *s, uint8_t proto, uint16_t port)
 {
 	if (port >= SERVICES_EPHEMERAL)
 		return false;

@@ -2,16 +2,21 @@
  * services.h - names of services by port and protocol, from a file in /etc/services form.
  * Immutable once read; threads share it.
  */
-#ifndef FT_QUERYD_SERVICES_H
-#define FT_QUERYD_SERVICES_H
+#ifndef FT_SERVICES_H
+#define FT_SERVICES_H
 
 #include <stdbool.h>
 #include <stdint.h>
+
+#include "common/err.h"
 
 struct services;
 
 /* A file that is not there gives an empty table.  NULL only without memory. */
 struct services *services_read(const char *path);
+/* The same, and says so: FT_ESYS if the file can't be read, or not to its end (*out is what there was), FT_ENOMEM
+ * (*out is NULL). */
+int services_open(struct services **out, const char *path, struct err *err);
 void services_free(struct services *s);
 
 /* NULL: no name */

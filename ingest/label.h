@@ -1,0 +1,33 @@
+/*
+ * label.h - texts that flows carry by number (contract/labels.h): one table for all threads, kept in ingest.lmdb.
+ */
+#ifndef FT_INGEST_LABEL_H
+#define FT_INGEST_LABEL_H
+
+#include <pthread.h>
+#include <stdatomic.h>
+
+#include "common/contract/labels.h"
+#include "common/kv.h"
+#include "common/shm.h"
+
+struct label_table {
+	struct shm shm;
+	struct ft_labels *t;
+	struct kv *kv;
+	pthread_mutex_t mutex; /* of those who add */
+	_Atomic uint32_t
+		*index; /* open addressing over numbers, private; grows only, so that readers take no lock */
+	uint32_t mask, exporters;
+	_Atomic uint32_t *by_exporter; /* texts that each brought */
+};
+
+/* exporters: their ids are at most this. */
+int labels_open(struct label_table *x, const char *shm_dir, struct kv *kv, uint32_t most, uint32_t exporters,
+	struct err *err);
+void labels_close(struct label_table *x);
+/* The number of a text as it came: up to a NUL, trailing blanks and what is no printable UTF-8 taken out.  Made durable
+ * (against a kill) if it is new.  0: empty, or there is no room.  Any thread. */
+uint32_t labels_id(struct label_table *x, uint32_t exporter, const void *text, size_t n);
+
+#endif
