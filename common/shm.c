@@ -332,3 +332,13 @@ shm_close(struct shm *s)
 	s->size = 0;
 	s->fd = -1;
 }
+
+void
+shm_map_now(const struct shm *s)
+{
+#ifdef MADV_POPULATE_WRITE
+	(void)madvise(s->base, s->size, MADV_POPULATE_WRITE);
+#else
+	(void)s;
+#endif
+}

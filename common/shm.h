@@ -35,8 +35,10 @@ int shm_create(struct shm *s, const char *dir, const char *name, const struct sh
 int shm_publish(struct shm *s, struct err *err);
 
 /* Map an existing one.  FT_ENOENT: not there; FT_ELAYOUT: foreign (err says what and what to do). */
-int shm_open_rw(struct shm *s, const char *dir, const char *name, const struct shm_kind *kind, struct err *err);
-int shm_open_ro(struct shm *s, const char *dir, const char *name, const struct shm_kind *kind, struct err *err);
+int shm_open_rw(
+	struct shm *s, const char *dir, const char *name, const struct shm_kind *kind, struct err *err);
+int shm_open_ro(
+	struct shm *s, const char *dir, const char *name, const struct shm_kind *kind, struct err *err);
 
 /* Open it, or make it if absent.  *made says which; a made one must be filled in and then published. */
 int shm_open_or_create(struct shm *s, const char *dir, const char *name, const struct shm_kind *kind,
@@ -48,6 +50,10 @@ int shm_hold(struct shm *s, unsigned role, struct err *err);
 /* Take the name away; who has it mapped keeps it.  FT_ENOENT: there is none.  (libc has a shm_unlink.) */
 int shm_remove(const char *dir, const char *name);
 void shm_close(struct shm *s); /* unmaps, drops the lock; safe on a zeroed struct */
+
+/* Map all of it now and not page by page when data comes: the memory is there already, a page's first touch still
+ * costs what decoding ten flows does.  A hint: kernels before 5.14 do not know it. */
+void shm_map_now(const struct shm *s);
 
 static inline struct ft_seg_header *
 shm_header(const struct shm *s)

@@ -11,8 +11,10 @@ ingest_SRCS := \
 	ingest/netflow9.c \
 	ingest/options.c \
 	ingest/program.c \
+	ingest/program_settle.c \
 	ingest/sets.c \
 	ingest/show.c \
+	ingest/shuffle.c \
 	ingest/sflow.c \
 	ingest/sflow24.c \
 	ingest/sflow_flow.c \

@@ -1,8 +1,9 @@
 /*
  * program.c - compiles templates and runs the result (program.h).
  *
- * Two steps a record: the moves (one switch an element, no branches on what the record holds), then finish(), which
- * settles what depends on several elements: which address pair, which counters, which kind of times.
+ * Two steps a record: the moves, then program_settle(), which decides what depends on several elements.  Moves of fixed
+ * layouts are byte shuffles (shuffle.h); what is more than moving bytes, records of variable layout, and machines without
+ * shuffles take a switch an element.  What the template alone settles is settled when it is compiled.
  */
 #include "ingest/program.h"
 
@@ -12,8 +13,7 @@
 
 #include "common/addr.h"
 #include "common/cursor.h"
-#include "common/flow_key.h"
-#include "common/packet.h"
+#include "ingest/program_settle.h"
 
 enum op_kind {
 	UINT,
@@ -178,6 +178,140 @@ specialise(uint8_t kind, uint8_t width, uint16_t length)
 	return UINT;
 }
 
+/* ---- what the template alone settles ----------------------------------------------------------- */
+
+static bool
+carries(const struct program *g, enum program_has a, enum program_has b)
+{
+	return program_carries(g, a) && program_carries(g, b);
+}
+
+static bool
+carries_any(const struct program *g, enum program_has a, enum program_has b)
+{
+	return program_carries(g, a) || program_carries(g, b);
+}
+
+/* With one pair of addresses or one kind of VLAN there is nothing to choose: its elements go straight into the flow. */
+static void
+settle_early(struct program *g)
+{
+	static const struct {
+		uint16_t scratch, flow;
+		bool v4, v6;
+	} direct[] = {
+		{TARGET(s.src4), TARGET(f.src), true, false},
+		{TARGET(s.dst4), TARGET(f.dst), true, false},
+		{TARGET(s.src_mask4), TARGET(f.src_mask), true, false},
+		{TARGET(s.dst_mask4), TARGET(f.dst_mask), true, false},
+		{TARGET(s.src6), TARGET(f.src), false, true},
+		{TARGET(s.dst6), TARGET(f.dst), false, true},
+		{TARGET(s.src_mask6), TARGET(f.src_mask), false, true},
+		{TARGET(s.dst_mask6), TARGET(f.dst_mask), false, true},
+		{TARGET(s.vlan), TARGET(f.in_vlan), false, false},
+		{TARGET(s.post_vlan), TARGET(f.out_vlan), false, false},
+	};
+	bool v4 = carries(g, HAS_SRC4, HAS_DST4) && !carries_any(g, HAS_SRC6, HAS_DST6);
+	bool v6 = carries(g, HAS_SRC6, HAS_DST6) && !carries_any(g, HAS_SRC4, HAS_DST4);
+	g->addressed = v4 || v6;
+	g->tagged = !carries_any(g, HAS_DOT1Q, HAS_POST_DOT1Q);
+	g->bits |= v6 ? FT_FLOW_V6 : 0;
+	g->bits |= g->tagged && program_carries(g, HAS_VLAN) ? FT_FLOW_HAS_VLAN : 0;
+	g->bits |= g->tagged && program_carries(g, HAS_POST_VLAN) ? FT_FLOW_HAS_OUT_VLAN : 0;
+	for (unsigned i = 0; i < g->n_ops; i++)
+		for (size_t k = 0; k < sizeof direct / sizeof direct[0]; k++)
+			if (g->op[i].target == direct[k].scratch && (direct[k].v4          ? v4
+									    : direct[k].v6 ? v6
+											   : g->tagged))
+				g->op[i].target = direct[k].flow;
+}
+
+/* ---- moves as shuffles ------------------------------------------------------------------------- */
+
+enum { BASE = TARGET(f), MAP = sizeof(struct decoded) - BASE };
+static_assert(MAP % SHUFFLE_CHUNK == 0, "whole chunks");
+
+/* Is the move nothing but bytes in another order? */
+static bool
+shuffles(const struct program_op *o)
+{
+	return o->kind == V4 || o->kind == V6 || o->kind == MAC ||
+	       ((o->kind == UINT || (o->kind >= U8 && o->kind <= U32TO64)) && o->length <= o->width);
+}
+
+static void
+map_op(const struct program_op *o, struct shuffle_byte *map)
+{
+	struct shuffle_byte *to = map + o->target - BASE;
+	bool turned = o->kind != V4 && o->kind != V6 && o->kind != MAC;
+	if (o->kind == V4) {
+		for (unsigned i = 0; i < 12; i++)
+			to[i] = (struct shuffle_byte){SHUFFLE_FILL, addr_v4_prefix[i]};
+		to += 12;
+	}
+	for (unsigned i = 0; i < o->length; i++) /* the lowest byte of a number comes last */
+		to[i] = (struct shuffle_byte){o->offset + (int32_t)(turned ? o->length - 1 - i : i), 0};
+	for (unsigned i = o->length; turned && i < o->width; i++)
+		to[i] = (struct shuffle_byte){SHUFFLE_FILL, 0};
+}
+
+/* Two elements for one field: the later one counts, which a map can say only if both are in it. */
+static bool
+disputed(const struct program *g)
+{
+	for (unsigned i = 0; i < g->n_ops; i++)
+		for (unsigned k = 0; k < i; k++)
+			if (g->op[i].target == g->op[k].target && shuffles(&g->op[i]) != shuffles(&g->op[k]))
+				return true;
+	return false;
+}
+
+/* What must be zero where a record says nothing.  Addresses, times, exporter and domain are always set later. */
+static void
+map_cleared(struct shuffle_byte *map)
+{
+	for (size_t i = 0; i < MAP; i++)
+		map[i] = (struct shuffle_byte){SHUFFLE_UNTOUCHED, 0};
+	for (size_t i = offsetof(struct ft_flow, bytes); i < sizeof(struct ft_flow); i++)
+		if (i < offsetof(struct ft_flow, first_us) || i >= offsetof(struct ft_flow, in_if))
+			map[i] = (struct shuffle_byte){SHUFFLE_FILL, 0};
+}
+
+/* g with its shuffles behind it, or as it was if they can't be had. */
+static struct program *
+with_shuffles(struct program *g)
+{
+	struct shuffle_byte map[MAP];
+	struct shuffle_move move[SHUFFLE_MOST];
+	if (g->variable || !shuffle_able() || disputed(g))
+		return g;
+	map_cleared(map);
+	for (unsigned i = 0; i < g->n_ops; i++)
+		if (shuffles(&g->op[i]))
+			map_op(&g->op[i], map);
+	unsigned n = shuffle_compile(map, MAP, g->record_bytes, move);
+	size_t ops = sizeof *g + g->n_ops * sizeof g->op[0];
+	struct program *more = n ? realloc(g, ops + n * sizeof *move) : NULL;
+	if (more == NULL)
+		return g;
+	memcpy((uint8_t *)more + ops, move, n * sizeof *move);
+	more->n_moves = (uint16_t)n;
+	return more;
+}
+
+/* what the shuffles leave comes first */
+static void
+order(struct program *g)
+{
+	for (unsigned i = 0; i < g->n_ops; i++) {
+		struct program_op o = g->op[i];
+		if (shuffles(&o))
+			continue;
+		memmove(&g->op[g->n_rest + 1], &g->op[g->n_rest], (i - g->n_rest) * sizeof o);
+		g->op[g->n_rest++] = o;
+	}
+}
+
 struct program *
 program_compile(const struct template_field *fields, unsigned n, uint8_t version, unsigned n_scope)
 {
@@ -213,7 +347,9 @@ program_compile(const struct template_field *fields, unsigned n, uint8_t version
 		least += length == PROGRAM_VARIABLE ? 1 : length;
 	}
 	g->record_bytes = (uint16_t)(least > 65535 ? 65535 : least);
-	return g;
+	settle_early(g);
+	order(g);
+	return with_shuffles(g);
 }
 
 /* ---- moves ------------------------------------------------------------------------------------ */
@@ -344,295 +480,28 @@ locate(const struct program *g, const uint8_t *p, size_t left, const uint8_t **a
 	return (int)(left - cursor_left(&c));
 }
 
-/* ---- what depends on several elements --------------------------------------------------------- */
-
-static int64_t
-ntp_us(uint64_t ntp)
-{
-	/* RFC 7011 section 6.1.9: seconds since 1900 and a 32-bit fraction, for micro- and nanoseconds alike */
-	return ((int64_t)(ntp >> 32) - 2208988800ll) * 1000000 +
-	       (int64_t)(((ntp & 0xffffffff) * 1000000) >> 32);
-}
-
-static int64_t
-from_uptime(const struct program *g, const struct record_context *c, const struct decoded *d, uint32_t stamp)
-{
-	if (c->has_uptime)
-		return uptime_to_wall(c->export_time, c->uptime, (uptime_t){stamp}).us;
-	int64_t init = program_carries(g, HAS_INIT_TIME) ? (int64_t)d->s.init_ms : c->init_ms;
-	if (init <= 0 || init > (INT64_C(1) << 50))
-		return c->export_time.us;
-	/* milliseconds since the device's start; they wrap at 2^32, so the latest turn not after the export counts;
-	 * one before the start, of an exporter that reads an old capture, is a wrap, too */
-	int64_t t = init + stamp, behind = c->export_time.us / 1000 + 60000 - t, turn = INT64_C(1) << 32;
-	t += (behind >= 0 ? behind / turn : -1) * turn;
-	return t * 1000 + c->correction_us;
-}
-
-/* Microseconds of an absolute stamp in units of `unit_us`; 0 if it is none: not set, or beyond any year we will see. */
-static int64_t
-absolute(uint64_t v, int64_t unit_us, int64_t fix)
-{
-	return v == 0 || v > (uint64_t)((INT64_C(1) << 60) / unit_us) ? 0 : (int64_t)v * unit_us + fix;
-}
-static inline int64_t
-or_else(int64_t t, int64_t other)
-{
-	return t ? t : other;
-}
-
-static void
-finish_times(const struct program *g, const struct record_context *c, struct decoded *d)
-{
-	struct ft_flow *f = &d->f;
-	const struct scratch *s = &d->s;
-	int64_t first = 0, last = 0, fix = c->correction_us;
-	/* start and end may be of different kinds: each takes the finest it has */
-	if (program_carries(g, HAS_UPTIME)) {
-		/* both 0: no times; one alone may be the moment of boot */
-		if (s->first_uptime || s->last_uptime) {
-			first = from_uptime(g, c, d, s->first_uptime);
-			last = from_uptime(g, c, d, s->last_uptime);
-		}
-	}
-	if (program_carries(g, HAS_S)) {
-		first = or_else(absolute(s->first_s, 1000000, fix), first);
-		last = or_else(absolute(s->last_s, 1000000, fix), last);
-	}
-	if (program_carries(g, HAS_DELTA)) {
-		first = c->export_time.us - s->first_delta;
-		last = c->export_time.us - s->last_delta;
-	}
-	if (program_carries(g, HAS_OBSERVED_S) && first == 0)
-		first = absolute(s->observed_s, 1000000, fix);
-	if (program_carries(g, HAS_OBSERVED) && first == 0)
-		first = absolute(s->observed_ms, 1000, fix);
-	if (program_carries(g, HAS_MS)) {
-		first = or_else(absolute(s->first_ms, 1000, fix), first);
-		last = or_else(absolute(s->last_ms, 1000, fix), last);
-	}
-	if (program_carries(g, HAS_NTP)) {
-		first = s->first_ntp ? ntp_us(s->first_ntp) + fix : first;
-		last = s->last_ntp ? ntp_us(s->last_ntp) + fix : last;
-	}
-	/* begun at 152, this event seen at 323: it lasted until then (firewalls) */
-	if (program_carries(g, HAS_OBSERVED) && first && !last && s->observed_ms > s->first_ms)
-		last = absolute(s->observed_ms, 1000, fix);
-	if (program_carries(g, HAS_DURATION) && first && !last)
-		last = first + (int64_t)s->duration_ms * 1000;
-	if (first == 0 && last == 0) {
-		first = last = c->export_time.us;
-		f->bits |= FT_FLOW_NOTIME;
-	} else if (first == 0)
-		first = last;
-	else if (last == 0)
-		last = first;
-	if (last < first) { /* some exporters interchange them */
-		int64_t t = first;
-		first = last;
-		last = t;
-	}
-	f->first_us = first;
-	f->last_us = last;
-}
-
-static void
-finish_addresses(const struct program *g, struct decoded *d)
-{
-	static const uint8_t zero4[16] = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff, 0, 0, 0, 0}, zero6[16];
-	struct scratch *s = &d->s;
-	bool v6 = program_carries(g, HAS_SRC6) || program_carries(g, HAS_DST6);
-	bool v4 = program_carries(g, HAS_SRC4) || program_carries(g, HAS_DST4);
-	if (v4 && v6) {
-		/* both pairs in one record (the unused one is zero): the IP version decides, else the pair that is set */
-		if (program_carries(g, HAS_IP_VERSION) && (s->ip_version == 4 || s->ip_version == 6))
-			v6 = s->ip_version == 6;
-		else
-			v6 = memcmp(s->src4, zero4, 16) == 0 && memcmp(s->dst4, zero4, 16) == 0 &&
-			     (memcmp(s->src6, zero6, 16) != 0 || memcmp(s->dst6, zero6, 16) != 0);
-	}
-	if (v6) {
-		memcpy(d->f.src, s->src6, 16);
-		memcpy(d->f.dst, s->dst6, 16);
-		d->f.src_mask = s->src_mask6;
-		d->f.dst_mask = s->dst_mask6;
-		d->f.bits |= FT_FLOW_V6;
-	} else {
-		memcpy(d->f.src, program_carries(g, HAS_SRC4) ? s->src4 : zero4, 16);
-		memcpy(d->f.dst, program_carries(g, HAS_DST4) ? s->dst4 : zero4, 16);
-		d->f.src_mask = s->src_mask4;
-		d->f.dst_mask = s->dst_mask4;
-	}
-}
-
-static void
-finish_counters(const struct program *g, struct decoded *d)
-{
-	struct ft_flow *f = &d->f;
-	const struct scratch *s = &d->s;
-	if (program_carries(g, HAS_INIT) || program_carries(g, HAS_RESP)) {
-		/* initiator and responder: what 1 and 85 repeat there is the sum or one of the two */
-		if (program_carries(g, HAS_INIT)) {
-			f->bytes = s->init_bytes;
-			f->packets = program_carries(g, HAS_BYTES) && s->init_packets == 0 ? f->packets
-											   : s->init_packets;
-		}
-	} else if (!program_carries(g, HAS_BYTES)) {
-		if (program_carries(g, HAS_TOTAL)) {
-			f->bytes = s->bytes_total;
-			f->packets = s->packets_total;
-		} else if (program_carries(g, HAS_OUT)) {
-			f->bytes = s->out_bytes;
-			f->packets = s->out_packets;
-		} else
-			f->bits |= FT_FLOW_NOCOUNT;
-	}
-	if (program_carries(g, HAS_BYTES) && f->bytes == 0 && f->packets == 0 &&
-		program_carries(g, HAS_OUT) &&
-		!program_carries(g, HAS_INIT)) { /* egress records carry zeros in 1 and 2 */
-		f->bytes = s->out_bytes;
-		f->packets = s->out_packets;
-	}
-}
-
-/* A record that carries the first bytes of a packet instead of its addresses (RFC 5477 section 8.5): one sampled packet. */
-static void
-finish_frame(const struct program *g, struct decoded *d)
-{
-	struct packet k;
-	struct ft_flow *f = &d->f;
-	if (d->s.frame_n)
-		packet_parse(PACKET_LINK_ETHERNET, d->s.frame, d->s.frame_n, &k);
-	else
-		packet_parse(PACKET_LINK_IP, d->s.ip_packet, d->s.ip_packet_n, &k);
-	if (k.has & PACKET_MAC && !program_carries(g, HAS_MAC)) {
-		memcpy(d->x.src_mac, k.src_mac, 6);
-		memcpy(d->x.dst_mac, k.dst_mac, 6);
-		d->x.has |= FT_EXT_MAC;
-	}
-	if (k.has & PACKET_VLAN && !program_carries(g, HAS_VLAN) && !program_carries(g, HAS_DOT1Q)) {
-		f->in_vlan = k.vlan_outer;
-		f->bits |= FT_FLOW_HAS_VLAN;
-	}
-	if (!(k.has & PACKET_IP))
-		return;
-	memcpy(f->src, k.src, 16);
-	memcpy(f->dst, k.dst, 16);
-	f->bits |= (k.has & PACKET_IPV6 ? FT_FLOW_V6 : 0) | FT_FLOW_HAS_TOS |
-		   (k.has & PACKET_FLAGS ? FT_FLOW_HAS_FLAGS : 0);
-	f->proto = k.proto;
-	f->tos = k.tos;
-	f->flags = k.tcp_flags;
-	f->src_port = k.src_port;
-	f->dst_port = (uint16_t)(k.has & PACKET_ICMP ? k.icmp_type << 8 | k.icmp_code : k.dst_port);
-	if (f->bits & FT_FLOW_NOCOUNT) {
-		f->bits &= ~(uint32_t)FT_FLOW_NOCOUNT;
-		f->bytes = k.ip_bytes ? k.ip_bytes : d->s.frame_size;
-		f->packets = 1;
-	}
-}
-
-static void
-finish_ext(const struct program *g, struct decoded *d)
-{
-	struct ft_flow_ext *x = &d->x;
-	const struct scratch *s = &d->s;
-	x->has |= g->ext;
-	if (program_carries(g, HAS_NEXT_HOP4) || program_carries(g, HAS_NEXT_HOP6) ||
-		program_carries(g, HAS_BGP_NEXT_HOP4) || program_carries(g, HAS_BGP_NEXT_HOP6)) {
-		bool v6 = (d->f.bits & FT_FLOW_V6) != 0;
-		const uint8_t *hop = v6 && program_carries(g, HAS_NEXT_HOP6)       ? s->next_hop6
-				     : program_carries(g, HAS_NEXT_HOP4)           ? s->next_hop4
-				     : program_carries(g, HAS_NEXT_HOP6)           ? s->next_hop6
-				     : v6 && program_carries(g, HAS_BGP_NEXT_HOP6) ? s->bgp_next_hop6
-				     : program_carries(g, HAS_BGP_NEXT_HOP4)       ? s->bgp_next_hop4
-										   : s->bgp_next_hop6;
-		static const uint8_t zero[16], zero4[16] = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff};
-		if (memcmp(hop, zero, 16) != 0 && memcmp(hop, zero4, 16) != 0) {
-			memcpy(x->next_hop, hop, 16);
-			x->has |= FT_EXT_NEXT_HOP;
-		}
-	}
-	if (program_carries(g, HAS_NAT4)) {
-		memcpy(x->nat_src, s->nat_src4, 16);
-		memcpy(x->nat_dst, s->nat_dst4, 16);
-	}
-	if (program_carries(g, HAS_MPLS))
-		x->mpls_label = s->mpls >> 4;   /* 20 bits label, 3 experimental, 1 bottom of stack */
-	if (program_carries(g, HAS_FORWARDING)) /* 1, 2 or 4 bytes; the status is the first of a wide one */
-		x->forwarding_status =
-			(uint8_t)(s->forwarding > 0xffffff ? s->forwarding >> 24 : s->forwarding);
-}
-
-static void
-finish(const struct program *g, const struct record_context *c, struct decoded *d)
-{
-	struct ft_flow *f = &d->f;
-	struct scratch *s = &d->s;
-	f->bits = g->bits;
-	f->export_us = c->export_time.us;
-	finish_addresses(g, d);
-	finish_counters(g, d);
-	if (program_carries(g, HAS_FRAME) && !program_carries(g, HAS_SRC4) && !program_carries(g, HAS_SRC6) &&
-		d->s.frame_n + d->s.ip_packet_n > 0)
-		finish_frame(g, d);
-	finish_times(g, c, d);
-	if (program_carries(g, HAS_VLAN) || program_carries(g, HAS_DOT1Q)) {
-		f->in_vlan = program_carries(g, HAS_VLAN) && (s->vlan || !program_carries(g, HAS_DOT1Q))
-				     ? s->vlan
-				     : s->dot1q;
-		f->bits |= FT_FLOW_HAS_VLAN;
-	}
-	if (program_carries(g, HAS_POST_VLAN) || program_carries(g, HAS_POST_DOT1Q)) {
-		f->out_vlan = program_carries(g, HAS_POST_VLAN) &&
-					      (s->post_vlan || !program_carries(g, HAS_POST_DOT1Q))
-				      ? s->post_vlan
-				      : s->post_dot1q;
-		f->bits |= FT_FLOW_HAS_OUT_VLAN;
-	}
-	if (!program_carries(g, HAS_PROTO) &&
-		(program_carries(g, HAS_ICMP4) || program_carries(g, HAS_ICMP6)))
-		f->proto = program_carries(g, HAS_ICMP4) ? 1 : 58;
-	if (f->proto == 1 || f->proto == 58) {
-		uint16_t icmp = f->dst_port;
-		if (program_carries(g, HAS_ICMP_TYPE))
-			icmp = (uint16_t)(s->icmp_type << 8 | s->icmp_code);
-		else if (program_carries(g, HAS_ICMP4) && (f->proto == 1 || !program_carries(g, HAS_ICMP6)))
-			icmp = s->icmp4;
-		else if (program_carries(g, HAS_ICMP6))
-			icmp = s->icmp6;
-		f->icmp_type = (uint8_t)(icmp >> 8);
-		f->icmp_code = (uint8_t)icmp;
-		f->src_port = 0;
-		f->dst_port = icmp;
-		f->bits |= FT_FLOW_ICMP;
-	}
-	if (program_carries(g, HAS_INIT) || program_carries(g, HAS_RESP) || program_carries(g, HAS_EVENT))
-		f->bits |= FT_FLOW_SRC_CLIENT;
-	if (program_carries(g, HAS_BIFLOW)) /* RFC 5103 section 6.3: 1 initiator, 2 reverse initiator */
-		f->bits |= s->biflow == 1 ? FT_FLOW_SRC_CLIENT : s->biflow == 2 ? FT_FLOW_DST_CLIENT : 0;
-	else if (program_carries(g, HAS_REVERSE))
-		f->bits |= FT_FLOW_SRC_CLIENT;
-	if (g->ext || program_carries(g, HAS_NEXT_HOP4) || program_carries(g, HAS_NEXT_HOP6) ||
-		program_carries(g, HAS_BGP_NEXT_HOP4) || program_carries(g, HAS_BGP_NEXT_HOP6))
-		finish_ext(g, d);
-	if (d->x.has)
-		f->bits |= FT_FLOW_EXT;
-}
+/* ---- running ---------------------------------------------------------------------------------- */
 
 /* The moves of a program write the same fields each time, so scratch, the largest part, is cleared only when another
- * program comes; what finish() writes by need lies in the flow and its extension. */
+ * program comes; what program_settle() writes by need lies in the flow and its extension. */
 static inline void
-clear(const struct program *g, struct decoded *d)
+clear(const struct program *g, struct decoded *d, bool flow)
 {
 	if (d->program != g->serial) {
-		memset(d, 0, sizeof *d);
+		program_clear(&d->f, MAP);
 		d->program = g->serial;
 		return;
 	}
-	program_clear_slot(&d->f);
+	if (flow)
+		program_clear(&d->f, sizeof d->f);
 	if (d->x.has)
-		program_clear_slot(&d->x);
+		program_clear(&d->x, sizeof d->x);
+}
+
+static const struct shuffle_move *
+shuffle_moves(const struct program *g)
+{
+	return (const struct shuffle_move *)(const void *)&g->op[g->n_ops];
 }
 
 int
@@ -643,8 +512,11 @@ program_run(const struct program *g, const uint8_t *p, size_t left, const struct
 	if (!g->variable) {
 		if (left < g->record_bytes)
 			return -1;
-		clear(g, d);
-		for (unsigned i = 0; i < g->n_ops; i++)
+		unsigned n = g->n_moves ? g->n_rest : g->n_ops;
+		clear(g, d, g->n_moves == 0);
+		if (g->n_moves)
+			shuffle_run(shuffle_moves(g), g->n_moves, p, (uint8_t *)&d->f);
+		for (unsigned i = 0; i < n; i++)
 			move(&g->op[i], p + g->op[i].offset, g->op[i].length, (uint8_t *)d);
 	} else {
 		const uint8_t *at[PROGRAM_FIELDS];
@@ -652,84 +524,10 @@ program_run(const struct program *g, const uint8_t *p, size_t left, const struct
 		took = locate(g, p, left, at, length);
 		if (took < 0)
 			return -1;
-		clear(g, d);
+		clear(g, d, true);
 		for (unsigned i = 0; i < g->n_ops; i++)
 			move(&g->op[i], at[g->op[i].offset], length[g->op[i].offset], (uint8_t *)d);
 	}
-	finish(g, c, d);
+	program_settle(g, c, d);
 	return took;
-}
-
-/* type of the answer to an ICMP request, or the type itself where nothing answers */
-static uint8_t
-icmp_answer(uint8_t proto, uint8_t type)
-{
-	for (unsigned answer = 0; answer < 256; answer++)
-		if (flow_icmp_asked_by(proto, (uint8_t)answer) == type)
-			return (uint8_t)answer;
-	return type;
-}
-
-bool
-program_reverse(const struct program *g, const struct decoded *d, struct decoded *r)
-{
-	uint64_t bytes = 0, packets = 0;
-	if (program_carries(g, HAS_RESP)) {
-		bytes = d->s.resp_bytes;
-		packets = d->s.resp_packets;
-	} else if (program_carries(g, HAS_REVERSE)) {
-		bytes = d->s.rev_bytes;
-		packets = d->s.rev_packets;
-	}
-	if (bytes == 0 && packets == 0) /* an empty reverse side is no flow */
-		return false;
-	*r = *d;
-	struct ft_flow *f = &r->f;
-	memcpy(f->src, d->f.dst, 16);
-	memcpy(f->dst, d->f.src, 16);
-	f->bytes = bytes;
-	f->packets = packets;
-	f->src_port = d->f.dst_port;
-	f->dst_port = d->f.src_port;
-	f->in_if = d->f.out_if;
-	f->out_if = d->f.in_if;
-	f->src_as = d->f.dst_as;
-	f->dst_as = d->f.src_as;
-	f->src_mask = d->f.dst_mask;
-	f->dst_mask = d->f.src_mask;
-	if (f->bits & FT_FLOW_HAS_OUT_VLAN) {
-		f->in_vlan = d->f.out_vlan;
-		f->out_vlan = d->f.in_vlan;
-	}
-	f->tos = program_carries(g, HAS_REVERSE) ? d->s.rev_tos : d->f.tos;
-	f->flags = program_carries(g, HAS_REVERSE) ? d->s.rev_flags : 0;
-	if (program_carries(g, HAS_REV_TIME) && d->s.rev_first_ms &&
-		d->s.rev_first_ms < (UINT64_C(1) << 50)) {
-		f->first_us = (int64_t)d->s.rev_first_ms * 1000;
-		f->last_us = d->s.rev_last_ms >= d->s.rev_first_ms && d->s.rev_last_ms < (UINT64_C(1) << 50)
-				     ? (int64_t)d->s.rev_last_ms * 1000
-				     : f->first_us;
-	}
-	f->bits |= FT_FLOW_REVERSE;
-	/* who is the client stays the same host, which is the other side of this flow */
-	uint32_t client = d->f.bits & (FT_FLOW_SRC_CLIENT | FT_FLOW_DST_CLIENT);
-	f->bits &= ~(uint32_t)(FT_FLOW_SRC_CLIENT | FT_FLOW_DST_CLIENT);
-	f->bits |= client & FT_FLOW_SRC_CLIENT   ? FT_FLOW_DST_CLIENT
-		   : client & FT_FLOW_DST_CLIENT ? FT_FLOW_SRC_CLIENT
-						 : 0;
-	if (f->bits &
-		FT_FLOW_ICMP) { /* the request names both directions: its reply has the answering type */
-		f->icmp_type = icmp_answer(f->proto, d->f.icmp_type);
-		f->src_port = 0;
-		f->dst_port = (uint16_t)(f->icmp_type << 8 | f->icmp_code);
-	}
-	if (r->f.bits & FT_FLOW_EXT) {
-		memcpy(r->x.src_mac, d->x.dst_mac, 6);
-		memcpy(r->x.dst_mac, d->x.src_mac, 6);
-		memcpy(r->x.nat_src, d->x.nat_dst, 16);
-		memcpy(r->x.nat_dst, d->x.nat_src, 16);
-		r->x.nat_src_port = d->x.nat_dst_port;
-		r->x.nat_dst_port = d->x.nat_src_port;
-	}
-	return true;
 }

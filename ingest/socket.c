@@ -18,7 +18,7 @@
 #include "common/log.h"
 #include "common/proc.h"
 
-enum { GATHER_US = 3000 };
+enum { GATHER_US = 3000, LONG_GATHER_US = 12000, LONG_GATHER_BYTES = 4 << 20 };
 
 static void
 set_up(struct port_sockets *p, int fd, uint64_t want)
@@ -127,12 +127,13 @@ sockets_close(struct port_sockets *p)
 /*
  * Below saturation a datagram a turn would be a system call, a commit and two wake-ups for every twenty flows: most of
  * what ingest and the tracker spend, measured.  So after a batch that was less than half full the queue is given a
- * moment to fill; it holds seconds.
+ * moment to fill; longer where it holds seconds, and shorter where the kernel did not grant that.
  */
 static void
-gather(void)
+gather(const struct port_sockets *p)
 {
-	struct timespec t = {0, GATHER_US * 1000L};
+	long us = p->buffer_bytes >= LONG_GATHER_BYTES ? LONG_GATHER_US : GATHER_US;
+	struct timespec t = {0, us * 1000L};
 	(void)nanosleep(&t, NULL);
 }
 
@@ -143,7 +144,7 @@ sockets_receive(void *ctx, struct ingest_thread *t)
 	struct pollfd at[THREAD_SOCKETS + 1];
 	unsigned want = p->batch && p->batch < t->batch->count ? p->batch : t->batch->count;
 	if (p->got && p->got < want / 2)
-		gather();
+		gather(p);
 	p->got = 0;
 	for (unsigned turn = 0; turn < 2; turn++) {
 		for (unsigned i = 0; i < p->n; i++) {
@@ -169,7 +170,7 @@ sockets_receive(void *ctx, struct ingest_thread *t)
 		if (poll(at, p->n + 1, 250) <= 0)
 			return 0;
 		if (!(at[p->n].revents & POLLIN))
-			gather();
+			gather(p);
 	}
 	return 0;
 }

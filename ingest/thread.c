@@ -515,6 +515,7 @@ open_rings(
 			&t->ring[s], shm_dir, name, &kind, sizeof(struct ft_flow), o->ring_slots, err);
 		if (rc != 0)
 			return rc;
+		shm_map_now(&t->ring[s].shm);
 	}
 	return 0;
 }

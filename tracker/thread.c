@@ -5,7 +5,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <sys/stat.h>
 #include <time.h>
 
@@ -93,14 +92,6 @@ nap(const struct thread *t)
 
 /* ---- inputs ----------------------------------------------------------------------------------- */
 
-/* The memory is there already (posix_fallocate); map it now and not page by page when flows come.  A hint: older
- * kernels do not know it. */
-static void
-map_now(const struct shm *m)
-{
-	(void)madvise(m->base, m->size, MADV_POPULATE_WRITE);
-}
-
 /* Ingest made its ring anew (after a drain): the name leads to another file. */
 static bool
 replaced(const struct ring *r)
@@ -122,7 +113,7 @@ attach_input(struct thread *t, unsigned i, const char *name)
 	}
 	int rc = ring_attach(&s->in[i], t->dir, name, &flow_kind, FT_RING_CONSUMER, &err);
 	if (rc == FT_OK) {
-		map_now(&s->in[i].shm);
+		shm_map_now(&s->in[i].shm);
 		shard_open_input(s, i);
 		log_medium("reading %s", name);
 	} else if (rc != FT_ENOENT) {
@@ -310,8 +301,8 @@ thread_open(struct thread *t, const struct thread_place *where, const struct set
 		shm_close(&t->seg);
 		return rc;
 	}
-	map_now(&t->seg);
-	map_now(&t->s.c.out.shm);
+	shm_map_now(&t->seg);
+	shm_map_now(&t->s.c.out.shm);
 	if (t->s.recovered)
 		counter_add(COUNTER_tracker_recovered, 1);
 	atomic_store(&t->wanted, set);

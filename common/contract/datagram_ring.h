@@ -33,19 +33,22 @@
 #define FT_INGEST_MAGIC "FTINGEST"
 #define FT_INGEST_VERSION 0x00010000u
 
-enum { FT_DATAGRAM_BYTES = 65536, FT_CONTROL_BYTES = 128 };
+/* Slots 64 KB apart would share the same few sets of the second-level cache: the spread gives each datagram of usual
+ * size lines of its own. */
+enum { FT_DATAGRAM_BYTES = 65536, FT_CONTROL_BYTES = 128, FT_DATAGRAM_SPREAD = 1792 };
 
 struct ft_datagram_slot {
-	struct sockaddr_storage from; /* 128 bytes */
+	struct sockaddr_storage from;      /* 128 bytes */
 	uint8_t control[FT_CONTROL_BYTES]; /* SO_TIMESTAMPNS, SO_RXQ_OVFL, destination port */
 	uint8_t payload[FT_DATAGRAM_BYTES];
+	uint8_t spread[FT_DATAGRAM_SPREAD];
 };
 
 struct ft_datagram_batch {
 	_Atomic uint64_t batch; /* see 4 */
-	uint32_t count;		/* slots, FT_DATAGRAMS */
-	uint32_t socket;	/* of the thread's sockets, the one read */
-	int64_t arrived_us;	/* wall clock */
+	uint32_t count;         /* slots, FT_DATAGRAMS */
+	uint32_t socket;        /* of the thread's sockets, the one read */
+	int64_t arrived_us;     /* wall clock */
 	uint8_t fill[FT_LINE - 24];
 	struct mmsghdr msg[FT_DATAGRAMS];
 	struct iovec iov[FT_DATAGRAMS];

@@ -2,6 +2,10 @@
 TEST_PROGS += decode_test
 decode_test_SRCS := tests/unit/decode_test.c
 decode_test_USES := ingest
+# a record's bytes, sixteen at a time
+TEST_PROGS += shuffle_test
+shuffle_test_SRCS := tests/unit/shuffle_test.c
+shuffle_test_USES := ingest
 # datagrams to sessions: both processes' folders
 TEST_PROGS += pitfalls_test
 pitfalls_test_SRCS := tests/unit/pitfalls_test.c tests/unit/tracker_world.c
