@@ -66,20 +66,23 @@ decode(const struct held_session *s, struct field_value value[SESSION_FIELDS])
 	}
 }
 
-/* the earlier slice's fields, gaps filled from the later one's; what ended it is the later one's to say */
+/* the earlier slice's fields, gaps filled from the later one's; what ended it, and what a firewall said last, is the
+ * later one's to say.  earlier: begins before what is held; latest: ends no sooner (events of a firewall's connection all
+ * begin with the connection). */
 static int
-combine(struct held *h, struct held_session *to, bool earlier, const struct field_value value[SESSION_FIELDS])
+combine(struct held *h, struct held_session *to, bool earlier, bool latest,
+	const struct field_value value[SESSION_FIELDS])
 {
 	struct field_value have[SESSION_FIELDS];
 	bool changed = earlier;
 	decode(to, have);
 	for (int f = 0; f < SESSION_FIELDS; f++) {
 		bool ending = f == SESSION_F_end_reason || f == SESSION_F_direction_disputed;
-		bool replace =
-			value[f].kind != VALUE_NONE && (have[f].kind == VALUE_NONE || earlier != ending);
-		if (!replace)
+		bool event = f == SESSION_F_nsel_event || f == SESSION_F_nsel_ext_event;
+		bool better = ending ? !earlier : event ? latest : earlier;
+		if (value[f].kind == VALUE_NONE || (have[f].kind != VALUE_NONE && !better))
 			continue;
-		changed |= have[f].kind == VALUE_NONE || ending;
+		changed |= have[f].kind == VALUE_NONE || ending || event;
 		have[f] = value[f];
 	}
 	return changed ? encode(h, to, have) : 0;
@@ -108,7 +111,7 @@ held_add(struct held *h, const struct slice_sums *s, const struct field_value va
 		rc = encode(h, to, value);
 	} else {
 		bool earlier = s->first < to->first;
-		rc = combine(h, to, earlier, value);
+		rc = combine(h, to, earlier, s->last >= to->end, value);
 		to->first = earlier ? s->first : to->first;
 		to->start = s->start < to->start ? s->start : to->start;
 		to->end = s->last > to->end ? s->last : to->end;

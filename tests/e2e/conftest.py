@@ -52,3 +52,14 @@ def launch(folder):
 def instance(launch):
     """The module's own instance, slices every second."""
     return launch("instance", {"storage/storageinterval": 1})
+
+
+@pytest.fixture(scope="session")
+def wire():
+    """One instance for all modules that send what exporters send: each uses addresses of its own (127.7 NSEL, 127.8 programs,
+    127.9 captures), and every sender is an exporter, also of sFlow."""
+    d = make_folder()
+    instance = flowtrove.Instance(os.path.join(d, "wire"), {"storage/storageinterval": 1, "sflow/agentaddress": "no"})
+    yield instance
+    instance.remove()
+    shutil.rmtree(d, ignore_errors=True)

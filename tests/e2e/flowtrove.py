@@ -243,12 +243,12 @@ class Instance:
         except (ValueError, KeyError, TypeError, StopIteration):
             return None
 
-    def wait_flows(self, flows, span, seconds=60):
+    def wait_flows(self, flows, span, seconds=60, where=None):
         """Until that many flows can be queried; the totals then."""
         last = {}
 
         def there():
-            r = self.run("ftstat", "-j", "-grp", "PROTO", "-cnt", "BYTES", "-r", 1, *self.frame(span))
+            r = self.run("ftstat", "-j", "-grp", "PROTO", "-cnt", "BYTES", "-r", 1, *self.frame(span), *(["-q", where] if where else []))
             if r.returncode == 0:
                 last.update(json.loads(r.stdout)["total"])
                 return last if last.get("flows", 0) >= flows else None

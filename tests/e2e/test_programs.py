@@ -148,9 +148,9 @@ def truth(packets, v6):
 
 
 @pytest.fixture(scope="module")
-def sent(instance):
+def sent(wire):
     """(packets, {exporter address: (name, flows sent)}, sessions by exporter)"""
-    folder = os.path.join(instance.dir, "programs")
+    instance, folder = wire, os.path.join(wire.dir, "programs")
     os.mkdir(folder)
     start = (int(time.time()) - 400) * 1000000
     capture = pcapfile.conversations(start, CONVERSATIONS, seed=3)
@@ -171,12 +171,13 @@ def sent(instance):
             files.append(os.path.join(folder, "%s.%d" % (name, k)))
             with open(files[-1], "wb") as f:
                 f.write(d)
-        names[AGENT if name == "sfprobe" else "127.8.0.%d" % (i + 1)] = name, len(captured.decode(files, "udp-payload")[0])
+        names["127.8.0.%d" % (i + 1)] = name, len(captured.decode(files, "udp-payload")[0])
     senders.close()
     span = start - 3600000000, start + 7200000000
-    instance.wait_flows(sum(n for _, n in names.values()), span)
+    ours = "EXPIP == 127.8.0.0/24"
+    instance.wait_flows(sum(n for _, n in names.values()), span, where=ours)
     sessions = collections.defaultdict(list)
-    for s in instance.session_objects(span):
+    for s in instance.session_objects(span, ours):
         sessions[s["exporter_ip"]].append(s)
     return capture.packets, names, sessions
 

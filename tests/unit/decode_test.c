@@ -599,7 +599,7 @@ only_impossible_clocks_are_corrected(void **state)
 	assert_int_equal(export_at(12345, SECS), SECS * S);          /* 1970 */
 	assert_int_equal(export_at(12350, SECS + 6),
 		(SECS + 5) * S); /* the correction stays: jitter does not move it */
-	assert_int_equal(export_at(12375, SECS), (SECS + 30) * S); /* nor a header that jumps */
+	assert_int_equal(export_at(12375, SECS), (SECS + 30) * S);             /* nor a header that jumps */
 	assert_int_equal(export_at(SECS + 7200, SECS), SECS * S);              /* two hours ahead */
 	assert_int_equal(export_at(SECS - 200000, SECS), (SECS - 200000) * S); /* a replay */
 	/* an hour behind: believed until it has been steady for ten minutes */
