@@ -44,11 +44,10 @@ struct scratch {
 };
 
 struct decoded {
-	uint32_t program; /* serial of the program that was run last; 0: none */
-	struct ft_flow f;
+	uint32_t program;              /* serial of the program that was run last; 0: none */
+	_Alignas(16) struct ft_flow f; /* shuffles write 16 bytes at a time, from here to the end */
 	struct ft_flow_ext x;
 	struct scratch s;
-	uint8_t whole_chunks[8]; /* shuffles write 16 bytes at a time */
 };
 
 struct template_field {
