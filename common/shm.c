@@ -10,6 +10,7 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -101,6 +102,15 @@ open_temp(struct shm *s, const char *temp, struct err *err)
 	return err_set(err, FT_EBUSY, "shared memory %s is being made by another process", s->path);
 }
 
+static void
+be_born(struct shm *s)
+{
+	struct ft_seg_header *h = s->base;
+	h->created_us = (uint64_t)wall_now().us;
+	if (getrandom(&h->incarnation, sizeof h->incarnation, 0) != (ssize_t)sizeof h->incarnation)
+		h->incarnation = hash_mix(hash_secret(), h->created_us ^ (uint64_t)s->fd << 56);
+}
+
 static int
 fill_temp(struct shm *s, const struct shm_kind *kind, struct err *err)
 {
@@ -127,9 +137,7 @@ fill_temp(struct shm *s, const struct shm_kind *kind, struct err *err)
 	h->version = kind->version;
 	h->layout = kind->layout;
 	h->size = s->size;
-	h->created_us = (uint64_t)wall_now().us;
-	if (getrandom(&h->incarnation, sizeof h->incarnation, 0) != (ssize_t)sizeof h->incarnation)
-		h->incarnation = hash_mix(hash_secret(), h->created_us ^ (uint64_t)s->fd << 56);
+	be_born(s);
 	return FT_OK;
 }
 
@@ -316,6 +324,51 @@ shm_remove(const char *dir, const char *name)
 	if (unlink(s.path) != 0)
 		return errno == ENOENT ? FT_ENOENT : FT_ESYS;
 	crash_point("shm after unlink");
+	return FT_OK;
+}
+
+int
+shm_hide(struct shm *s, const char *spare, struct err *err)
+{
+	const char *slash = strrchr(s->path, '/');
+	char to[sizeof s->path + 16];
+	int n = snprintf(to, sizeof to, "%.*s/.%s", (int)(slash - s->path), s->path, spare);
+	if (n < 0 || (size_t)n >= sizeof s->path)
+		return err_set(err, FT_EINVAL, "shared memory name %.60s can't be used", spare);
+	crash_point("shm before hiding");
+	if (rename(s->path, to) != 0)
+		return err_sys(err, "can't put shared memory %s aside", s->path);
+	crash_point("shm after hiding");
+	memcpy(s->path, to, (size_t)n + 1);
+	return FT_OK;
+}
+
+/* The kernel counts who has a file open, mappings included, and a killed process counts no more.  It gives a write
+ * lease only to one who is alone, and makes everyone wait who opens the file while the lease stands: also one who had
+ * found the old name and is on the way.  The signal that tells of such a one is by default fatal (SIGIO), so
+ * another is asked for that is by default ignored; it has to be asked for each time. */
+bool
+shm_claim(struct shm *s)
+{
+	return s->base != NULL && fcntl(s->fd, F_SETSIG, SIGURG) == 0 &&
+	       fcntl(s->fd, F_SETLEASE, F_WRLCK) == 0;
+}
+
+int
+shm_show(struct shm *s, const char *dir, const char *name, struct err *err)
+{
+	struct shm to;
+	int rc = path_of(&to, dir, name, err);
+	if (rc != FT_OK)
+		return rc;
+	be_born(s);
+	crash_point("shm before showing");
+	if (renameat2(AT_FDCWD, s->path, AT_FDCWD, to.path, RENAME_NOREPLACE) != 0)
+		return errno == EEXIST ? err_set(err, FT_EXIST, "shared memory %s exists already", to.path)
+				       : err_sys(err, "can't put shared memory %s in place", to.path);
+	crash_point("shm after showing");
+	memcpy(s->path, to.path, sizeof s->path);
+	(void)fcntl(s->fd, F_SETLEASE, F_UNLCK);
 	return FT_OK;
 }
 

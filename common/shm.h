@@ -49,6 +49,16 @@ int shm_hold(struct shm *s, unsigned role, struct err *err);
 
 /* Take the name away; who has it mapped keeps it.  FT_ENOENT: there is none.  (libc has a shm_unlink.) */
 int shm_remove(const char *dir, const char *name);
+
+/* A segment's memory for the next segment of its kind, so that its pages need not be freed, found and cleared again.
+ * shm_hide takes it out of sight under the hidden name `spare` (one that is there already goes); whoever has it mapped
+ * keeps it.  shm_claim is true if the caller's is the only open file or mapping there is of it, and keeps all
+ * others out (an open() waits) until shm_show, which puts it in place as a new incarnation under another name
+ * (FT_EXIST: the name is taken), or until it is closed.  Between the two it is the caller's to fill in. */
+int shm_hide(struct shm *s, const char *spare, struct err *err);
+bool shm_claim(struct shm *s);
+int shm_show(struct shm *s, const char *dir, const char *name, struct err *err);
+
 void shm_close(struct shm *s); /* unmaps, drops the lock; safe on a zeroed struct */
 
 /* Map all of it now and not page by page when data comes: the memory is there already, a page's first touch still

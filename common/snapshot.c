@@ -448,6 +448,13 @@ open_get(struct snapshot_reader *r, uint32_t segment, uint32_t block, struct ope
 			free(o);
 			return rc;
 		}
+		/* opened on the way out: the file is another block's by now */
+		const struct ft_open_header *header = o->shm.base;
+		if (header->segment != segment || header->block != block) {
+			shm_close(&o->shm);
+			free(o);
+			return FT_ENOENT;
+		}
 		o->segment = segment;
 		o->block = block;
 		o->refs = 1;

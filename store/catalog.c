@@ -87,7 +87,8 @@ store_sweep_open(struct store *st)
 		return;
 	open_block_name(keep, st->segment, st->block);
 	while ((e = readdir(d)) != NULL)
-		if (strncmp(e->d_name, "open.", 5) == 0 && strcmp(e->d_name, keep) != 0)
+		if ((strncmp(e->d_name, "open.", 5) == 0 && strcmp(e->d_name, keep) != 0) ||
+			strcmp(e->d_name, "." OPEN_SPARE) == 0)
 			(void)shm_remove(st->shm_dir, e->d_name);
 	closedir(d);
 }
@@ -95,16 +96,17 @@ store_sweep_open(struct store *st)
 int
 store_flip(struct store *st, uint32_t segment, uint32_t block, struct err *err)
 {
-	struct open_block next;
-	char old[64];
-	int rc = open_block_make(&next, st->shm_dir, st->uuid, segment, block, err);
+	struct open_block next = st->spare;
+	int rc = FT_ENOENT;
+	st->spare = (struct open_block){.shm.fd = -1};
+	if (next.h != NULL)
+		rc = open_block_renew(&next, st->shm_dir, st->uuid, segment, block, err);
+	if (rc != FT_OK)
+		rc = open_block_make(&next, st->shm_dir, st->uuid, segment, block, err);
 	if (rc != FT_OK)
 		return rc;
 	uint64_t wanted = st->set.segment_rows;
 	open_block_bound(&next, wanted > st->segment_rows ? wanted - st->segment_rows : wanted);
-	bool had = st->open.h != NULL;
-	if (had)
-		open_block_name(old, st->open.h->segment, st->open.h->block);
 	crash_point("flip: open block made");
 	stage_begin(&st->stage);
 	st->stage.next.id[ID_SEGMENT] = segment;
@@ -112,14 +114,16 @@ store_flip(struct store *st, uint32_t segment, uint32_t block, struct err *err)
 	store_counts_put(&st->stage, &next.next);
 	stage_commit(&st->stage);
 	crash_point("flip: stage committed");
-	open_block_close(&st->open);
+	st->spare = st->open;
 	st->open = next;
 	st->segment = segment;
 	st->block = block;
 	catalog_tell(st);
 	crash_point("flip: catalog told");
-	if (had)
-		(void)shm_remove(st->shm_dir, old);
+	if (st->spare.h != NULL && open_block_hide(&st->spare, err) != FT_OK) {
+		log_limited(LOG_L_CRITICAL, "%s", err->text);
+		open_block_close(&st->spare);
+	}
 	return FT_OK;
 }
 

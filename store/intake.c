@@ -16,6 +16,7 @@
 #include "common/log.h"
 #include "store/store.h"
 
+enum { AHEAD = 8 };
 static const struct shm_kind slice_kind = {FT_SLICE_MAGIC, FT_SLICE_VERSION, FT_SLICE_LAYOUT};
 static const struct shm_kind exporters_kind = {FT_EXPORTERS_MAGIC, FT_EXPORTERS_VERSION,
 	FT_LAYOUT2(sizeof(struct ft_exporter), sizeof(struct ft_exporters))};
@@ -183,6 +184,11 @@ gather(struct store *st, unsigned i, uint64_t at, uint32_t most, struct open_sli
 	}
 	while (n < most && at < filled) {
 		const struct ft_slice *s = ring_slot(r, at);
+		/* written by another core: fetched early, and many at a time */
+		const uint8_t *ahead = ring_slot(r, at + AHEAD);
+		__builtin_prefetch(ahead);
+		__builtin_prefetch(ahead + FT_LINE);
+		__builtin_prefetch(ahead + 2 * FT_LINE);
 		uint32_t slots = s->slots ? s->slots : 1, kept = 1;
 		if (slots > filled - at) {
 			log_limited(LOG_L_CRITICAL, "slice.%u: a record of %u slots is not whole: skipped", i,

@@ -30,6 +30,26 @@ static const uint32_t dict_capacity[FT_DICTS] = {OPEN_ADDRS, OPEN_EXPORTERS, OPE
 
 enum { NEVER_SENT = 255 };
 
+/* ---- columns that few rows have something for ---- */
+
+static bool
+of_ext(enum ft_column c)
+{
+	return c >= FT_COL_client_mac && c <= FT_COL_nsel_ext_event;
+}
+
+static bool
+of_text(enum ft_column c)
+{
+	return c == FT_COL_app_name || c == FT_COL_elements;
+}
+
+bool
+open_block_has(const struct open_block *b, enum ft_column c)
+{
+	return (b->has_ext || !of_ext(c)) && (b->has_text || !of_text(c));
+}
+
 struct open_counts
 open_block_empty(void)
 {
@@ -37,6 +57,19 @@ open_block_empty(void)
 }
 
 /* ---- layout -------------------------------------------------------------------------------------- */
+
+/* Where the columns lie.  Known when compiled, so that a row's stores need one register for the block and one for the
+ * row.  A column is a power of two of bytes: without a gap between them, all columns' current lines would fall into
+ * the same few sets of the processor's cache. */
+enum { GAP = 5 * FT_LINE };
+struct columns {
+	_Alignas(FT_LINE) struct ft_open_header header;
+#define COLUMN(name, bits, dictionary, value)                                                                \
+	_Alignas(FT_LINE) uint##bits##_t name[FT_BLOCK_ROWS];                                                \
+	uint8_t gap_##name[GAP];
+#include "common/fields.def"
+#undef COLUMN
+};
 
 static uint64_t
 line_up(uint64_t at)
@@ -47,13 +80,16 @@ line_up(uint64_t at)
 static uint64_t
 lay_out(struct ft_open_header *h)
 {
-	uint64_t at = line_up(sizeof *h);
+	static const size_t column[FT_COLUMNS] = {
+#define COLUMN(name, bits, dictionary, value) [FT_COL_##name] = offsetof(struct columns, name),
+#include "common/fields.def"
+#undef COLUMN
+	};
+	uint64_t at = line_up(sizeof(struct columns));
 	h->capacity = FT_BLOCK_ROWS;
 	h->columns = FT_COLUMNS;
-	for (unsigned c = 0; c < FT_COLUMNS; c++) {
-		h->column[c] = at;
-		at = line_up(at + (uint64_t)h->capacity * open_column_bits[c] / 8);
-	}
+	for (unsigned c = 0; c < FT_COLUMNS; c++)
+		h->column[c] = column[c];
 	for (unsigned d = 0; d < FT_DICTS; d++) {
 		h->dict[d] = at;
 		h->dict_capacity[d] = dict_capacity[d];
@@ -64,15 +100,46 @@ lay_out(struct ft_open_header *h)
 	return line_up(at + OPEN_HEAP);
 }
 
-static int
-index_make(struct open_index *x, uint32_t entries)
+static uint32_t
+index_slots(uint32_t entries)
 {
 	uint32_t n = 16;
 	while (n < entries * 2)
 		n *= 2;
-	x->slot = calloc(n, sizeof *x->slot);
-	x->mask = n - 1;
-	return x->slot ? FT_OK : FT_ENOMEM;
+	return n;
+}
+
+/* The private indices, all in one piece of memory, which is asked for in huge pages: a look-up goes anywhere in it, and
+ * would miss in the processor's table of pages as often as in its cache. */
+static int
+index_make(struct open_block *b)
+{
+	enum { HUGE_PAGE = 2 << 20 };
+	const uint32_t *most = b->h->dict_capacity;
+	struct {
+		struct open_index *x;
+		uint32_t slots;
+	} part[] = {{&b->by_addr, index_slots(most[DICT_ADDR])}, {&b->by_bare, index_slots(most[DICT_ADDR])},
+		{&b->by_exporter, index_slots(most[DICT_EXPORTER])},
+		{&b->by_wide, index_slots(most[DICT_WIDE])}, {&b->by_text, index_slots(most[DICT_TEXT])}};
+	enum { PARTS = sizeof part / sizeof part[0] };
+	size_t keys = most[DICT_ADDR] * sizeof *b->addr_key, slots = 0;
+	for (unsigned i = 0; i < PARTS; i++)
+		slots += part[i].slots;
+	b->index_bytes = slots * sizeof(uint32_t);
+	size_t n = (keys + b->index_bytes + HUGE_PAGE - 1) & ~(size_t)(HUGE_PAGE - 1);
+	uint8_t *p = aligned_alloc(HUGE_PAGE, n);
+	if (p == NULL)
+		return FT_ENOMEM;
+	(void)madvise(p, n, MADV_HUGEPAGE);
+	b->addr_key = (void *)p;
+	uint32_t *at = b->index = (void *)(p + keys);
+	memset(at, 0, b->index_bytes);
+	for (unsigned i = 0; i < PARTS; i++) {
+		*part[i].x = (struct open_index){at, part[i].slots - 1};
+		at += part[i].slots;
+	}
+	return FT_OK;
 }
 
 static int
@@ -88,13 +155,7 @@ take_over(struct open_block *b, void *memory, struct err *err)
 	b->text = (void *)(base + b->h->dict[FT_DICT_TEXT]);
 	b->heap = base + b->h->heap;
 	b->seed = hash_secret();
-	b->addr_key = aligned_alloc(
-		64, (b->h->dict_capacity[FT_DICT_ADDR] * sizeof *b->addr_key + 63) & ~(size_t)63);
-	if (b->addr_key == NULL || index_make(&b->by_addr, b->h->dict_capacity[FT_DICT_ADDR]) != FT_OK ||
-		index_make(&b->by_bare, b->h->dict_capacity[FT_DICT_ADDR]) != FT_OK ||
-		index_make(&b->by_exporter, b->h->dict_capacity[FT_DICT_EXPORTER]) != FT_OK ||
-		index_make(&b->by_wide, b->h->dict_capacity[FT_DICT_WIDE]) != FT_OK ||
-		index_make(&b->by_text, b->h->dict_capacity[FT_DICT_TEXT]) != FT_OK) {
+	if (index_make(b) != FT_OK) {
 		open_block_close(b);
 		return err_set(err, FT_ENOMEM, "out of memory for the open block");
 	}
@@ -152,6 +213,43 @@ open_block_make(struct open_block *b, const char *shm_dir, const uint8_t store_u
 	return take_over(b, b->shm.base, err);
 }
 
+int
+open_block_hide(struct open_block *b, struct err *err)
+{
+	return shm_hide(&b->shm, OPEN_SPARE, err);
+}
+
+/* Every row writes the other columns whole, and entries are written whole: what they held need not be cleared. */
+static void
+clear_lazy(struct open_block *b)
+{
+	for (unsigned c = 0; c < FT_COLUMNS; c++)
+		if ((of_ext(c) || of_text(c)) && open_block_has(b, c))
+			memset(b->column[c], 0, (size_t)FT_BLOCK_ROWS * open_column_bits[c] / 8);
+	b->has_ext = b->has_text = false;
+}
+
+int
+open_block_renew(struct open_block *b, const char *shm_dir, const uint8_t store_uuid[16], uint32_t segment,
+	uint32_t block, struct err *err)
+{
+	char name[64];
+	int rc = shm_claim(&b->shm) ? FT_OK : FT_EBUSY;
+	if (rc == FT_OK) {
+		clear_lazy(b);
+		open_block_format(b->shm.base, store_uuid, segment, block);
+		memset(b->index, 0, b->index_bytes);
+		memset(b->exporter_cache, 0, sizeof b->exporter_cache);
+		b->next = open_block_empty();
+		open_block_name(name, segment, block);
+		(void)shm_remove(shm_dir, name);
+		rc = shm_show(&b->shm, shm_dir, name, err);
+	}
+	if (rc != FT_OK)
+		open_block_close(b);
+	return rc;
+}
+
 void
 open_block_bound(struct open_block *b, uint64_t rows)
 {
@@ -164,11 +262,6 @@ open_block_close(struct open_block *b)
 {
 	shm_close(&b->shm);
 	free(b->addr_key);
-	free(b->by_addr.slot);
-	free(b->by_bare.slot);
-	free(b->by_exporter.slot);
-	free(b->by_wide.slot);
-	free(b->by_text.slot);
 	*b = (struct open_block){.shm.fd = -1};
 }
 
@@ -495,53 +588,29 @@ find_wides(struct open_block *b, const struct open_slice *in, uint32_t n, struct
 	}
 }
 
-/* One loop a column over the batch: each column's line stays in the cache, each slice is read from it. */
-#define CODES_NONE(name) (void)k
-#define STORE_NONE(name, bits, value)                                                                        \
-	for (uint32_t i = 0; i < n; i++) {                                                                   \
-		const struct ft_slice *s = in[i].s;                                                          \
-		const struct ft_slice_ext *x = in[i].x ? in[i].x : &no_ext;                                  \
-		(void)s, (void)x;                                                                            \
-		((uint##bits##_t *)(void *)b->column[c])[row + i] = (uint##bits##_t)(value);                 \
-	}
-#define STORE_CODES(name) memcpy((uint32_t *)(void *)b->column[c] + row, k->name, n * sizeof(uint32_t))
+/* Row by row: a slice is three lines, and each column's current line stays in the cache.  The conditions are constants
+ * to the compiler. */
+#define TAKE_NONE(name, bits, value) t->name[row] = (uint##bits##_t)(value)
+#define TAKE_ADDR(name, bits, value) t->name[row] = k->name[i]
+#define TAKE_EXPORTER(name, bits, value) t->name[row] = k->name[i]
+#define TAKE_WIDE(name, bits, value) t->name[row] = k->name[i]
+#define TAKE_TEXT(name, bits, value) t->name[row] = k->name[i]
 
-static bool
-of_ext(enum ft_column c)
-{
-	return c >= FT_COL_client_mac && c <= FT_COL_nsel_ext_event;
-}
-
-static bool
-of_text(enum ft_column c)
-{
-	return c == FT_COL_app_name || c == FT_COL_elements;
-}
-
-bool
-open_block_has(const struct open_block *b, enum ft_column c)
-{
-	return (b->has_ext || !of_ext(c)) && (b->has_text || !of_text(c));
-}
-
-static void
-store_columns(struct open_block *b, const struct open_slice *in, uint32_t n, const struct codes *k)
+static inline __attribute__((always_inline)) void
+store_rows(struct columns *t, const struct open_slice *in, uint32_t n, const struct codes *k, uint32_t row,
+	bool common, bool ext, bool text)
 {
 	static const struct ft_slice_ext no_ext;
-	const uint32_t row = b->next.rows;
-#define STORE_ADDR(name, bits, value) STORE_CODES(name);
-#define STORE_EXPORTER(name, bits, value) STORE_CODES(name);
-#define STORE_WIDE(name, bits, value) STORE_CODES(name);
-#define STORE_TEXT(name, bits, value) STORE_CODES(name);
+	for (uint32_t i = 0; i < n; i++, row++) {
+		const struct ft_slice *s = in[i].s;
+		const struct ft_slice_ext *x = ext && in[i].x ? in[i].x : &no_ext;
+		(void)s, (void)x;
 #define COLUMN(name, bits, dictionary, value)                                                                \
-	{                                                                                                    \
-		const enum ft_column c = FT_COL_##name;                                                      \
-		if ((k->ext || !of_ext(c)) && (k->text || !of_text(c))) {                                    \
-			STORE_##dictionary(name, bits, value)                                                \
-		}                                                                                            \
-	}
+	if (of_ext(FT_COL_##name) ? ext : of_text(FT_COL_##name) ? text : common)                            \
+		TAKE_##dictionary(name, bits, value);
 #include "common/fields.def"
 #undef COLUMN
+	}
 }
 
 void
@@ -566,6 +635,11 @@ open_block_append(struct open_block *b, const struct open_slice *in, uint32_t n,
 		}
 	b->has_ext = b->has_ext || k.ext;
 	b->has_text = b->has_text || k.text;
-	store_columns(b, in, n, &k);
+	struct columns *t = (void *)b->h;
+	store_rows(t, in, n, &k, b->next.rows, true, false, false);
+	if (k.ext)
+		store_rows(t, in, n, &k, b->next.rows, false, true, false);
+	if (k.text)
+		store_rows(t, in, n, &k, b->next.rows, false, false, true);
 	b->next.rows += n;
 }

@@ -62,7 +62,9 @@ struct open_block {
 	uint8_t *heap;
 	struct open_counts next; /* what the running batch has made of the counts */
 	/* private */
-	struct addr_key *addr_key;
+	struct addr_key *addr_key; /* and the indices behind it, in one piece */
+	uint32_t *index;           /* all slots of these: */
+	size_t index_bytes;
 	struct open_index by_addr, by_bare, by_exporter, by_wide, by_text;
 	struct {
 		uint32_t id, domain, version, code; /* id 0: free */
@@ -92,6 +94,13 @@ size_t open_block_bytes(void);
 void open_block_format(void *base, const uint8_t store_uuid[16], uint32_t segment, uint32_t block);
 int open_block_over(struct open_block *b, void *memory, const struct open_counts *counts, struct err *err);
 void open_block_close(struct open_block *b);
+#define OPEN_SPARE "open.spare" /* its hidden name is this with a dot before it */
+/* Out of sight, kept for open_block_renew: memory, mapping and indices. */
+int open_block_hide(struct open_block *b, struct err *err);
+/* Make a hidden one block (segment, block), empty.  Not FT_OK: somebody may still read what it held, or another
+ * reason; it is closed then, and the caller makes a new one. */
+int open_block_renew(struct open_block *b, const char *shm_dir, const uint8_t store_uuid[16],
+	uint32_t segment, uint32_t block, struct err *err);
 struct open_counts open_block_empty(void); /* counts of a new block: code 0 of WIDE and TEXT is "absent" */
 
 /* How many slices certainly fit, OPEN_BATCH at most; 0: the block is full. */

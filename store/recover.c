@@ -663,7 +663,7 @@ store_open(struct store *st, const char *shm_dir, const char *database, const st
 		.catalog_shm.fd = -1,
 		.exporters_shm.fd = -1,
 		.labels_shm.fd = -1};
-	st->open.shm.fd = -1;
+	st->open.shm.fd = st->spare.shm.fd = -1;
 	if (strlen(shm_dir) >= sizeof st->shm_dir || strlen(database) >= sizeof st->database - 32)
 		return err_set(err, FT_EINVAL, "%s, %s: the path is too long", shm_dir, database);
 	memcpy(st->shm_dir, shm_dir, strlen(shm_dir) + 1);
@@ -701,8 +701,9 @@ store_open(struct store *st, const char *shm_dir, const char *database, const st
 	}
 	if (rc == FT_OK) {
 		struct zone_segment s;
-		log_medium("the open block takes %zu MB of shared memory, twice that while one block follows "
-			   "another",
+		log_medium("an open block takes %zu MB of shared memory, and there are two: the one being "
+			   "filled, "
+			   "and the one before for the next",
 			open_block_bytes() >> 20);
 		catalog_tell(st);
 		store_sweep_open(st);
@@ -720,6 +721,7 @@ store_close(struct store *st)
 	index_mend_stop(st);
 	intake_close(st);
 	open_block_close(&st->open);
+	open_block_close(&st->spare);
 	shm_close(&st->catalog_shm);
 	shm_close(&st->shm);
 	kv_close(st->kv);
@@ -736,5 +738,5 @@ store_close(struct store *st)
 		.catalog_shm.fd = -1,
 		.exporters_shm.fd = -1,
 		.labels_shm.fd = -1};
-	st->open.shm.fd = -1;
+	st->open.shm.fd = st->spare.shm.fd = -1;
 }

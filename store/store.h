@@ -66,6 +66,7 @@ struct store {
 	struct shm catalog_shm;
 	struct ft_catalog *catalog;
 	struct open_block open;
+	struct open_block spare; /* the one before, hidden: memory for the next */
 	struct tags tags;
 
 	struct ring ring[STORE_RINGS];

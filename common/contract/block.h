@@ -3,8 +3,10 @@
  *
  * 1 Store writes; queryd, alertd, relay read.  Readers never write, never lock.
  * 2 An open block is its own segment "open.<segment>.<block>" (decimal), made when the one before is
- *   sealed, never reused, unlinked after its sealed form is committed and the catalog points past it;
- *   mappings keep it alive.  A sealed block is a value in its segment's LMDB file, never changed.
+ *   sealed, unlinked after its sealed form is committed and the catalog points past it; mappings keep it
+ *   alive.  Its memory becomes a later open block's only when the kernel says that nobody else has it open or
+ *   mapped (shm_claim); a reader that found the name just before finds another block's number in the header,
+ *   and looks at the catalog again.  A sealed block is a value in its segment's LMDB file, never changed.
  * 3 Open layout: struct ft_open_header, then each column as an array of its width (fields.def) for
  *   `capacity` rows at column[c], then the dictionaries' entries.  Which rows and entries count is said by
  *   the catalog (contract/catalog.h), not here.

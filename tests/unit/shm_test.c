@@ -236,6 +236,81 @@ too_little_room_is_said_before_anything_is_mapped(void **state)
 	assert_int_equal(shm_dir("", path, sizeof path, &e), FT_EINVAL);
 }
 
+/* A process that has it open, or only mapped; told when by a byte, ended by SIGKILL. */
+static pid_t
+reader_of(const char *name)
+{
+	int told[2];
+	char byte;
+	assert_int_equal(pipe(told), 0);
+	pid_t pid = fork();
+	if (pid == 0) {
+		struct shm r;
+		if (shm_open_ro(&r, dir, name, &kind, NULL) != FT_OK)
+			_exit(1);
+		close(r.fd); /* the mapping alone must count */
+		if (write(told[1], "x", 1) != 1)
+			_exit(1);
+		for (;;)
+			pause();
+	}
+	assert_int_equal(read(told[0], &byte, 1), 1);
+	close(told[0]);
+	close(told[1]);
+	return pid;
+}
+
+static void
+memory_is_used_again_only_when_nobody_else_sees_it(void **state)
+{
+	struct shm s, seen;
+	struct err e;
+	(void)state;
+	/* the reader before the segment's own open, whose descriptor a fork would hand on */
+	make("one", 4096);
+	pid_t pid = reader_of("one");
+	assert_int_equal(shm_open_rw(&s, dir, "one", &kind, &e), FT_OK);
+	uint64_t first = shm_header(&s)->incarnation;
+	assert_int_equal(shm_hide(&s, "spare", &e), FT_OK);
+	assert_int_equal(shm_open_ro(&seen, dir, "one", &kind, &e), FT_ENOENT);
+	assert_false(shm_claim(&s));
+	kill(pid, SIGKILL);
+	assert_int_equal(waitpid(pid, NULL, 0), pid);
+	assert_true(shm_claim(&s));
+	make("taken", 4096);
+	assert_int_equal(shm_show(&s, dir, "taken", &e), FT_EXIST);
+	assert_int_equal(shm_show(&s, dir, "two", &e), FT_OK);
+	assert_int_equal(shm_open_ro(&seen, dir, "two", &kind, &e), FT_OK);
+	assert_true(shm_header(&seen)->incarnation != first);
+	assert_false(shm_claim(&s)); /* ours, in this process, counts as well */
+	shm_close(&seen);
+	shm_close(&s);
+}
+
+static void
+who_opens_a_claimed_segment_waits_and_harms_nobody(void **state)
+{
+	struct shm s;
+	struct err e;
+	int status;
+	(void)state;
+	make("one", 4096);
+	assert_int_equal(shm_open_rw(&s, dir, "one", &kind, &e), FT_OK);
+	assert_true(shm_claim(&s));
+	pid_t pid = fork();
+	if (pid ==
+		0) { /* with O_NONBLOCK open() says that it would wait; our owner gets a signal, and lives */
+		char path[128];
+		(void)snprintf(path, sizeof path, "%s/one", dir);
+		close(s.fd);
+		_exit(open(path, O_RDONLY | O_NONBLOCK) < 0 ? 0 : 1);
+	}
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_int_equal(status, 0);
+	assert_int_equal(shm_show(&s, dir, "two", &e), FT_OK);
+	shm_close(&s);
+}
+
 #define TEST(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
 int
 main(void)
@@ -247,6 +322,8 @@ main(void)
 		TEST(a_damaged_or_short_file_is_refused),
 		TEST(a_role_is_held_once_and_goes_with_its_holder),
 		TEST(a_ring_is_made_once_and_joined_by_one_consumer),
+		TEST(memory_is_used_again_only_when_nobody_else_sees_it),
+		TEST(who_opens_a_claimed_segment_waits_and_harms_nobody),
 		TEST(too_little_room_is_said_before_anything_is_mapped),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -229,6 +229,53 @@ two_stores_on_one_database_are_refused(void **s)
 	store_close(&other);
 }
 
+static uint64_t
+open_inode(void)
+{
+	struct stat st;
+	assert_int_equal(fstat(b.st.open.shm.fd, &st), 0);
+	return st.st_ino;
+}
+
+/* blocks 0, 2, 4 … share memory, and 1, 3, 5 …, unless a reader still has the old one */
+static void
+an_open_block_s_memory_is_used_again_unless_it_is_still_read(void **s)
+{
+	struct snapshot_reader *r;
+	struct snapshot seen;
+	struct block_view v;
+	uint64_t sent = 0, session[64], again[64];
+	(void)s;
+	bench_ring(&b, 4096);
+	struct store_settings set = bench_settings();
+	set.segment_rows = 64; /* a block a segment */
+	assert_int_equal(bench_start(&b, &set), FT_OK);
+	bench_send_all(&b, 0, 40);
+	sent = 40;
+	uint64_t ino = open_inode();
+	assert_int_equal(snapshot_reader_open(&r, b.shm, b.database, true, NULL), FT_OK);
+	assert_int_equal(snapshot_open(r, &seen, NULL), FT_OK);
+	assert_int_equal(snapshot_view(&seen, 0, &v, NULL), FT_OK);
+	assert_int_equal(block_u64(&v, FT_COL_session, 0, 40, session), FT_OK);
+	while (b.st.segment < 4)
+		bench_send_all(&b, sent, 32), sent += 32;
+	assert_int_equal(block_u64(&v, FT_COL_session, 0, 40, again), FT_OK);
+	assert_memory_equal(session, again, 40 * sizeof session[0]);
+	block_view_close(&v);
+	snapshot_close(&seen);
+	snapshot_reader_close(r);
+	assert_true(open_inode() != ino);
+	uint32_t segment = b.st.segment;
+	ino = open_inode();
+	while (b.st.segment < segment + 2)
+		bench_send_all(&b, sent, 32), sent += 32;
+	assert_int_equal(open_inode(), ino);
+	bench_expect(&b, sent);
+	bench_stop(&b);
+	assert_int_equal(bench_start(&b, &set), FT_OK);
+	bench_expect(&b, sent);
+}
+
 int
 main(void)
 {
@@ -244,6 +291,8 @@ main(void)
 			segments_follow_each_other_and_the_oldest_expire, setup, teardown),
 		cmocka_unit_test_setup_teardown(an_index_that_is_deleted_is_made_again, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_ring_made_anew_is_read_from_its_start, setup, teardown),
+		cmocka_unit_test_setup_teardown(
+			an_open_block_s_memory_is_used_again_unless_it_is_still_read, setup, teardown),
 		cmocka_unit_test_setup_teardown(two_stores_on_one_database_are_refused, setup, teardown),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
