@@ -224,17 +224,37 @@ node_new(struct parser *p, enum filter_op op, const char *at)
 	return n;
 }
 
+static bool
+is_element(const struct filter_node *t)
+{
+	return fields[t->field].type == FILTER_T_ELEMENT;
+}
+
+static int
+element_value(struct parser *p, const struct filter_node *t, struct filter_value *out)
+{
+	struct ie_value *v = arena_zalloc(p->arena, sizeof *v);
+	if (v == NULL)
+		return FT_EFULL;
+	*out = (struct filter_value){
+		.kind = FILTER_V_ELEMENT, .word = p->word, .quoted = p->token == T_STRING, .element = v};
+	return ie_value_parse(p->arena, ie_type(t->pen, t->id), p->word, out->quoted, v);
+}
+
 /* the current token as a value of the field; keywords are words here: a host may be called "and" */
 static int
-parse_value(struct parser *p, enum filter_field field, struct filter_value *out)
+parse_value(struct parser *p, const struct filter_node *t, struct filter_value *out)
 {
-	const char *expects = filter_type_expects(fields[field].type);
+	const char *expects = is_element(t) ? ie_type_expects(ie_type(t->pen, t->id))
+					    : filter_type_expects(fields[t->field].type);
 	if (p->token == T_BAD || p->word == NULL)
 		return expected(p, p->start, p->token == T_BAD && *p->start == 0 ? p->problem : expects);
 	if (++p->values > FILTER_MAX_VALUES)
 		return refuse(p, p->start, "too many values (at most 16384 in a filter)");
 	struct err why = {0};
-	int rc = filter_value_parse(p->arena, field, p->word, p->token == T_STRING, out, &why);
+	int rc = is_element(t)
+			 ? element_value(p, t, out)
+			 : filter_value_parse(p->arena, t->field, p->word, p->token == T_STRING, out, &why);
 	out->position = position(p, p->start);
 	if (rc == FT_EFULL)
 		return no_memory(p);
@@ -263,7 +283,7 @@ parse_list(struct parser *p, struct filter_node *t)
 			list = more;
 		}
 		memset(&list[n], 0, sizeof list[n]);
-		int rc = parse_value(p, t->field, &list[n++]);
+		int rc = parse_value(p, t, &list[n++]);
 		if (rc != 0)
 			return rc;
 		next(p);
@@ -281,7 +301,8 @@ parse_compare(struct parser *p, struct filter_node *t)
 {
 	const char *sign = p->start;
 	t->cmp = p->cmp;
-	if (t->cmp > FILTER_NE && !filter_type_ordered(fields[t->field].type)) {
+	if (t->cmp > FILTER_NE && !(is_element(t) ? ie_type_ordered(ie_type(t->pen, t->id))
+						  : filter_type_ordered(fields[t->field].type))) {
 		char what[96];
 		snprintf(what, sizeof what, "== or != or in after %s, which has no order",
 			fields[t->field].name);
@@ -293,16 +314,52 @@ parse_compare(struct parser *p, struct filter_node *t)
 	t->n = 1;
 	next(p);
 	const char *at = p->start;
-	int rc = parse_value(p, t->field, t->value);
+	int rc = parse_value(p, t, t->value);
 	if (rc != 0)
 		return rc;
-	if (t->cmp > FILTER_NE) {
+	if (t->cmp > FILTER_NE && is_element(t)) {
+		if (!ie_value_single(t->value->element))
+			return expected(p, at, "one number, not a range or text, after < <= > >=");
+	} else if (t->cmp > FILTER_NE) {
 		if (t->value->kind == FILTER_V_RANGE && t->value->lo != t->value->hi)
 			return expected(p, at, "one number, not a range, after < <= > >=");
 		if (t->value->kind != FILTER_V_RANGE && t->value->kind != FILTER_V_WORD)
 			return expected(p, at, "a number");
 	}
 	next(p);
+	return 0;
+}
+
+/* "( element )" after IE */
+static int
+parse_element(struct parser *p, struct filter_node *t)
+{
+	static const char what[] =
+		"an information element: a name such as minimumTTL, or PEN.ID such as 9.12235";
+	if (p->token != T_OPEN)
+		return expected(p, p->start, "( and an information element after IE");
+	next(p);
+	if (p->word == NULL || !ie_parse(p->word, &t->pen, &t->id))
+		return expected(p, p->start, p->token == T_BAD && *p->start == 0 ? p->problem : what);
+	next(p);
+	if (p->token != T_CLOSE)
+		return expected(p, p->start, ") after the information element");
+	next(p);
+	return 0;
+}
+
+/* IE(element) with no comparison: it was sent */
+static int
+bare_element(struct parser *p, struct filter_node *t)
+{
+	struct ie_value *any = arena_zalloc(p->arena, sizeof *any);
+	t->value = arena_zalloc(p->arena, sizeof *t->value);
+	if (any == NULL || t->value == NULL)
+		return no_memory(p);
+	any->form = IE_F_ANY;
+	*t->value = (struct filter_value){.kind = FILTER_V_ELEMENT, .position = t->position, .element = any};
+	t->n = 1;
+	t->bare = true;
 	return 0;
 }
 
@@ -350,6 +407,9 @@ parse_test(struct parser *p, struct filter_node **out)
 	}
 	t->field = (enum filter_field)field;
 	next(p);
+	int rc = is_element(t) ? parse_element(p, t) : 0;
+	if (rc != 0)
+		return rc;
 	if (p->token == T_CMP)
 		return parse_compare(p, t);
 	t->cmp = FILTER_EQ;
@@ -363,6 +423,8 @@ parse_test(struct parser *p, struct filter_node **out)
 	}
 	if (t->cmp == FILTER_NE)
 		return expected(p, p->start, "in after not");
+	if (is_element(t))
+		return bare_element(p, t);
 	char what[96];
 	snprintf(what, sizeof what, "a comparison (== != < <= > >= in) after %s", fields[field].name);
 	return expected(p, p->start, p->token == T_BAD && *p->start == 0 ? p->problem : what);

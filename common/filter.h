@@ -2,7 +2,8 @@
  * filter.h - the filter language: text to syntax tree and back.
  *
  *   filter  := xor-less precedence, loosest first:  or || · xor ^| ^^ · and && · not ! · ( … )
- *   test    := FIELD (== = != < <= > >=) value | FIELD [not] in ( value, … ) | a bare TCP flag or GUID
+ *   test    := FIELD (== = != < <= > >=) value | FIELD [not] in ( value, … ) | a bare TCP flag or GUID | IE ( element )
+ *   FIELD   := a name of filters.def | IE ( element ), an element's name or PEN.ID
  *
  * The parser checks everything that can be told from the text; names of hosts, services, applications and AS
  * are kept as words and resolved by who runs the filter.  Fields are the rows of filters.def.
@@ -16,6 +17,7 @@
 
 #include "common/arena.h"
 #include "common/err.h"
+#include "common/ie.h"
 
 enum { FILTER_MAX_TEXT = 65536, FILTER_MAX_DEPTH = 64, FILTER_MAX_TESTS = 4096, FILTER_MAX_VALUES = 16384 };
 
@@ -47,6 +49,7 @@ enum filter_type {
 	FILTER_T_GUID,
 	FILTER_T_RULE,
 	FILTER_T_END,
+	FILTER_T_ELEMENT,
 	FILTER_TYPES
 };
 
@@ -56,6 +59,7 @@ enum filter_kind {
 	FILTER_V_RANGE,  /* lo … hi, both included: numbers; SECONDS and TIME in microseconds */
 	FILTER_V_PREFIX, /* bytes/bits in the 128-bit form; MAC: first 6 bytes, GUID: all 16 */
 	FILTER_V_WORD,   /* text: a host, service, application, group or AS name */
+	FILTER_V_ELEMENT, /* `element`; word is how it was written (NULL: the element alone, whatever its value) */
 };
 struct filter_value {
 	enum filter_kind kind;
@@ -64,6 +68,8 @@ struct filter_value {
 	uint8_t bytes[16];
 	unsigned bits;
 	const char *word; /* as written */
+	bool quoted;      /* ELEMENT: in quotes */
+	const struct ie_value *element;
 };
 
 enum filter_op { FILTER_AND, FILTER_OR, FILTER_XOR, FILTER_NOT, FILTER_TEST };
@@ -75,7 +81,9 @@ struct filter_node {
 	 * a field of either side neither side may match) */
 	enum filter_field field;
 	enum filter_cmp cmp;
-	bool bare; /* a TCP flag or GUID without its field */
+	bool bare; /* a TCP flag or GUID without its field; IE(element) alone */
+	uint32_t pen; /* IE: which element */
+	uint16_t id;
 	uint32_t position;
 	struct filter_value *value;
 };

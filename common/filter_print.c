@@ -132,7 +132,13 @@ put_value(struct out *o, enum filter_type type, const struct filter_value *v)
 {
 	const uint8_t *b = v->bytes;
 	char text[ADDR_TEXT];
-	if (v->kind == FILTER_V_WORD) {
+	if (v->kind == FILTER_V_ELEMENT && v->quoted && !strchr(v->word, '"')) {
+		put(o, "\"%s\"", v->word);
+	} else if (v->kind == FILTER_V_ELEMENT && v->quoted) {
+		put(o, "'%s'", v->word);
+	} else if (v->kind == FILTER_V_ELEMENT) {
+		put(o, "%s", v->word);
+	} else if (v->kind == FILTER_V_WORD) {
 		put_word(o, v->word);
 	} else if (v->kind == FILTER_V_RANGE) {
 		if (v->lo != v->hi) { /* ranges are numbers on both ends: a name may hold the dash itself */
@@ -163,6 +169,16 @@ static void
 put_test(struct out *o, const struct filter_node *t, bool inner)
 {
 	const struct filter_field_info *f = filter_field_info(t->field);
+	char name[IE_NAME], field[IE_NAME + 8];
+	snprintf(field, sizeof field, "%s", f->name);
+	if (f->type == FILTER_T_ELEMENT) {
+		ie_name(t->pen, t->id, name);
+		snprintf(field, sizeof field, "%s(%s)", f->name, name);
+	}
+	if (t->bare && f->type == FILTER_T_ELEMENT) {
+		put(o, "%s", field);
+		return;
+	}
 	if (t->bare) {
 		put_value(o, f->type, &t->value[0]);
 		return;
@@ -172,7 +188,7 @@ put_test(struct out *o, const struct filter_node *t, bool inner)
 	for (uint32_t i = 0; i < t->n; i++) {
 		if (i > 0)
 			put(o, t->cmp == FILTER_NE ? " && " : " || ");
-		put(o, "%s %s ", f->name, filter_cmp_text(t->cmp));
+		put(o, "%s %s ", field, filter_cmp_text(t->cmp));
 		put_value(o, f->type, &t->value[i]);
 	}
 	if (t->n > 1 && inner)

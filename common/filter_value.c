@@ -38,6 +38,7 @@ static const struct {
 	[FILTER_T_GUID] = {"a GUID such as 01234567-89ab-cdef-0123-456789abcdef", false},
 	[FILTER_T_RULE] = {"a direction rule: exporter, syn, icmp, service, time, port, only or a number",
 		true},
+	[FILTER_T_ELEMENT] = {"a value of the element", true},
 	[FILTER_T_END] = {"an end reason: fin, rst, timeout, toolong, evicted, new, exporter or a number",
 		true},
 };
@@ -355,6 +356,7 @@ value_of(struct arena *a, const struct filter_field_info *f, const char *w, bool
 		return named(NAMES_RULE, w, out) || range(w, 1, false, f->most, out);
 	case FILTER_T_END:
 		return named(NAMES_END, w, out) || range(w, 1, false, f->most, out);
+	case FILTER_T_ELEMENT: /* depends on the element: filter.c */
 	case FILTER_TYPES:
 		break;
 	}

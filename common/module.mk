@@ -9,6 +9,7 @@ common_SRCS := \
 	common/conf.c \
 	common/counters.c \
 	common/crash.c \
+	common/element_list.c \
 	common/err.c \
 	common/filter.c \
 	common/filter_print.c \
@@ -16,6 +17,8 @@ common_SRCS := \
 	common/guard.c \
 	common/hash.c \
 	common/holder.c \
+	common/ie.c \
+	common/ie_value.c \
 	common/kv.c \
 	common/log.c \
 	common/names.c \

@@ -8,6 +8,7 @@
 #include "common/addr.h"
 #include "common/counters.h"
 #include "common/log.h"
+#include "ingest/kept.h"
 
 static json_t *
 source_json(const struct ingest *g, const struct ft_source *s, wall_t now)
@@ -70,6 +71,26 @@ ingest_control(void *ctx, struct rpc_call *call)
 }
 
 void
+ingest_keep(struct ingest *g, const struct conf *c)
+{
+	struct keep *k;
+	const char *bad;
+	struct err err;
+	if (keep_from(c, g->keep, &k, &bad, &err) != FT_OK) {
+		log_critical("keepfields stays as it is: %s", err.text);
+		return;
+	}
+	if (bad)
+		log_high("netflow/keepfields: no information element is called %s; give its IANA name or "
+			 "PEN.ID",
+			bad);
+	if (k)
+		g->keep = k;
+	for (unsigned i = 0; i < g->n; i++)
+		atomic_store_explicit(&g->thread[i].keep, k, memory_order_release);
+}
+
+void
 ingest_reload(void *ctx, const struct conf *was, const struct conf *now)
 {
 	struct ingest *g = ctx;
@@ -78,6 +99,7 @@ ingest_reload(void *ctx, const struct conf *was, const struct conf *now)
 		atomic_store(&g->thread[i].refuse_old, !conf_bool(now, CONF_netflow_ignoreoldnetflows));
 		atomic_store(&g->thread[i].sflow_from, !conf_bool(now, CONF_sflow_agentaddress));
 	}
+	ingest_keep(g, now);
 }
 
 void
@@ -87,7 +109,7 @@ ingest_restore_counters(struct ingest *g)
 		COUNTER_ingest_kernel_drops, COUNTER_ingest_sequence_gaps, COUNTER_ingest_undecodable,
 		COUNTER_ingest_bad_datagrams, COUNTER_ingest_sets_dropped, COUNTER_ingest_old_refused,
 		COUNTER_ingest_exporters_refused, COUNTER_ingest_full_wait_us, COUNTER_ingest_resumed,
-		COUNTER_ingest_bound_hits};
+		COUNTER_ingest_bound_hits, COUNTER_ingest_elements_dropped};
 	for (unsigned c = 0; c < THREAD_COUNTERS; c++) {
 		uint64_t sum = 0;
 		for (unsigned i = 0; i < g->n; i++)

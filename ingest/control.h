@@ -23,10 +23,13 @@ struct ingest {
 	_Atomic bool stop, drain;
 	struct rpc_call *draining; /* waits for its answer */
 	mono_t synced;
+	struct keep *keep; /* the latest choice of elements, and those before it */
 };
 
 /* control operations: "exporters" (list in words), "drain" (finish what was received, read no more) */
 void ingest_control(void *ctx, struct rpc_call *call);
+/* Which elements are kept, as the configuration says (kept.h). */
+void ingest_keep(struct ingest *g, const struct conf *c);
 void ingest_reload(void *ctx, const struct conf *was, const struct conf *now);
 /* SUM counters are the sums of the threads' records; called before threads run */
 void ingest_restore_counters(struct ingest *g);

@@ -18,10 +18,12 @@
 #include <stdint.h>
 
 #include "common/clock.h"
+#include "common/contract/elements.h"
 #include "common/contract/exporters.h"
 #include "common/cursor.h"
 #include "ingest/program.h"
 
+struct keep;
 struct learn;
 struct template_table;
 struct template;
@@ -63,7 +65,7 @@ struct decode_limits {
 /* totals of one datagram, applied when it is finished */
 struct decode_totals {
 	uint64_t datagrams, flows, sequence_gaps, undecodable, bad_datagrams, sets_dropped, exporters_refused,
-		bound_hits, old_refused, full_wait_us;
+		bound_hits, old_refused, full_wait_us, elements_dropped;
 	int64_t sets_waiting; /* change of the gauge */
 };
 
@@ -86,6 +88,8 @@ struct decoder {
 	struct decode_totals totals;
 	bool stopped; /* the sink said so */
 	struct decoded now;
+	const struct keep *keep; /* elements without a column that are kept; NULL: none */
+	uint8_t kept[2][FT_ELEMENTS_MOST]; /* those of the record being decoded, a direction each */
 };
 
 /* One export message.  version 5 9 10 … as ft_flow.version. */

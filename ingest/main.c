@@ -17,6 +17,7 @@
 #include "common/log.h"
 #include "common/proc.h"
 #include "ingest/control.h"
+#include "ingest/kept.h"
 
 /* 4 bytes of a flow's share of its datagram's header, kernel bookkeeping and all; 60 of its record */
 enum { QUEUE_BYTES_A_FLOW = 120, SOURCES_AN_EXPORTER = 2 };
@@ -122,8 +123,10 @@ open_all(struct ingest *g, struct proc *p, struct err *err)
 			(uint32_t)conf_uint(p->conf, CONF_netflow_maxexporters), err);
 	if (rc == 0)
 		rc = open_ports(g, p, err);
-	if (rc == 0)
+	if (rc == 0) {
 		ingest_restore_counters(g);
+		ingest_keep(g, p->conf);
+	}
 	return rc;
 }
 
@@ -136,6 +139,10 @@ close_all(struct ingest *g)
 		ingest_thread_close(&g->thread[i]);
 	}
 	labels_close(&g->labels);
+	for (struct keep *k = g->keep, *was; k; k = was) {
+		was = k->was;
+		free(k);
+	}
 	exporters_close(&g->exporters);
 	if (kv_sync(g->kv, &err) != 0)
 		log_critical("%s", err.text);

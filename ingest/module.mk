@@ -6,6 +6,7 @@ ingest_SRCS := \
 	ingest/exporter.c \
 	ingest/ipfix.c \
 	ingest/label.c \
+	ingest/kept.c \
 	ingest/learn.c \
 	ingest/netflow5.c \
 	ingest/netflow9.c \

@@ -48,6 +48,7 @@ struct decoded {
 	_Alignas(16) struct ft_flow f; /* shuffles write 16 bytes at a time, from here to the end */
 	struct ft_flow_ext x;
 	struct scratch s;
+	const uint8_t *elements; /* with FT_FLOW_ELEMENTS: f.element_bytes of them (contract/elements.h) */
 };
 
 struct template_field {

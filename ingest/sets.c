@@ -3,6 +3,7 @@
  */
 #include <string.h>
 
+#include "ingest/kept.h"
 #include "ingest/options.h"
 
 /* the rate a flow was sampled at, as far as it or its exporter says; 0 unknown */
@@ -66,7 +67,7 @@ name_application(struct message *m, const struct program *g, struct decoded *r)
 }
 
 static bool
-flow_record(struct message *m, const struct template *t, struct cursor *c)
+flow_record(struct message *m, struct template *t, struct cursor *c)
 {
 	struct decoder *d = m->d;
 	struct decoded *r = &d->now, back;
@@ -83,9 +84,10 @@ flow_record(struct message *m, const struct template *t, struct cursor *c)
 		r->f.exporter = m->exporter;
 		d->sink.record(d->sink.ctx, m, t, r, p, (size_t)took);
 	}
-	if (program_reverse(t->program, r, &back))
-		return source_flow(m, r) && source_flow(m, &back);
-	return source_flow(m, r);
+	bool both = program_reverse(t->program, r, &back);
+	if (d->keep)
+		kept_of(d->keep, t, p, (size_t)took, d, r, both ? &back : NULL);
+	return source_flow(m, r) && (!both || source_flow(m, &back));
 }
 
 static bool
@@ -107,8 +109,7 @@ option_record(struct message *m, const struct template *t, struct cursor *c)
 void
 sets_data(struct message *m, unsigned id, struct cursor c)
 {
-	const struct template *t =
-		template_find(m->d->templates, m->exporter, m->version, m->domain, (uint16_t)id);
+	struct template *t = template_find(m->d->templates, m->exporter, m->version, m->domain, (uint16_t)id);
 	if (t == NULL) {
 		m->unknown = true;
 		waiting_keep(m, id, &c);

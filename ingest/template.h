@@ -8,6 +8,11 @@
 #include "ingest/decode.h"
 #include "ingest/learn.h"
 
+enum { TEMPLATE_KEPT = 128 }; /* fields of a template that are kept (kept.h); more are left out, counted */
+struct template_kept {
+	uint16_t field, offset; /* in the record, if its length is fixed */
+};
+
 struct template
 {
 	uint32_t exporter, domain;
@@ -17,6 +22,9 @@ struct template
 	bool provisional; /* from before the start: not yet confirmed by the exporter */
 	uint16_t n_fields, n_scope;
 	struct program *program;
+	uint32_t kept_serial; /* the choice that `kept` was made for; 0: none yet */
+	uint16_t n_kept, n_beyond;
+	struct template_kept kept[TEMPLATE_KEPT];
 	struct template_field field[];
 };
 

@@ -39,6 +39,7 @@ static const enum counter rows[THREAD_COUNTERS] = {
 	[THREAD_FULL_WAIT_US] = COUNTER_ingest_full_wait_us,
 	[THREAD_RESUMED] = COUNTER_ingest_resumed,
 	[THREAD_BOUND_HITS] = COUNTER_ingest_bound_hits,
+	[THREAD_ELEMENTS_DROPPED] = COUNTER_ingest_elements_dropped,
 };
 
 /* ---- commit ----------------------------------------------------------------------------------- */
@@ -100,12 +101,26 @@ make_room(struct ingest_thread *t, unsigned shard, uint64_t want)
 
 /* ---- the decoder's sink ----------------------------------------------------------------------- */
 
+/* The list into the slots behind the record's others; the last one's rest is zero. */
+static void
+put_elements(struct ring *r, uint64_t at, const struct decoded *d)
+{
+	for (size_t done = 0, n = d->f.element_bytes; done < n; done += sizeof d->f, at++) {
+		uint8_t *slot = ring_slot(r, at);
+		size_t part = n - done < sizeof d->f ? n - done : sizeof d->f;
+		memcpy(slot, d->elements + done, part);
+		memset(slot + part, 0, sizeof d->f - part);
+	}
+}
+
 static bool
 on_flow(void *ctx, const struct decoded *d)
 {
 	struct ingest_thread *t = ctx;
-	bool ext = (d->f.bits & FT_FLOW_EXT) != 0;
+	bool ext = (d->f.bits & FT_FLOW_EXT) != 0, kept = (d->f.bits & FT_FLOW_ELEMENTS) != 0;
 	uint64_t want = ext ? 2 : 1;
+	if (kept)
+		want += (d->f.element_bytes + sizeof d->f - 1) / sizeof d->f;
 	if (t->done < t->skip) {
 		t->done++;
 		return true;
@@ -119,6 +134,8 @@ on_flow(void *ctx, const struct decoded *d)
 	f->slots = (uint8_t)want;
 	if (ext)
 		memcpy(ring_slot(&t->ring[s], at + 1), &d->x, sizeof d->x);
+	if (kept)
+		put_elements(&t->ring[s], at + 1 + ext, d);
 	t->stage.next.output[s] = at + want;
 	t->done++;
 	return true;
@@ -184,6 +201,7 @@ count_totals(struct ingest_thread *t)
 	count(t, THREAD_EXPORTERS_REFUSED, n->exporters_refused);
 	count(t, THREAD_FULL_WAIT_US, n->full_wait_us);
 	count(t, THREAD_BOUND_HITS, n->bound_hits);
+	count(t, THREAD_ELEMENTS_DROPPED, n->elements_dropped);
 }
 
 static void
@@ -245,6 +263,7 @@ work_off(struct ingest_thread *t, unsigned n)
 	t->skip = t->stage.next.input[IN_FLOW];
 	t->decoder.limits.refuse_old = atomic_load_explicit(&t->refuse_old, memory_order_relaxed);
 	t->decoder.limits.sflow_from = atomic_load_explicit(&t->sflow_from, memory_order_relaxed);
+	t->decoder.keep = atomic_load_explicit(&t->keep, memory_order_acquire);
 	for (unsigned i = (unsigned)t->stage.next.input[IN_DATAGRAM]; i < n; i++)
 		if (!one_datagram(t, i)) {
 			learn_forget(&t->learn);

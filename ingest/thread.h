@@ -37,6 +37,7 @@ enum thread_counter {
 	THREAD_FULL_WAIT_US,
 	THREAD_RESUMED,
 	THREAD_BOUND_HITS,
+	THREAD_ELEMENTS_DROPPED,
 	THREAD_COUNTERS
 };
 
@@ -65,6 +66,7 @@ struct ingest_thread {
 	_Atomic bool idle;                        /* nothing of a batch is left; for drain */
 	_Atomic bool refuse_old;                  /* set from the main thread */
 	_Atomic bool sflow_from;                  /* the same */
+	_Atomic(const struct keep *) keep;        /* the same: elements without a column that are kept; NULL: none */
 	_Atomic uint64_t waiting_sets, templates; /* for the main thread's gauges */
 	uint64_t shown[THREAD_COUNTERS];
 	mono_t expired;

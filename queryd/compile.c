@@ -131,6 +131,7 @@ dict_of(enum test_part part)
 	case PART_WIDE:
 		return FT_DICT_WIDE;
 	case PART_APP:
+	case PART_ELEMENTS:
 		return FT_DICT_TEXT;
 	default:
 		return FT_DICT_NONE;
@@ -169,12 +170,13 @@ ask_dictionary(struct binding *b, uint32_t i, struct block_view *v, enum ft_dict
 			has = code != 0 && wide_entry_has(t, &wide[code]);
 		else if (code != 0) {
 			const char *text = block_text(v, code, &bytes);
-			has = app_name_has(t, text, bytes);
+			has = t->part == PART_ELEMENTS ? test_elements_has(t, (const uint8_t *)text, bytes)
+						       : app_name_has(t, text, bytes);
 		}
 		bits[code] = has;
 		hits += has;
 	}
-	if (hits == 0 && dict != FT_DICT_TEXT)
+	if (hits == 0 && t->part != PART_APP)
 		b->decided[i] = 0;
 	else if (hits == n && dict != FT_DICT_TEXT && dict != FT_DICT_WIDE)
 		b->decided[i] = 1;

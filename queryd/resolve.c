@@ -7,6 +7,7 @@
 #include <strings.h>
 
 #include "common/addr.h"
+#include "common/element_list.h"
 #include "common/names.h"
 
 enum { FT_COL_NONE = -1 };
@@ -59,7 +60,8 @@ room_for(struct resolver *r, struct test *t, uint32_t n)
 	t->exact = arena_alloc(r->arena, n * sizeof *t->exact);
 	t->prefix = arena_alloc(r->arena, n * sizeof *t->prefix);
 	t->word = arena_alloc(r->arena, n * sizeof *t->word);
-	return t->range && t->exact && t->prefix && t->word;
+	t->element = arena_alloc(r->arena, n * sizeof *t->element);
+	return t->element && t->range && t->exact && t->prefix && t->word;
 }
 
 static void
@@ -160,6 +162,10 @@ add_value(struct resolver *r, struct test *t, const struct filter_value *v)
 		/* application ids and (port, protocol) pairs share the list: ids are marked by the top bit of
 		 * a 64-bit engine, which is never above 127 there */
 		add_range(t, v->lo, v->hi);
+		return 0;
+	}
+	if (v->kind == FILTER_V_ELEMENT) {
+		t->element[t->values++] = v->element;
 		return 0;
 	}
 	if (v->kind == FILTER_V_PREFIX) {
@@ -297,7 +303,9 @@ make_test(struct resolver *r, const struct filter_node *n, uint32_t *index)
 		.has_a = reads[n->field].has_a,
 		.has_b = reads[n->field].has_b,
 		.negate = n->cmp == FILTER_NE,
-		.values = n->n};
+		.pen = n->pen,
+		.id = n->id,
+		.cmp = n->cmp > FILTER_NE ? (enum ie_cmp)(n->cmp - FILTER_LT + IE_LT) : IE_EQ};
 	uint64_t names = 0;
 	for (uint32_t i = 0; i < n->n; i++)
 		names += n->value[i].kind == FILTER_V_WORD ? NAMES_EACH : 1;
@@ -406,6 +414,18 @@ test_group_has(const struct test *t, const char *text, uint32_t bytes)
 		if (n <= bytes && strncasecmp(t->word[i], text, n) == 0 && (n == bytes || text[n] == '/'))
 			return true;
 	}
+	return false;
+}
+
+bool
+test_elements_has(const struct test *t, const uint8_t *list, size_t n)
+{
+	struct kept_element e;
+	for (size_t at = 0; element_next(list, n, &at, &e);)
+		if (e.id == t->id && e.pen == t->pen)
+			for (uint32_t i = 0; i < t->values; i++)
+				if (ie_value_match(t->element[i], t->cmp, e.value, e.bytes))
+					return true;
 	return false;
 }
 

@@ -28,6 +28,7 @@ enum test_part {
 	PART_ICMP_TYPE,
 	PART_ICMP_CODE,
 	PART_APP,
+	PART_ELEMENTS,
 	PART_SES_SUM,
 	PART_SES_TOTAL,
 	PART_SES_TIME,
@@ -55,6 +56,10 @@ struct test {
 	struct test_prefix *prefix; /* the others */
 	const char **word;
 	uint32_t ranges, exacts, prefixes, words, values;
+	uint32_t pen; /* PART_ELEMENTS: which element, how it is compared, and with what: values[] */
+	uint16_t id;
+	enum ie_cmp cmp;
+	const struct ie_value **element;
 	uint8_t *lookup; /* PART_SELF of at most 16 bits with more than one range: 65536 answers */
 };
 
@@ -91,6 +96,8 @@ bool test_range_has(const struct test *t, uint64_t v);
 bool test_address_has(const struct test *t, const uint8_t address[16]);
 /* a traffic group: the named one or a child of it */
 bool test_group_has(const struct test *t, const char *text, uint32_t bytes);
+/* a list of kept elements (contract/elements.h): either direction's value counts */
+bool test_elements_has(const struct test *t, const uint8_t *list, size_t n);
 
 /* false: no slice of a block with this zone map can be selected */
 bool program_zone(const struct program *p, const struct zone *z);

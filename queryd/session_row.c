@@ -5,7 +5,10 @@
 #include <string.h>
 
 #include "common/addr.h"
+#include "common/ie.h"
 #include "common/names.h"
+
+enum { ROW_ELEMENTS = 64 * 1024 };
 
 const char *const session_field_name[SESSION_FIELDS] = {
 #define FIELD(name, type, column, part, present) #name,
@@ -98,7 +101,9 @@ row_maker_free(struct row_maker *m)
 {
 	budget_free(m->budget, m->address, m->room * sizeof *m->address);
 	budget_free(m->budget, m->netblock, m->room * sizeof *m->netblock);
+	budget_free(m->budget, m->elements, ROW_ELEMENTS);
 	m->address = m->netblock = NULL;
+	m->elements = NULL;
 	m->room = 0;
 }
 
@@ -254,6 +259,22 @@ of_name(struct field_value *v, enum names_kind kind, uint32_t n)
 	set_text(v, word, strlen(word));
 }
 
+/* kept elements as a JSON object */
+static int
+of_elements(struct row_maker *m, struct field_value *v)
+{
+	if (m->elements == NULL && (m->elements = budget_realloc(m->budget, NULL, 0, ROW_ELEMENTS)) == NULL)
+		return FT_EFULL;
+	size_t n = ie_list_json((const uint8_t *)v->text, v->bytes, m->elements, ROW_ELEMENTS);
+	if (n == 0) {
+		set_none(v);
+		return 0;
+	}
+	set_text(v, m->elements, n);
+	v->kind = VALUE_JSON;
+	return 0;
+}
+
 /* a plain number of a column, by type */
 static void
 of_number(struct row_maker *m, struct field_value *v, int f, uint64_t n)
@@ -334,8 +355,8 @@ row_maker_row(struct row_maker *m, struct worker *w, uint32_t j)
 				return FT_EFORMAT;
 		} else if (fields[f].type == T_TEXT || fields[f].type == T_JSON) {
 			text_of_code(to, v, (uint32_t)n);
-			if (to->kind == VALUE_TEXT && fields[f].type == T_JSON)
-				to->kind = VALUE_JSON;
+			if (to->kind == VALUE_TEXT && fields[f].type == T_JSON && of_elements(m, to) != 0)
+				return FT_EFULL;
 			if (fields[f].part == P_APP_NAME && to->kind == VALUE_NONE &&
 				!(present & FT_HAS_APP)) {
 				const char *name = services_name(

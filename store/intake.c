@@ -205,14 +205,14 @@ gather(struct store *st, unsigned i, uint64_t at, uint32_t most, struct open_sli
 		}
 		if (slots > kept) {
 			uint8_t *to = elements + (size_t)n * TEXT_MOST;
-			uint32_t bytes = 0;
-			for (uint32_t k = kept; k < slots && bytes + r->slot_bytes <= TEXT_MOST;
-				k++, bytes += r->slot_bytes)
-				memcpy(to + bytes, ring_slot(r, at + k), r->slot_bytes);
-			while (bytes > 0 && to[bytes - 1] == 0)
-				bytes--;
+			uint32_t list = s->element_bytes < TEXT_MOST ? s->element_bytes : TEXT_MOST, done = 0;
+			for (uint32_t k = kept; k < slots && done < list; k++) {
+				uint32_t part = list - done < r->slot_bytes ? list - done : r->slot_bytes;
+				memcpy(to + done, ring_slot(r, at + k), part);
+				done += part;
+			}
 			in[n].elements = to;
-			in[n].element_bytes = bytes;
+			in[n].element_bytes = done;
 		}
 		at += slots;
 		n++;

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "common/addr.h"
+#include "tracker/kept.h"
 
 static uint32_t
 clamped(int64_t us)
@@ -68,9 +69,23 @@ fill_ext(struct ft_slice_ext *to, const struct trk_ext *x)
 	to->has = x->has;
 }
 
-/* Beyond the published head of the output ring, where the caller has reserved room. */
+/* The list of kept elements; the last slot's rest is zero. */
 static void
-write_slice(struct core *c, const struct trk_entry *e, const struct trk_ext *x, uint8_t state, uint8_t reason)
+write_elements(struct core *c, uint64_t at, const uint8_t *list, size_t n)
+{
+	const size_t each = sizeof(struct ft_slice);
+	for (size_t done = 0; done < n; done += each, at++) {
+		uint8_t *slot = ring_slot(&c->out, at);
+		size_t part = n - done < each ? n - done : each;
+		memcpy(slot, list + done, part);
+		memset(slot + part, 0, each - part);
+	}
+}
+
+/* Beyond the published head of the output ring, where the caller has reserved room.  list: n bytes of kept elements. */
+static void
+write_slice(struct core *c, const struct trk_entry *e, const struct trk_ext *x, const uint8_t *list, size_t n,
+	uint8_t state, uint8_t reason)
 {
 	uint64_t at = c->st.next.output[0];
 	struct ft_slice *s = ring_slot(&c->out, at);
@@ -109,13 +124,16 @@ write_slice(struct core *c, const struct trk_entry *e, const struct trk_ext *x, 
 		.state = state,
 		.rule = e->rule,
 		.end_reason = reason,
-		.slots = x ? 2 : 1,
+		.slots = (uint8_t)((x ? 2 : 1) + (n + sizeof *s - 1) / sizeof *s),
+		.element_bytes = (uint16_t)n,
 	};
 	memcpy(s->client, e->client, 16);
 	memcpy(s->server, e->server, 16);
 	s->present = e->present | (x ? FT_SLICE_EXT : 0) | (addr_is_v4(e->client) ? 0 : FT_SLICE_V6);
 	if (x)
 		fill_ext(ring_slot(&c->out, at + 1), x);
+	if (n)
+		write_elements(c, at + (x ? 2 : 1), list, n);
 	c->st.next.output[0] = at + s->slots;
 	c->st.next.counter[TRK_N_SLICES]++;
 }
@@ -137,7 +155,9 @@ emit_rest(struct core *c, uint32_t slot, bool last, uint8_t reason)
 	struct trk_entry after = *e; /* the hull of this slice is the one before it */
 	if (emit_hull(&after))
 		e->state |= TRK_CUT;
-	write_slice(c, e, table_ext(&c->t, e), slice_state(e, last, reason), reason);
+	uint8_t list[FT_ELEMENTS_MOST];
+	size_t n = kept_slice(c, slot, list);
+	write_slice(c, e, table_ext(&c->t, e), list, n, slice_state(e, last, reason), reason);
 	e->start_us = after.start_us;
 	e->prev_us = after.prev_us;
 	e->solid_us = after.solid_us;
@@ -173,7 +193,8 @@ emit_end(struct core *c, uint32_t slot, uint8_t reason)
 }
 
 void
-emit_alone(struct core *c, const struct trk_entry *e, const struct trk_ext *x, uint8_t reason)
+emit_alone(struct core *c, const struct trk_entry *e, const struct trk_ext *x, const uint8_t *elements,
+	size_t n, uint8_t reason)
 {
-	write_slice(c, e, x, slice_state(e, true, reason), reason);
+	write_slice(c, e, x, elements, n, slice_state(e, true, reason), reason);
 }

@@ -23,8 +23,9 @@ void emit_pending(struct core *c, uint32_t slot);
 /* The session ends for `reason` (FT_END_*; what ended it before counts more): emit the rest as its last slice, give
  * the slot back. */
 void emit_end(struct core *c, uint32_t slot, uint8_t reason);
-/* A session of one slice that never had a slot (NSEL denied).  e is filled in as for a first slice. */
-void emit_alone(struct core *c, const struct trk_entry *e, const struct trk_ext *x, uint8_t reason);
+/* A session of one slice that never had a slot (NSEL denied), with n bytes of kept elements.  e is filled in as for a first slice. */
+void emit_alone(struct core *c, const struct trk_entry *e, const struct trk_ext *x, const uint8_t *elements, size_t n,
+	uint8_t reason);
 
 /* The hull after the pending slice; pure.  Returns whether that slice reaches into a gap. */
 bool emit_hull(struct trk_entry *e);

@@ -5,6 +5,7 @@
  *   struct ft_stage       contract/stage.h: commit records and undo log
  *   struct trk_entry[]    one session each, `capacity` of them
  *   struct trk_ext[]      as many extensions; which are in use is said by the entries alone
+ *   struct trk_kept[]     one an entry, and trk_cell[]: kept elements (kept.h); none if keepfields is none
  *
  * An entry is three lines, an IPv6 session included; what few exporters send (MAC, next hop, NAT, NSEL,
  * application, MPLS, VRF) is in an extension.  Only truth is here.  Hash index, free lists, dirty bitmap and
@@ -18,7 +19,7 @@
  * its whole image first; who takes a free one keeps the image of `state` only, since a free slot has no other
  * content.  Taken after it was freed in the same batch: the whole image is in the log already.
  *
- * Version 1.0.  Tests: tests/unit/tracker_*_test.c, tests/contract/tracker_stepping_test.c.
+ * Version 1.1.  Tests: tests/unit/tracker_*_test.c, tests/contract/tracker_stepping_test.c.
  */
 #ifndef FT_TRACKER_ENTRY_H
 #define FT_TRACKER_ENTRY_H
@@ -27,7 +28,7 @@
 #include "common/contract/stage.h"
 
 #define TRK_MAGIC "FTTRACK"
-#define TRK_VERSION 0x00010000u
+#define TRK_VERSION 0x00010001u
 
 /* trk_entry.state */
 enum {
@@ -107,6 +108,18 @@ struct trk_ext {
 };
 static_assert(sizeof(struct trk_ext) == 128, "an extension is two lines");
 
+/* The list of kept elements of the entry of the same number (kept.h). */
+struct trk_kept {
+	uint32_t first; /* cell + 1; 0: none */
+	uint32_t bytes; /* of the list */
+};
+enum { TRK_CELL_BYTES = 124 };
+struct trk_cell {
+	uint32_t next; /* cell + 1; 0: the last */
+	uint8_t bytes[TRK_CELL_BYTES];
+};
+static_assert(sizeof(struct trk_cell) == 128, "a cell is two lines");
+
 /* Positions in the stage's record count since a ring was made; these say which ring.  Slots of their own, so
  * that a ring made anew and its position 0 are one commit. */
 struct trk_ring_id {
@@ -116,8 +129,9 @@ struct trk_ring_id {
 struct trk_header {
 	struct ft_seg_header seg;
 	uint32_t capacity, shard, shards, epoch;
-	uint64_t stage, entries, exts; /* offsets from the start of the segment */
-	uint8_t fill[FT_LINE - 40];
+	uint64_t stage, entries, exts, kept, cell; /* offsets from the start of the segment */
+	uint32_t cells;
+	uint8_t fill[FT_LINE - 60];
 	struct trk_ring_id input[FT_STAGE_INPUTS];
 	struct trk_ring_id output;
 	uint8_t fill2[FT_LINE - 8];
@@ -126,7 +140,8 @@ static_assert(sizeof(struct trk_header) % FT_LINE == 0, "whole lines");
 
 #define TRK_LAYOUT                                                                                           \
 	FT_LAYOUT6(sizeof(struct trk_entry), TRK_HOT, offsetof(struct trk_entry, state),                     \
-		sizeof(struct trk_ext), sizeof(struct trk_header), sizeof(struct ft_stage_record))
+		sizeof(struct trk_ext), sizeof(struct trk_header) + sizeof(struct trk_cell),                 \
+		sizeof(struct ft_stage_record))
 
 /* ft_stage_record.id and .counter of the tracker's stage */
 enum { TRK_ID_SESSION = 0, TRK_IDS = 1 };
@@ -140,6 +155,7 @@ enum {
 	TRK_N_DUPLICATES,
 	TRK_N_DROPPED,
 	TRK_N_CUTS,
+	TRK_N_ELEMENTS_DROPPED,
 	TRK_N_COUNTERS
 };
 

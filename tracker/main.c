@@ -72,7 +72,7 @@ look_at_shards(void)
 	static const enum counter row[TRK_N_COUNTERS] = {COUNTER_tracker_flows, COUNTER_tracker_sessions,
 		COUNTER_tracker_slices, COUNTER_tracker_evicted, COUNTER_tracker_disputed,
 		COUNTER_tracker_turned, COUNTER_tracker_duplicates, COUNTER_tracker_duplicates_dropped,
-		COUNTER_tracker_attribute_cuts};
+		COUNTER_tracker_attribute_cuts, COUNTER_tracker_elements_dropped};
 	uint64_t sum[TRK_N_COUNTERS] = {0}, entries = 0, capacity = 0;
 	bool drained = true, adopted = true;
 	for (unsigned i = 0; i < me.shards; i++) {

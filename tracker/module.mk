@@ -4,6 +4,7 @@ tracker_SRCS := \
 	tracker/emit.c \
 	tracker/epoch.c \
 	tracker/expire.c \
+	tracker/kept.c \
 	tracker/nsel.c \
 	tracker/segment.c \
 	tracker/service_ports.c \

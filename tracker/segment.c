@@ -21,18 +21,18 @@ names(uint32_t shard, char now[NAME], char next[NAME])
 }
 
 static int
-make(struct shm *seg, const char *dir, const char *name, uint32_t capacity, uint32_t shard, uint32_t shards,
-	uint32_t epoch, struct err *err)
+make(struct shm *seg, const char *dir, const char *name, uint32_t capacity, uint32_t cells, uint32_t shard,
+	uint32_t shards, uint32_t epoch, struct err *err)
 {
-	int rc = shm_create(seg, dir, name, &kind, table_bytes(capacity, CORE_UNDO), err);
+	int rc = shm_create(seg, dir, name, &kind, table_bytes(capacity, cells, CORE_UNDO), err);
 	if (rc == FT_OK)
-		table_format(seg->base, capacity, CORE_UNDO, shard, shards, epoch);
+		table_format(seg->base, capacity, cells, CORE_UNDO, shard, shards, epoch);
 	return rc;
 }
 
 int
 segment_open(struct shm *seg, const char *dir, const char *statedir, uint32_t shard, uint32_t shards,
-	uint32_t capacity, struct err *err)
+	uint32_t capacity, uint32_t cells, struct err *err)
 {
 	char name[NAME], next[NAME];
 	uint32_t epoch;
@@ -42,7 +42,7 @@ segment_open(struct shm *seg, const char *dir, const char *statedir, uint32_t sh
 	if (rc == FT_ENOENT) {
 		rc = epoch_next(statedir, &epoch, err);
 		if (rc == FT_OK)
-			rc = make(seg, dir, name, capacity, shard, shards, epoch, err);
+			rc = make(seg, dir, name, capacity, cells, shard, shards, epoch, err);
 		if (rc == FT_OK && (rc = shm_publish(seg, err)) != FT_OK)
 			shm_close(seg);
 	}
@@ -64,8 +64,8 @@ segment_open(struct shm *seg, const char *dir, const char *statedir, uint32_t sh
 }
 
 int
-segment_resize(struct shm *seg, const char *dir, struct shard *s, uint32_t capacity, uint64_t seed,
-	uint64_t now_ms, struct err *err)
+segment_resize(struct shm *seg, const char *dir, struct shard *s, uint32_t capacity, uint32_t cells,
+	uint64_t seed, uint64_t now_ms, struct err *err)
 {
 	char name[NAME], next[NAME], path[sizeof seg->path];
 	const struct trk_header *h = seg->base;
@@ -74,7 +74,7 @@ segment_resize(struct shm *seg, const char *dir, struct shard *s, uint32_t capac
 	memcpy(path, seg->path, sizeof path);
 	(void)shm_remove(dir, next);
 	CHECK(capacity >= table_used(&s->c.t));
-	int rc = make(&bigger, dir, next, capacity, h->shard, h->shards, h->epoch, err);
+	int rc = make(&bigger, dir, next, capacity, cells, h->shard, h->shards, h->epoch, err);
 	if (rc != FT_OK)
 		return rc;
 	shard_copy(s, bigger.base);

@@ -16,9 +16,10 @@
 /* Open the shard's segment or make it (taking a new epoch from statedir), and hold it.  FT_ELAYOUT: made for another
  * number of shards or by another build; FT_EBUSY: another tracker is running. */
 int segment_open(struct shm *seg, const char *dir, const char *statedir, uint32_t shard, uint32_t shards,
-	uint32_t capacity, struct err *err);
-/* Give the shard a table of `capacity` entries, at least as many as it uses.  On failure all is as before. */
-int segment_resize(struct shm *seg, const char *dir, struct shard *s, uint32_t capacity, uint64_t seed,
+	uint32_t capacity, uint32_t cells, struct err *err);
+/* Give the shard a table of `capacity` entries, at least as many as it uses, and `cells` of kept elements (lists for which
+ * there is no room are left out).  On failure all is as before. */
+int segment_resize(struct shm *seg, const char *dir, struct shard *s, uint32_t capacity, uint32_t cells, uint64_t seed,
 	uint64_t now_ms, struct err *err);
 
 #endif

@@ -7,6 +7,7 @@
 #include "tracker/direction.h"
 #include "tracker/emit.h"
 #include "tracker/expire.h"
+#include "tracker/kept.h"
 #include "tracker/nsel.h"
 
 enum {
@@ -47,6 +48,7 @@ session_look(
 {
 	out->f = f;
 	out->x = x;
+	out->ring = NULL;
 	out->first_us = sane(f->first_us);
 	out->last_us = sane(f->last_us);
 	if (out->last_us < out->first_us)
@@ -357,6 +359,8 @@ merge(struct core *c, uint32_t slot, const struct session_flow *in, bool from_cl
 	if (is_evidence(e, f, from_client))
 		from_client = judge(c, e, in, from_client, fresh);
 	merge_attributes(c, slot, in, from_client, fresh);
+	if (in->ring)
+		kept_merge(c, slot, in);
 	count(c, e, in, from_client);
 	look_for_end(c, e, in, from_client, fresh);
 	e->dup[from_client ? 0 : 1] = in->dup;
@@ -462,7 +466,8 @@ denied(struct core *c, const struct session_flow *in)
 	e.present |= in->f->bits & FT_FLOW_HAS_FLAGS ? FT_HAS_FLAGS : 0;
 	e.present |= extension_set(&x, &says);
 	count(c, &e, in, from_client);
-	emit_alone(c, &e, &x, FT_END_EXPORTER);
+	uint8_t list[FT_ELEMENTS_MOST];
+	emit_alone(c, &e, &x, list, kept_alone(c, in, from_client, list), FT_END_EXPORTER);
 }
 
 /* The other direction of a biflow in which nothing went the other way. */

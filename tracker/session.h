@@ -14,6 +14,8 @@
 struct session_flow {
 	const struct ft_flow *f;
 	const struct ft_flow_ext *x; /* NULL: none */
+	const struct ring *ring;     /* of its kept elements, from position `elements` on; NULL: none */
+	uint64_t elements;
 	struct table_key key;
 	uint32_t hash;
 	uint32_t dup;              /* digest that duplicates share; 0: can't be told */
@@ -23,7 +25,7 @@ struct session_flow {
 /* Pass 1: key and hash; starts loading the index line. */
 void session_look(
 	const struct core *c, const struct ft_flow *f, const struct ft_flow_ext *x, struct session_flow *out);
-/* Pass 3: within a batch, with CORE_SLOTS_A_FLOW slots of output reserved. */
+/* Pass 3: within a batch, with core_slots() slots of output reserved. */
 void session_apply(struct core *c, const struct session_flow *in);
 
 #endif

@@ -2,6 +2,7 @@
 #include "tracker/settings.h"
 
 #include <string.h>
+#include <strings.h>
 
 #include "common/log.h"
 
@@ -42,6 +43,12 @@ settings_from(const struct conf *conf, struct settings *out, struct err *err)
 		.dedup = conf_bool(conf, CONF_sessiontables_dedup),
 		.resizable = conf_bool(conf, CONF_sessiontables_resizable),
 	};
+	const char *const *keep;
+	unsigned words = conf_list(conf, CONF_netflow_keepfields, &keep);
+	if (words > 1 || (words == 1 && strcasecmp(keep[0], "none") != 0)) {
+		uint64_t most = conf_uint(conf, CONF_sessiontables_elementbytes);
+		out->element_bytes = (uint32_t)(most < FT_ELEMENTS_MOST ? most : FT_ELEMENTS_MOST);
+	}
 	if (*conf_str(conf, CONF_servicesfile) == 0)
 		service_ports_init(&out->services);
 	else if (service_ports_load(&out->services, conf_str(conf, CONF_servicesfile), &why) != FT_OK)

@@ -7,6 +7,7 @@
 #include "common/contract/slice_ring.h"
 #include "tracker/emit.h"
 #include "tracker/expire.h"
+#include "tracker/kept.h"
 #include "tracker/session.h"
 
 enum { LOOK_AHEAD = 6 };
@@ -146,6 +147,11 @@ look_ahead(struct shard *s, unsigned i, unsigned most, struct session_flow *flow
 		const struct ft_flow_ext *x =
 			(f->bits & FT_FLOW_EXT) && slots >= 2 ? ring_slot(in, at + 1) : NULL;
 		session_look(&s->c, f, x, &flow[n]);
+		uint64_t others = x ? 2 : 1;
+		if ((f->bits & FT_FLOW_ELEMENTS) && (slots - others) * sizeof *f >= f->element_bytes) {
+			flow[n].ring = in;
+			flow[n].elements = at + others;
+		}
 		at += slots;
 		ends[n] = at;
 	}
@@ -163,7 +169,7 @@ shard_batch(struct shard *s, unsigned i, unsigned most, uint64_t now_ms)
 		return 0;
 	most = most > CORE_BATCH ? CORE_BATCH : most;
 	uint64_t room =
-		ring_room(&s->c.out, shard_head(s), (uint64_t)most * CORE_SLOTS_A_FLOW) / CORE_SLOTS_A_FLOW;
+		ring_room(&s->c.out, shard_head(s), (uint64_t)most * core_slots(&s->c)) / core_slots(&s->c);
 	most = room < most ? (unsigned)room : most;
 	unsigned n = most ? look_ahead(s, i, most, flow, ends) : 0;
 	if (n == 0)
@@ -171,7 +177,7 @@ shard_batch(struct shard *s, unsigned i, unsigned most, uint64_t now_ms)
 	set_now(s, now_ms);
 	stage_begin(&s->c.st);
 	unsigned done = 0;
-	while (done < n && stage_undo_room(&s->c.st) >= CORE_UNDO_A_FLOW)
+	while (done < n && stage_undo_room(&s->c.st) >= core_undo(&s->c))
 		session_apply(&s->c, &flow[done++]);
 	s->c.st.next.input[i] = ends[done - 1];
 	commit(s);
@@ -184,8 +190,10 @@ static uint32_t
 emissions(struct shard *s, uint32_t most)
 {
 	uint32_t batch = most < CORE_BATCH ? most : CORE_BATCH;
+	uint64_t log = s->c.st.s->undo_capacity / core_undo(&s->c);
+	batch = log < batch ? (uint32_t)log : batch;
 	uint64_t room =
-		ring_room(&s->c.out, shard_head(s), (uint64_t)batch * CORE_SLOTS_A_FLOW) / CORE_SLOTS_A_FLOW;
+		ring_room(&s->c.out, shard_head(s), (uint64_t)batch * core_slots(&s->c)) / core_slots(&s->c);
 	return room < batch ? (uint32_t)room : batch;
 }
 
@@ -320,7 +328,7 @@ shard_copy(const struct shard *s, void *base)
 	struct ft_stage *st = (struct ft_stage *)((uint8_t *)base + h->stage);
 	struct trk_entry *entry = (struct trk_entry *)((uint8_t *)base + h->entries);
 	struct trk_ext *ext = (struct trk_ext *)((uint8_t *)base + h->exts);
-	uint32_t n = 0, nx = 0;
+	uint32_t n = 0, nx = 0, cells = 0;
 	memcpy(h->input, t->h->input, sizeof h->input);
 	h->output = t->h->output;
 	st->record[0] = st->record[1] = *stage_record(&s->c.st);
@@ -333,6 +341,8 @@ shard_copy(const struct shard *s, void *base)
 			ext[nx] = t->ext[entry[n].ext - 1];
 			entry[n].ext = ++nx;
 		}
+		if (h->cells)
+			kept_copy(t, i, h, n, &cells);
 		n++;
 	}
 }

@@ -50,7 +50,7 @@ shard_head(const struct shard *s)
 static inline bool
 shard_room(struct shard *s)
 {
-	return ring_room(&s->c.out, shard_head(s), CORE_SLOTS_A_FLOW) >= CORE_SLOTS_A_FLOW;
+	return ring_room(&s->c.out, shard_head(s), core_slots(&s->c)) >= core_slots(&s->c);
 }
 static inline uint64_t
 shard_input_at(const struct shard *s, unsigned i)

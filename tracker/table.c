@@ -4,6 +4,7 @@
 #include <sys/mman.h>
 
 #include "common/contract/slice_ring.h"
+#include "tracker/kept.h"
 #include "tracker/table.h"
 
 static size_t
@@ -24,14 +25,27 @@ entries_offset(size_t undo)
 	return lines(stage_offset() + stage_bytes(undo));
 }
 
-size_t
-table_bytes(uint32_t capacity, size_t undo)
+static size_t
+kept_offset(uint32_t capacity, size_t undo)
 {
 	return entries_offset(undo) + (size_t)capacity * (sizeof(struct trk_entry) + sizeof(struct trk_ext));
 }
 
+static size_t
+cells_offset(uint32_t capacity, uint32_t cells, size_t undo)
+{
+	return lines(kept_offset(capacity, undo) + (cells ? (size_t)capacity * sizeof(struct trk_kept) : 0));
+}
+
+size_t
+table_bytes(uint32_t capacity, uint32_t cells, size_t undo)
+{
+	return cells_offset(capacity, cells, undo) + (size_t)cells * sizeof(struct trk_cell);
+}
+
 void
-table_format(void *base, uint32_t capacity, size_t undo, uint32_t shard, uint32_t shards, uint32_t epoch)
+table_format(void *base, uint32_t capacity, uint32_t cells, size_t undo, uint32_t shard, uint32_t shards,
+	uint32_t epoch)
 {
 	struct trk_header *h = base;
 	h->capacity = capacity;
@@ -41,6 +55,9 @@ table_format(void *base, uint32_t capacity, size_t undo, uint32_t shard, uint32_
 	h->stage = stage_offset();
 	h->entries = entries_offset(undo);
 	h->exts = h->entries + (uint64_t)capacity * sizeof(struct trk_entry);
+	h->kept = kept_offset(capacity, undo);
+	h->cell = cells_offset(capacity, cells, undo);
+	h->cells = cells;
 	stage_format(base, h->stage, undo);
 }
 
@@ -122,7 +139,7 @@ hash_of(const struct table *t, const struct trk_entry *e)
 
 /* One scan: whatever the last process knew about used and free slots is in the slots. */
 static void
-rebuild(struct table *t, uint64_t *ext_used)
+rebuild(struct table *t, uint64_t *ext_used, uint64_t *cell_used)
 {
 	for (uint32_t i = 0; i < t->capacity; i++) {
 		const struct trk_entry *e = &t->entry[i];
@@ -131,6 +148,8 @@ rebuild(struct table *t, uint64_t *ext_used)
 		CHECK(e->ext <= t->capacity);
 		if (e->ext)
 			ext_used[(e->ext - 1) >> 6] |= UINT64_C(1) << ((e->ext - 1) & 63);
+		if (t->cells)
+			kept_mark(t, i, cell_used);
 		index_add(t, hash_of(t, e), i);
 		t->used[i >> 6] |= UINT64_C(1) << (i & 63);
 		if (table_pending(e))
@@ -143,6 +162,11 @@ rebuild(struct table *t, uint64_t *ext_used)
 		if (!(ext_used[i >> 6] & UINT64_C(1) << (i & 63)))
 			t->free_ext[t->free_exts++] = i;
 	}
+	for (uint32_t i = t->cells; i-- > 0;)
+		if (cell_used[i >> 6] & UINT64_C(1) << (i & 63))
+			t->cells_seen = t->cells_seen ? t->cells_seen : i + 1;
+		else if (t->cells_seen)
+			t->free_cell[t->free_cells++] = i;
 }
 
 int
@@ -153,24 +177,32 @@ table_attach(struct table *t, void *base, unsigned scoped, uint64_t seed, struct
 	*t = (struct table){.h = h, .scoped = scoped, .seed = seed, .capacity = h->capacity};
 	t->entry = (struct trk_entry *)((uint8_t *)base + h->entries);
 	t->ext = (struct trk_ext *)((uint8_t *)base + h->exts);
+	t->cells = h->cells;
+	t->kept = (struct trk_kept *)((uint8_t *)base + h->kept);
+	t->cell = (struct trk_cell *)((uint8_t *)base + h->cell);
 	while (buckets < 2 * (uint64_t)t->capacity && buckets < UINT32_C(1) << 31)
 		buckets *= 2;
 	t->mask = buckets - 1;
 	size_t words = (t->capacity + 63) / 64;
-	uint64_t *ext_used = calloc(words, sizeof *ext_used);
+	uint64_t *ext_used = calloc(words, sizeof *ext_used),
+		 *cell_used = calloc(t->cells / 64 + 1, sizeof *cell_used);
+	t->free_cell = calloc(t->cells + 1u, sizeof *t->free_cell);
 	t->bucket = big_alloc(buckets * sizeof *t->bucket);
 	t->free_entry = big_alloc(t->capacity * sizeof *t->free_entry);
 	t->free_ext = big_alloc(t->capacity * sizeof *t->free_ext);
 	t->dirty = big_alloc(words * sizeof *t->dirty);
 	t->used = big_alloc(words * sizeof *t->used);
-	if (!ext_used || !t->used || !t->bucket || !t->free_entry || !t->free_ext || !t->dirty) {
+	if (!ext_used || !cell_used || !t->free_cell || !t->used || !t->bucket || !t->free_entry ||
+		!t->free_ext || !t->dirty) {
 		free(ext_used);
+		free(cell_used);
 		table_detach(t);
 		return err_set(err, FT_ENOMEM,
 			"out of memory for the index of %u sessions: lower conntracksize", h->capacity);
 	}
-	rebuild(t, ext_used);
+	rebuild(t, ext_used, cell_used);
 	free(ext_used);
+	free(cell_used);
 	return FT_OK;
 }
 
@@ -180,6 +212,7 @@ table_detach(struct table *t)
 	free(t->bucket);
 	free(t->free_entry);
 	free(t->free_ext);
+	free(t->free_cell);
 	free(t->dirty);
 	free(t->used);
 	*t = (struct table){0};
@@ -267,6 +300,8 @@ table_give(struct table *t, struct stage *st, uint32_t slot)
 		stage_touch(st, &t->ext[e->ext - 1], sizeof *t->ext);
 		t->free_ext[t->free_exts++] = e->ext - 1;
 	}
+	if (t->cells)
+		kept_give(t, st, slot);
 	e->state = 0;
 	table_dirty_clear(t, slot);
 	t->used[slot >> 6] &= ~(UINT64_C(1) << (slot & 63));

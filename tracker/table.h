@@ -44,7 +44,9 @@ struct table {
 	struct trk_header *h;
 	struct trk_entry *entry;
 	struct trk_ext *ext;
-	uint32_t capacity;
+	struct trk_kept *kept; /* kept.h */
+	struct trk_cell *cell;
+	uint32_t capacity, cells;
 	unsigned scoped; /* TABLE_KEY_* */
 	/* derived */
 	uint64_t seed;
@@ -52,16 +54,18 @@ struct table {
 	uint32_t mask;
 	uint32_t *free_entry, *free_ext; /* stacks */
 	uint32_t free_entries, free_exts;
+	uint32_t *free_cell;   /* stack of cells below cells_seen; those from there on were never used */
+	uint32_t free_cells, cells_seen;
 	uint64_t *dirty; /* a bit a slot: it has something pending */
 	uint64_t *used;  /* a bit a slot: it is taken */
 	uint32_t evict_hand, age_hand;
 };
 
-/* Bytes of a segment for `capacity` entries and an undo log of `undo` bytes. */
-size_t table_bytes(uint32_t capacity, size_t undo);
+/* Bytes of a segment for `capacity` entries, `cells` of kept elements (0: none) and an undo log of `undo` bytes. */
+size_t table_bytes(uint32_t capacity, uint32_t cells, size_t undo);
 /* Fill in header and stage in zeroed memory of table_bytes(); the ft_seg_header is the maker's. */
 void table_format(
-	void *base, uint32_t capacity, size_t undo, uint32_t shard, uint32_t shards, uint32_t epoch);
+	void *base, uint32_t capacity, uint32_t cells, size_t undo, uint32_t shard, uint32_t shards, uint32_t epoch);
 /* Attach to a segment whose stage has been recovered, and rebuild what is derived.  FT_ENOMEM. */
 int table_attach(struct table *t, void *base, unsigned scoped, uint64_t seed, struct err *err);
 void table_detach(struct table *t);

@@ -53,7 +53,7 @@ static void
 wait_for_room(struct thread *t)
 {
 	mono_t began = mono_now();
-	ring_wait_room(&t->s.c.out, shard_head(&t->s), CORE_SLOTS_A_FLOW, (span_t){TICK_US});
+	ring_wait_room(&t->s.c.out, shard_head(&t->s), core_slots(&t->s.c), (span_t){TICK_US});
 	counter_add(COUNTER_tracker_full_wait_us, (uint64_t)mono_since(mono_now(), began).us);
 }
 
@@ -169,15 +169,16 @@ take_flows(struct thread *t, mono_t now)
 static bool
 resize_step(struct thread *t, mono_t now)
 {
-	uint32_t want = t->s.c.set->capacity;
+	uint32_t want = t->s.c.set->capacity, cells = core_cells(t->s.c.set);
 	struct err err;
-	if (want == t->s.c.t.capacity || want == t->refused_capacity)
+	if ((want == t->s.c.t.capacity && cells == t->s.c.t.cells) || want == t->refused_capacity)
 		return true;
 	if (!shard_shrink(&t->s, want, ms(now)))
 		return false;
-	int rc = segment_resize(&t->seg, t->dir, &t->s, want, t->seed, ms(now), &err);
+	int rc = segment_resize(&t->seg, t->dir, &t->s, want, cells, t->seed, ms(now), &err);
 	if (rc == FT_OK) {
-		log_high("the table has room for %u sessions now", want);
+		log_high("the table has room for %u sessions now%s", want,
+			cells ? ", and for kept elements" : "");
 		t->refused_capacity = 0;
 	} else {
 		log_critical("conntracksize stays at %u: %s", t->s.c.t.capacity, err.text);
@@ -288,8 +289,8 @@ thread_open(struct thread *t, const struct thread_place *where, const struct set
 	t->seed = hash_secret();
 	snprintf(t->dir, sizeof t->dir, "%s", where->dir);
 	snprintf(name, sizeof name, "slice.%u", where->shard);
-	int rc = segment_open(
-		&t->seg, where->dir, where->statedir, where->shard, where->shards, set->capacity, err);
+	int rc = segment_open(&t->seg, where->dir, where->statedir, where->shard, where->shards,
+		set->capacity, core_cells(set), err);
 	if (rc != FT_OK)
 		return rc;
 	rc = ring_create(

@@ -4,8 +4,8 @@
  * 1 One ring for each (ingest thread i, tracker shard s): segment "flow.<i>.<s>".  Ingest makes it and
  *   produces; tracker shard s consumes.  Ingest picks the shard by a direction-blind hash of the key.
  * 2-8 as contract/ring.h; the magic is "FTFLOW".  A record is one ft_flow slot, an ft_flow_ext slot if
- *   FT_FLOW_EXT is set, then slots of kept elements (FT_FLOW_ELEMENTS, laid out in elements.h); `slots`
- *   counts them all.  Units: bytes at layer 3, scaled by nothing: counters are as on the wire and
+ *   FT_FLOW_EXT is set, then slots of kept elements (FT_FLOW_ELEMENTS, element_bytes of them; contract/
+ *   elements.h); `slots` counts them all.  Units: bytes at layer 3, scaled by nothing: counters are as on the wire and
  *   `sampling` says by what the sums are multiplied (the tracker multiplies).  Times are microseconds
  *   since 1970 UTC after clock correction.
  *   A biflow or an NSEL record with both directions is two ft_flow records, forward first, both with
@@ -19,7 +19,7 @@
 #include "common/contract/ring.h"
 
 #define FT_FLOW_MAGIC "FTFLOW"
-#define FT_FLOW_VERSION 0x00010000u
+#define FT_FLOW_VERSION 0x00020000u
 
 /* ft_flow.bits: what the record carries and what is known of it */
 enum {
@@ -61,7 +61,9 @@ struct ft_flow {
 	uint8_t version;    /* 1 5 7 9 10, 18 20 21 for sFlow 2 4 5 */
 	uint8_t slots;	    /* of this record, this one included */
 	uint8_t icmp_type, icmp_code;
-	uint8_t pad[7];
+	uint8_t pad;
+	uint16_t element_bytes; /* with FT_FLOW_ELEMENTS, else 0 */
+	uint8_t pad2[4];
 };
 static_assert(sizeof(struct ft_flow) == 128, "a flow without extensions is one slot");
 
@@ -100,7 +102,7 @@ static_assert(sizeof(struct ft_flow_ext) == 128, "extensions are one slot");
 
 #define FT_FLOW_LAYOUT                                                                                        \
 	FT_LAYOUT6(sizeof(struct ft_flow), offsetof(struct ft_flow, bytes), offsetof(struct ft_flow, bits),   \
-		offsetof(struct ft_flow, slots), offsetof(struct ft_flow_ext, app),                           \
+		offsetof(struct ft_flow, element_bytes), offsetof(struct ft_flow_ext, app),                           \
 		offsetof(struct ft_flow_ext, end_reason))
 
 #endif

@@ -3,7 +3,8 @@
  *
  * 1 One ring a tracker shard: segment "slice.<s>".  Tracker makes it and produces; store consumes.
  * 2-8 as contract/ring.h; the magic is "FTSLICE".  A record is one ft_slice slot, an ft_slice_ext slot
- *   if FT_SLICE_EXT is set, then slots of kept elements; `slots` counts them all.
+ *   if FT_SLICE_EXT is set, then slots of kept elements (element_bytes of them; contract/elements.h);
+ *   `slots` counts them all.
  *   Counters are deltas of this slice, already multiplied by `sampling`.  Everything is in the client's
  *   orientation: in_if is where the client's packets came in.
  * Golden bytes: tests/contract/slice_ring_test.c.
@@ -15,7 +16,7 @@
 #include "common/contract/ring.h"
 
 #define FT_SLICE_MAGIC "FTSLICE"
-#define FT_SLICE_VERSION 0x00010000u
+#define FT_SLICE_VERSION 0x00020000u
 
 /* ft_slice.state: position in the session and what happened to it; stored in the column of that name */
 enum {
@@ -92,7 +93,8 @@ struct ft_slice {
 	uint8_t proto, version;
 	uint8_t client_flags, server_flags, client_tos, server_tos, client_mask, server_mask;
 	uint8_t state, rule, end_reason, slots;
-	uint8_t pad[28];
+	uint16_t element_bytes; /* 0: none */
+	uint8_t pad[26];
 };
 static_assert(sizeof(struct ft_slice) == 192, "a slice is three lines");
 
@@ -113,7 +115,7 @@ static_assert(sizeof(struct ft_slice_ext) == 192, "extensions are one slot");
 
 #define FT_SLICE_LAYOUT                                                                                       \
 	FT_LAYOUT6(sizeof(struct ft_slice), offsetof(struct ft_slice, client_bytes),                          \
-		offsetof(struct ft_slice, present), offsetof(struct ft_slice, slots),                         \
+		offsetof(struct ft_slice, present), offsetof(struct ft_slice, element_bytes),                         \
 		offsetof(struct ft_slice_ext, app), offsetof(struct ft_slice_ext, has))
 
 #endif

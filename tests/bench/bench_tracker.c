@@ -90,10 +90,10 @@ main(void)
 	struct ring producer, consumer;
 	struct err err;
 	service_ports_init(&set.services);
-	void *segment = memory(table_bytes(set.capacity, CORE_UNDO));
+	void *segment = memory(table_bytes(set.capacity, 0, CORE_UNDO));
 	void *in = memory(ring_bytes(sizeof(struct ft_flow), CHUNK)),
 	     *out = memory(ring_bytes(sizeof(struct ft_slice), OUT_SLOTS));
-	table_format(segment, set.capacity, CORE_UNDO, 0, 1, 1);
+	table_format(segment, set.capacity, 0, CORE_UNDO, 0, 1, 1);
 	ring_format(in, sizeof(struct ft_flow), CHUNK);
 	ring_format(out, sizeof(struct ft_slice), OUT_SLOTS);
 	ring_over(&producer, in);

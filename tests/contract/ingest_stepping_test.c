@@ -8,6 +8,8 @@
  * seen twice with different contents is an error at once; at the end the contents of all positions must be those of an
  * undisturbed run, and so must the source table and the counters.
  *
+ * Records of v9 and IPFIX bring kept elements: flows of two, three and four slots.
+ *
  * The queue's position needs no memory: what has been taken is the record's count of datagrams, since the kernel takes a
  * datagram out and stores msg_len in one go as far as the process can see.  Templates come from a datagram that each
  * attach decodes first: what is learnt through LMDB has a test of its own (ingest_crash_test.c).
@@ -21,6 +23,7 @@
 #include <cmocka.h>
 
 #include "common/log.h"
+#include "ingest/kept.h"
 #include "tests/contract/ingest_world.h"
 #include "tests/contract/step.h"
 
@@ -39,14 +42,19 @@ static struct truth truth;
 
 /* ---- traffic ---------------------------------------------------------------------------------- */
 
-static const uint16_t fields[][2] = {{8, 4}, {12, 4}, {7, 2}, {11, 2}, {4, 1}, {1, 4}, {2, 4}, {15, 4}};
-enum { FIELDS = sizeof fields / sizeof fields[0] };
+static const uint16_t fields[][2] = {
+	{8, 4}, {12, 4}, {7, 2}, {11, 2}, {4, 1}, {1, 4}, {2, 4}, {15, 4}, {52, 1}, {341, 120}};
+/* the last but one is kept, a slot more, in IPFIX the last as well: two */
+enum { FIELDS = sizeof fields / sizeof fields[0], FIELDS9 = FIELDS - 1 };
+static const struct keep keep = {.serial = 1, .all = true, .most = 300};
 
 static void
-record(struct wire *w, unsigned i)
+record(struct wire *w, unsigned i, bool v9)
 {
 	w32(w, 0x0a000001 + i), w32(w, 0x0a010001 + i), w16(w, 1000 + i), w16(w, 443), w8(w, 6),
-		w32(w, 100 + i), w32(w, 1 + i), w32(w, i % 2 ? 0x0a0000fe : 0);
+		w32(w, 100 + i), w32(w, 1 + i), w32(w, i % 2 ? 0x0a0000fe : 0), w8(w, 30 + i);
+	for (unsigned k = 0; !v9 && k < 120; k++)
+		w8(w, 'a' + i);
 }
 
 static void
@@ -56,7 +64,7 @@ make_traffic(void)
 	uint32_t v5 = 0, v9 = 10, ipfix = 0;
 	w_v9_header(&templates[0], 1000, 1760000000, 9, 7);
 	unsigned at = w_set(&templates[0], 0);
-	w_template(&templates[0], 256, fields, FIELDS);
+	w_template(&templates[0], 256, fields, FIELDS9);
 	w_set_end(&templates[0], at);
 	w_ipfix_header(&templates[1], 1760000000, 0, 8);
 	at = w_set(&templates[1], 2);
@@ -81,7 +89,7 @@ make_traffic(void)
 			w_ipfix_header(w, 1760000000, ipfix, 8);
 		at = w_set(w, 256);
 		for (unsigned k = 0; k < n; k++)
-			record(w, serial++);
+			record(w, serial++, i % 3 == 1);
 		w_set_end(w, at);
 		if (i % 3 == 2) {
 			w_ipfix_end(w);
@@ -102,6 +110,7 @@ attach(struct ingest_side *s, void *const *at, unsigned batch)
 	s->n = DATAGRAMS;
 	s->batch = batch;
 	CHECK(ingest_attach(s, at[SEGMENT], at[RING], at[SEEN], NULL, 0) == 0);
+	atomic_store(&s->t.keep, &keep);
 	/* as if learnt long ago; never finished, so it changes nothing that counts */
 	for (unsigned i = 0; i < 2; i++)
 		decode_datagram(

@@ -12,7 +12,7 @@
 #include "ingest/thread.h"
 #include "tests/contract/wire.h"
 
-enum { SEEN_MAX = 96, WORLD_SOURCES = 4, WORLD_SLOTS = 8 };
+enum { SEEN_MAX = 128, WORLD_SOURCES = 4, WORLD_SLOTS = 8 };
 #define WORLD_ARRIVED_US (INT64_C(1760000000) * 1000000)
 
 struct seen {

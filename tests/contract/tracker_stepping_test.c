@@ -331,13 +331,13 @@ a_kill_at_any_instruction_loses_nothing_and_counts_nothing_twice(void **state)
 		.recovery_every = 61,
 	};
 	(void)state;
-	void *segment = step_region(&t, "segment", table_bytes(CAPACITY, UNDO));
+	void *segment = step_region(&t, "segment", table_bytes(CAPACITY, 0, UNDO));
 	void *in = step_region(&t, "in", small_ring(sizeof(struct ft_flow), IN_SLOTS));
 	void *out = step_region(&t, "out", small_ring(sizeof(struct ft_slice), OUT_SLOTS));
 	(void)step_region(&t, "sink", SINK * sizeof(struct ft_slice));
 	set = (struct settings){.capacity = CAPACITY, .interval_s = 1, .timeout_s = 30, .linger_s = 15};
 	service_ports_init(&set.services);
-	table_format(segment, CAPACITY, UNDO, 0, 1, 1);
+	table_format(segment, CAPACITY, 0, UNDO, 0, 1, 1);
 	format_small_ring(in, sizeof(struct ft_flow), IN_SLOTS);
 	format_small_ring(out, sizeof(struct ft_slice), OUT_SLOTS);
 	struct step_result result = step_run(&t);

@@ -336,12 +336,12 @@ open_and_resize(uint32_t capacity)
 	struct err err;
 	static struct shard s;
 	memset(&s, 0, sizeof s);
-	if (segment_open(&seg, t.dir, t.dir, 0, 1, 80, &err) != 0 ||
+	if (segment_open(&seg, t.dir, t.dir, 0, 1, 80, 0, &err) != 0 ||
 		ring_create(&s.c.out, t.dir, "slice.0", &slice_kind, sizeof(struct ft_slice),
 			FT_RING_MIN_SLOTS, &err) != 0 ||
 		shard_start(&s, seg.base, &t.set[0], 7, 0, &err) != 0)
 		_exit(3);
-	if (capacity && segment_resize(&seg, t.dir, &s, capacity, 7, 0, &err) != 0)
+	if (capacity && segment_resize(&seg, t.dir, &s, capacity, 0, 7, 0, &err) != 0)
 		_exit(4);
 	_exit(0);
 }
@@ -387,7 +387,7 @@ a_table_made_anew_has_an_epoch_of_its_own_wherever_it_was_killed(void **state)
 	(void)state;
 	for (bool whole = false; !whole; points++) {
 		whole = survives_point(points + 1, 0);
-		if (segment_open(&seg, t.dir, t.dir, 0, 1, 80, &err) != 0)
+		if (segment_open(&seg, t.dir, t.dir, 0, 1, 80, 0, &err) != 0)
 			fail_msg("%s", err.text);
 		const struct trk_header *h = seg.base;
 		assert_true(h->epoch > highest);
@@ -416,7 +416,7 @@ a_resize_killed_at_any_point_leaves_one_whole_table(void **state)
 	thread_close(&th);
 	for (bool whole = false; !whole; points++) {
 		whole = survives_point(points + 1, 90 + points);
-		if (segment_open(&seg, t.dir, t.dir, 0, 1, 80, &err) != 0)
+		if (segment_open(&seg, t.dir, t.dir, 0, 1, 80, 0, &err) != 0)
 			fail_msg("%s", err.text);
 		struct shard s = {0};
 		s.c.set = &t.set[0];
@@ -440,9 +440,9 @@ another_number_of_threads_is_refused_in_words(void **state)
 	struct shm seg;
 	struct err err;
 	(void)state;
-	assert_int_equal(segment_open(&seg, t.dir, t.dir, 0, 1, 80, &err), 0);
+	assert_int_equal(segment_open(&seg, t.dir, t.dir, 0, 1, 80, 0, &err), 0);
 	shm_close(&seg);
-	assert_int_equal(segment_open(&seg, t.dir, t.dir, 0, 2, 40, &err), FT_ELAYOUT);
+	assert_int_equal(segment_open(&seg, t.dir, t.dir, 0, 2, 40, 0, &err), FT_ELAYOUT);
 	assert_non_null(strstr(err.text, "ft-ctl drain"));
 }
 

@@ -33,10 +33,10 @@ world_open(struct world *w, uint32_t capacity, uint64_t in_slots, uint64_t out_s
 	w->set = (struct settings){
 		.capacity = capacity, .interval_s = 5, .timeout_s = 7200, .toolong_s = 28800, .linger_s = 15};
 	service_ports_init(&w->set.services);
-	w->segment = zeroed(table_bytes(capacity, CORE_UNDO));
+	w->segment = zeroed(table_bytes(capacity, 0, CORE_UNDO));
 	w->in_memory = zeroed(ring_bytes(sizeof(struct ft_flow), in_slots));
 	w->out_memory = zeroed(ring_bytes(sizeof(struct ft_slice), out_slots));
-	table_format(w->segment, capacity, CORE_UNDO, 0, 1, 1);
+	table_format(w->segment, capacity, 0, CORE_UNDO, 0, 1, 1);
 	ring_format(w->in_memory, sizeof(struct ft_flow), in_slots);
 	ring_format(w->out_memory, sizeof(struct ft_slice), out_slots);
 	ring_over(&w->producer, w->in_memory);
