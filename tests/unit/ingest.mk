@@ -13,3 +13,6 @@ pitfalls_test_USES := ingest tracker
 TEST_PROGS += label_test
 label_test_SRCS := tests/unit/label_test.c
 label_test_USES := ingest
+TEST_PROGS += replay_test
+replay_test_SRCS := tests/unit/replay_test.c tests/unit/tracker_world.c
+replay_test_USES := ingest tracker
