@@ -13,9 +13,10 @@
 #include "common/conf.h"
 #include "common/err.h"
 
-enum { CTL_DAEMONS = 4 };
+/* the first CTL_NEEDED make the system: it is ready without the others, which serve those who want them */
+enum { CTL_NEEDED = 4, CTL_DAEMONS = 5 };
 extern const char
-	*const ctl_daemons[CTL_DAEMONS]; /* in the order of the flow: ingest, tracker, store, queryd */
+	*const ctl_daemons[CTL_DAEMONS]; /* in the order of the flow: ingest, tracker, store, queryd; then snmp */
 
 /* State of one daemon as a word: "ready", "starting", "hung" (no beat for 5 s), "stopped". */
 const char *ctl_state(const char *shm, const char *daemon);
@@ -26,6 +27,9 @@ bool ctl_all_ready(const char *shm);
 json_t *ctl_status(const struct conf *c, const char *shm, span_t sample);
 
 void ctl_print(FILE *to, const json_t *status);
+
+/* `ft-ctl switches …`: argv without those two words; the exit code */
+int ctl_switches(int argc, char **argv);
 
 /* Empty the rings in order and remove them; FT_ETIME if a daemon did not finish. */
 int ctl_drain(const struct conf *c, const char *shm, FILE *say, struct err *err);

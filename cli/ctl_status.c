@@ -16,7 +16,7 @@
 
 enum { HUNG_US = 5000000, ASK_US = 2000000 };
 
-const char *const ctl_daemons[CTL_DAEMONS] = {"ingest", "tracker", "store", "queryd"};
+const char *const ctl_daemons[CTL_DAEMONS] = {"ingest", "tracker", "store", "queryd", "snmp"};
 
 static json_t *
 number(uint64_t v)
@@ -64,7 +64,7 @@ ctl_state(const char *shm, const char *daemon)
 bool
 ctl_all_ready(const char *shm)
 {
-	for (unsigned i = 0; i < CTL_DAEMONS; i++)
+	for (unsigned i = 0; i < CTL_NEEDED; i++)
 		if (strcmp(ctl_state(shm, ctl_daemons[i]), "ready") != 0)
 			return false;
 	return true;
@@ -184,7 +184,8 @@ ctl_status(const struct conf *c, const char *shm, span_t sample)
 	json_t *measured = rates(peer, sample);
 	for (unsigned i = 0; i < CTL_DAEMONS; i++) {
 		json_array_append_new(daemons, daemon_json(peer[i], ctl_daemons[i]));
-		ready &= peer[i] && strcmp(state_of(peer[i], ctl_daemons[i]), "ready") == 0;
+		ready &= i >= CTL_NEEDED ||
+			 (peer[i] && strcmp(state_of(peer[i], ctl_daemons[i]), "ready") == 0);
 	}
 	rings(ring_list, shm, "flow.*", &flow);
 	rings(ring_list, shm, "slice.*", &slice);

@@ -21,6 +21,7 @@ usage(FILE *to)
 		"upgrade that\n"
 		"                                        changes their layout, or a change of "
 		"trackerthreads\n"
+		"       ft-ctl switches …                devices spoken to by SNMP: ft-ctl switches -h\n"
 		"       ft-ctl --version\n"
 		"  -c FILE  configuration (default /etc/flowtrove/flowtrove.conf)\n");
 }
@@ -45,7 +46,7 @@ wait_ready(const char *shm, long seconds)
 	mono_t end = mono_after(mono_now(), span_seconds(seconds));
 	while (!ctl_all_ready(shm)) {
 		if (mono_now().ns > end.ns) {
-			for (unsigned i = 0; i < CTL_DAEMONS; i++)
+			for (unsigned i = 0; i < CTL_NEEDED; i++)
 				if (strcmp(ctl_state(shm, ctl_daemons[i]), "ready") != 0)
 					fprintf(stderr, "ft-ctl: ft-%s is %s\n", ctl_daemons[i],
 						ctl_state(shm, ctl_daemons[i]));
@@ -84,6 +85,8 @@ main(int argc, char **argv)
 	     good = strcmp(verb, "status") == 0 || strcmp(verb, "wait") == 0 || strcmp(verb, "drain") == 0;
 	long seconds = 60;
 	char *end = NULL;
+	if (strcmp(verb, "switches") == 0)
+		return ctl_switches(argc - 2, argv + 2);
 	if (strcmp(verb, "--version") == 0) {
 		printf("ft-ctl %s\n", FT_VERSION);
 		return 0;

@@ -4,6 +4,7 @@ cli_SRCS := \
 	cli/ctl_drain.c \
 	cli/ctl_print.c \
 	cli/ctl_status.c \
+	cli/ctl_switches.c \
 	cli/options.c \
 	cli/picture.c \
 	cli/table.c \

@@ -24,6 +24,13 @@
  *             "datagrams", "flows", "sequence_gaps", "undecodable", "sets_waiting", "sets_dropped", "kernel_drops",
  *             "full_wait_us", "last_us", "skew_us", "sampling", "templates"}, …]}, one a source; state is a word:
  *             ok, silent, no template yet, clock wrong, sequence gaps, undecodable
+ *   switches.list (snmp) {"switches": [{"address", members of common/switches.def but secrets ("has_community" instead),
+ *             "to_port", "owner", "state", "said", "device", "sends_to", "asked_us", "interfaces_known", "interfaces_us",
+ *             "interfaces_said", "mibs": {"1.3": {"state", "said", "version", "interfaces", "samplers", "pollers", "owned",
+ *             "refused", "rate_least", "rate_most"}, …}}, …]}
+ *   switches.set {"address", "set": {member: value, …}} registers or changes, asks the device, and answers when it has
+ *             (up to 5 minutes; "wait": false: at once) with {"switch": as in the list, "result": {"state", "said", …}}
+ *   switches.refresh, switches.test (changes nothing), switches.forget (gives back first) {"address"}: answered alike
  * Bounds: frame 1 MiB, nesting 32, string 64 KiB; beyond them an error reply, the connection is kept.
  * Each operation has a JSON Schema of request and reply in docs/protocol/; tests hold real traffic to it.
  * A new optional member is a compatible change; a changed meaning bumps "v".
