@@ -2,7 +2,7 @@
  * stage.c - the crash-proof step; contract/stage.h says what it promises and why that holds.
  *
  * Compiler barriers: a release store keeps what is written before it before it.  The other direction (a slot
- * written after stage_touch() must not be moved above the bump of undo_bytes) is what order_after() is for:
+ * written after stage_touch() must not be moved above the bump of undo_bytes) is what stage_order_after() is for:
  * it costs nothing, and matters as soon as these functions are inlined into their callers.  No CPU fence is
  * needed: a killed thread's stores reach memory in program order as far as any later process can tell.
  */
@@ -10,32 +10,18 @@
 
 #include "common/stage.h"
 
-enum { UNDO_ALIGN = 16 };
-
-static inline void
-order_after(void)
-{
-	atomic_signal_fence(memory_order_seq_cst);
-}
-
-static inline uint64_t
-padded(uint64_t bytes)
-{
-	return (bytes + UNDO_ALIGN - 1) & ~(uint64_t)(UNDO_ALIGN - 1);
-}
-
 size_t
 stage_bytes(size_t undo)
 {
-	return (sizeof(struct ft_stage) + padded(undo) + FT_LINE - 1) & ~(size_t)(FT_LINE - 1);
+	return (sizeof(struct ft_stage) + stage_padded(undo) + FT_LINE - 1) & ~(size_t)(FT_LINE - 1);
 }
 
 void
 stage_format(void *base, size_t offset, size_t undo)
 {
 	struct ft_stage *s = (struct ft_stage *)((uint8_t *)base + offset);
-	CHECK(offset % UNDO_ALIGN == 0);
-	s->undo_capacity = padded(undo);
+	CHECK(offset % STAGE_UNDO_ALIGN == 0);
+	s->undo_capacity = stage_padded(undo);
 	atomic_store_explicit(&s->undo_seq, 0, memory_order_relaxed);
 	atomic_store_explicit(&s->undo_bytes, 0, memory_order_relaxed);
 	atomic_store_explicit(&s->selector, 0, memory_order_release);
@@ -91,7 +77,7 @@ stage_recover(struct stage *st)
 		for (uint64_t at = 0; at < bytes;) {
 			const struct ft_undo_entry *e = (const struct ft_undo_entry *)(st->undo + at);
 			last = at;
-			at += sizeof *e + padded(e->bytes);
+			at += sizeof *e + stage_padded(e->bytes);
 		}
 		/* newest first: of two images of one slot the older one, put back last, wins */
 		for (uint64_t at = last; bytes > 0;) {
@@ -103,9 +89,9 @@ stage_recover(struct stage *st)
 			at -= e->back;
 		}
 		/* All images are back: the log may be emptied.  Not before: a kill in the middle must find it. */
-		order_after();
+		stage_order_after();
 		atomic_store_explicit(&s->undo_bytes, 0, memory_order_release);
-		order_after();
+		stage_order_after();
 	}
 	st->next = *stage_record(st);
 	st->undo_bytes = st->last_entry = 0;
@@ -125,25 +111,7 @@ stage_begin(struct stage *st)
 	/* emptied while it is dead (undo_seq is the committed seq), then armed */
 	atomic_store_explicit(&st->s->undo_bytes, 0, memory_order_release);
 	atomic_store_explicit(&st->s->undo_seq, st->next.seq, memory_order_release);
-	order_after();
-}
-
-void
-stage_touch(struct stage *st, const void *slot, uint32_t bytes)
-{
-	CHECK(st->open);
-	uint64_t at = st->undo_bytes, end = at + sizeof(struct ft_undo_entry) + padded(bytes);
-	CHECK(end <= st->s->undo_capacity);
-	struct ft_undo_entry *e = (struct ft_undo_entry *)(st->undo + at);
-	e->offset = (uint64_t)((const uint8_t *)slot - st->base);
-	e->bytes = bytes;
-	e->back = (uint32_t)(at - st->last_entry);
-	memcpy(e + 1, slot, bytes);
-	st->last_entry = at;
-	st->undo_bytes = end;
-	/* release: the image is whole before the log has it; the slot is written only afterwards */
-	atomic_store_explicit(&st->s->undo_bytes, end, memory_order_release);
-	order_after();
+	stage_order_after();
 }
 
 size_t
@@ -167,5 +135,5 @@ stage_commit(struct stage *st)
 	st->open = false;
 	/* release: the record, every slot and every output are written before the one store that commits */
 	atomic_store_explicit(&st->s->selector, idle, memory_order_release);
-	order_after();
+	stage_order_after();
 }

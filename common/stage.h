@@ -5,6 +5,7 @@
 #define FT_STAGE_H
 
 #include <stdbool.h>
+#include <string.h>
 
 #include "common/contract/stage.h"
 #include "common/err.h"
@@ -15,16 +16,31 @@ struct stage_use {
 };
 
 struct stage {
-	uint8_t *base;		     /* start of the segment: undo offsets count from here */
+	uint8_t *base; /* start of the segment: undo offsets count from here */
 	struct ft_stage *s;
 	uint8_t *undo;
 	struct ft_stage_record next; /* private: what the running batch will commit */
 	uint64_t undo_bytes;
-	uint64_t last_entry;	     /* where the newest undo entry starts */
+	uint64_t last_entry; /* where the newest undo entry starts */
 	struct stage_use use;
-	unsigned whole;		     /* commits that still copy the whole record */
+	unsigned whole; /* commits that still copy the whole record */
 	bool open;
 };
+
+enum { STAGE_UNDO_ALIGN = 16 };
+
+/* Nothing that follows may be moved above what is before: a compiler barrier, see stage.c. */
+static inline void
+stage_order_after(void)
+{
+	atomic_signal_fence(memory_order_seq_cst);
+}
+
+static inline uint64_t
+stage_padded(uint64_t bytes)
+{
+	return (bytes + STAGE_UNDO_ALIGN - 1) & ~(uint64_t)(STAGE_UNDO_ALIGN - 1);
+}
 
 /* Bytes of struct ft_stage plus `undo` bytes of log, rounded up to a line. */
 size_t stage_bytes(size_t undo);
@@ -50,7 +66,23 @@ void stage_begin(struct stage *st);
 /* Keep the image of a slot that is about to change.  A slot may be touched again in the same batch (the
  * oldest image wins on recovery, since images go back newest first); callers avoid it for speed only.
  * Aborts if the log is full: the owner sizes it for its largest batch. */
-void stage_touch(struct stage *st, const void *slot, uint32_t bytes);
+static inline void
+stage_touch(struct stage *st, const void *slot, uint32_t bytes)
+{
+	CHECK(st->open);
+	uint64_t at = st->undo_bytes, end = at + sizeof(struct ft_undo_entry) + stage_padded(bytes);
+	CHECK(end <= st->s->undo_capacity);
+	struct ft_undo_entry *e = (struct ft_undo_entry *)(st->undo + at);
+	e->offset = (uint64_t)((const uint8_t *)slot - st->base);
+	e->bytes = bytes;
+	e->back = (uint32_t)(at - st->last_entry);
+	memcpy(e + 1, slot, bytes);
+	st->last_entry = at;
+	st->undo_bytes = end;
+	/* release: the image is whole before the log has it; the slot is written only afterwards */
+	atomic_store_explicit(&st->s->undo_bytes, end, memory_order_release);
+	stage_order_after();
+}
 /* room left in the log, so that a long batch can be ended early */
 size_t stage_undo_room(const struct stage *st);
 void stage_commit(struct stage *st);

@@ -54,6 +54,50 @@ attributes_of(const struct ft_flow *f, bool from_client, struct attributes *a)
 	}
 }
 
+/* Two neighbours of a flow as one word, in the client's orientation. */
+static inline uint64_t
+pair32(const uint32_t *p, bool from_client)
+{
+	uint64_t v;
+	memcpy(&v, p, sizeof v);
+	return from_client ? v : v << 32 | v >> 32;
+}
+static inline uint32_t
+pair8(const uint8_t *p, bool from_client)
+{
+	return from_client ? (uint32_t)p[1] << 8 | p[0] : (uint32_t)p[0] << 8 | p[1];
+}
+
+bool
+attributes_agree(const struct trk_entry *e, const struct ft_flow *f, bool from_client)
+{
+	uint32_t bits = f->bits, own_tos = from_client ? FT_HAS_CLIENT_TOS : FT_HAS_SERVER_TOS;
+	uint32_t own_vlan = from_client ? FT_HAS_CLIENT_VLAN : FT_HAS_SERVER_VLAN;
+	uint32_t tos = from_client ? e->client_tos : e->server_tos;
+	uint32_t vlan = from_client ? e->client_vlan : e->server_vlan;
+	uint64_t as = pair32(&f->src_as, from_client), differ;
+	uint32_t present = (bits & FT_FLOW_HAS_IF ? FT_HAS_IF : 0) |
+			   (bits & FT_FLOW_HAS_MASK ? FT_HAS_CLIENT_MASK | FT_HAS_SERVER_MASK : 0) |
+			   (bits & FT_FLOW_HAS_TOS ? own_tos : 0) | (bits & FT_FLOW_HAS_VLAN ? own_vlan : 0) |
+			   ((uint32_t)as ? FT_HAS_CLIENT_AS : 0) | (as >> 32 ? FT_HAS_SERVER_AS : 0);
+	/* what a flow has no bit for is zero in it (the decoder's word), and so it is in the entry */
+	differ = (present ^ e->present) & (SIDELESS | own_tos | own_vlan);
+	differ |= pair32(&f->in_if, from_client) ^ pair32(&e->in_if, true);
+	differ |= as ^ pair32(&e->client_as, true);
+	differ |= pair8(&f->src_mask, from_client) ^ pair8(&e->client_mask, true);
+	differ |= (tos ^ f->tos) | (vlan ^ f->in_vlan) | (uint32_t)(e->version ^ f->version);
+	differ |= e->sampling ^ (f->sampling > 1 ? f->sampling : 0);
+	return differ == 0 && !(bits & FT_FLOW_HAS_OUT_VLAN);
+}
+
+static_assert(offsetof(struct ft_flow, out_if) == offsetof(struct ft_flow, in_if) + 4 &&
+		      offsetof(struct ft_flow, dst_as) == offsetof(struct ft_flow, src_as) + 4 &&
+		      offsetof(struct ft_flow, dst_mask) == offsetof(struct ft_flow, src_mask) + 1 &&
+		      offsetof(struct trk_entry, out_if) == offsetof(struct trk_entry, in_if) + 4 &&
+		      offsetof(struct trk_entry, server_as) == offsetof(struct trk_entry, client_as) + 4 &&
+		      offsetof(struct trk_entry, server_mask) == offsetof(struct trk_entry, client_mask) + 1,
+	"pairs are neighbours");
+
 uint32_t
 attributes_differ(const struct trk_entry *e, const struct attributes *a)
 {

@@ -36,6 +36,9 @@ struct attributes {
 };
 
 void attributes_of(const struct ft_flow *f, bool from_client, struct attributes *a);
+/* Does the entry already hold all that the flow says?  True is certain, and how most flows are answered; false means
+ * that attributes_of() and attributes_differ() have to look. */
+bool attributes_agree(const struct trk_entry *e, const struct ft_flow *f, bool from_client);
 /* Which of what the flow speaks about differs from the entry. */
 uint32_t attributes_differ(const struct trk_entry *e, const struct attributes *a);
 /* What flows pending in the entry have spoken about. */

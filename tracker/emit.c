@@ -82,20 +82,27 @@ write_elements(struct core *c, uint64_t at, const uint8_t *list, size_t n)
 	}
 }
 
-/* Beyond the published head of the output ring, where the caller has reserved room.  list: n bytes of kept elements. */
+/* What a slice says beside its entry: the hull of the session's earlier slices (both 0 if there are none), and n bytes of
+ * kept elements. */
+struct beside {
+	int64_t start_us, prev_us;
+	const uint8_t *list;
+	size_t n;
+};
+
+/* Beyond the published head of the output ring, where the caller has reserved room. */
 static void
-write_slice(struct core *c, const struct trk_entry *e, const struct trk_ext *x, const uint8_t *list, size_t n,
+write_slice(struct core *c, const struct trk_entry *e, const struct trk_ext *x, const struct beside *b,
 	uint8_t state, uint8_t reason)
 {
 	uint64_t at = c->st.next.output[0];
 	struct ft_slice *s = ring_slot(&c->out, at);
-	bool first = state & FT_SLICE_FIRST;
 	*s = (struct ft_slice){
 		.session = e->session,
 		.first_us = e->first_us,
 		.last_us = e->last_us,
-		.start_us = first ? 0 : e->start_us,
-		.prev_us = first ? 0 : e->prev_us,
+		.start_us = b->start_us,
+		.prev_us = b->prev_us,
 		.client_bytes = e->client_bytes,
 		.server_bytes = e->server_bytes,
 		.client_packets = e->client_packets,
@@ -124,16 +131,16 @@ write_slice(struct core *c, const struct trk_entry *e, const struct trk_ext *x, 
 		.state = state,
 		.rule = e->rule,
 		.end_reason = reason,
-		.slots = (uint8_t)((x ? 2 : 1) + (n + sizeof *s - 1) / sizeof *s),
-		.element_bytes = (uint16_t)n,
+		.slots = (uint8_t)((x ? 2 : 1) + (b->n + sizeof *s - 1) / sizeof *s),
+		.element_bytes = (uint16_t)b->n,
 	};
 	memcpy(s->client, e->client, 16);
 	memcpy(s->server, e->server, 16);
 	s->present = e->present | (x ? FT_SLICE_EXT : 0) | (addr_is_v4(e->client) ? 0 : FT_SLICE_V6);
 	if (x)
 		fill_ext(ring_slot(&c->out, at + 1), x);
-	if (n)
-		write_elements(c, at + (x ? 2 : 1), list, n);
+	if (b->n)
+		write_elements(c, at + (x ? 2 : 1), b->list, b->n);
 	c->st.next.output[0] = at + s->slots;
 	c->st.next.counter[TRK_N_SLICES]++;
 }
@@ -152,16 +159,17 @@ static void
 emit_rest(struct core *c, uint32_t slot, bool last, uint8_t reason)
 {
 	struct trk_entry *e = &c->t.entry[slot];
-	struct trk_entry after = *e; /* the hull of this slice is the one before it */
-	if (emit_hull(&after))
-		e->state |= TRK_CUT;
 	uint8_t list[FT_ELEMENTS_MOST];
-	size_t n = kept_slice(c, slot, list);
-	write_slice(c, e, table_ext(&c->t, e), list, n, slice_state(e, last, reason), reason);
-	e->start_us = after.start_us;
-	e->prev_us = after.prev_us;
-	e->solid_us = after.solid_us;
-	e->state = (e->state & ~(uint32_t)TRK_GAPS) | (after.state & TRK_GAPS) | TRK_STORED;
+	struct beside b = {.list = list};
+	if (e->state & TRK_STORED) {
+		b.start_us = e->start_us;
+		b.prev_us = e->prev_us;
+	}
+	if (emit_hull(e))
+		e->state |= TRK_CUT;
+	b.n = kept_slice(c, slot, list);
+	write_slice(c, e, table_ext(&c->t, e), &b, slice_state(e, last, reason), reason);
+	e->state |= TRK_STORED;
 	e->client_bytes = e->server_bytes = e->client_packets = e->server_packets = 0;
 	e->client_flows = e->server_flows = 0;
 	e->client_flags = e->server_flags = 0;
@@ -196,5 +204,6 @@ void
 emit_alone(struct core *c, const struct trk_entry *e, const struct trk_ext *x, const uint8_t *elements,
 	size_t n, uint8_t reason)
 {
-	write_slice(c, e, x, elements, n, slice_state(e, true, reason), reason);
+	struct beside b = {.list = elements, .n = n};
+	write_slice(c, e, x, &b, slice_state(e, true, reason), reason);
 }

@@ -88,6 +88,32 @@ expire_by_clock(const struct settings *s, const struct trk_entry *e, uint32_t cl
 	return idle && older(clock_s, e->seen_s, idle) ? FT_END_TIMEOUT : FT_END_NONE;
 }
 
+void
+expire_look_at(struct table *t, const struct settings *s, uint32_t slot)
+{
+	const struct trk_entry *e = &t->entry[slot];
+	uint32_t limit = e->state & TRK_ENDED ? s->linger_s : idle_limit(s, e->proto);
+	/* no idle limit: an end may still come, and says so */
+	uint64_t second = limit || (e->state & TRK_ENDED) ? (uint64_t)e->seen_s + limit : UINT32_MAX;
+	t->due[slot] = (struct table_due){e->exporter, second < UINT32_MAX ? (uint32_t)second : UINT32_MAX};
+}
+
+/* Is the slot's session over?  If not, when to ask again is noted. */
+static bool
+is_over(struct core *c, uint32_t slot)
+{
+	struct table *t = &c->t;
+	const struct table_due *due = &t->due[slot];
+	/* an exporter not heard since the start has the clock 0, and nothing of it is due */
+	if (due->second && clocks_at(&c->clocks, due->exporter) <= due->second)
+		return false;
+	const struct trk_entry *e = &t->entry[slot];
+	if (expire_by_clock(c->set, e, clocks_at(&c->clocks, e->exporter)))
+		return true;
+	expire_look_at(t, c->set, slot);
+	return false;
+}
+
 /* In groups: first who is over, while their index lines are being loaded, then their end. */
 uint32_t
 expire_sweep(struct core *c, uint32_t look, uint32_t most)
@@ -102,8 +128,7 @@ expire_sweep(struct core *c, uint32_t look, uint32_t most)
 			uint32_t next = slot + taken < t->capacity ? slot + taken : t->capacity;
 			looked += next - t->age_hand;
 			t->age_hand = next == t->capacity ? 0 : next;
-			const struct trk_entry *e = &t->entry[slot];
-			if (taken && expire_by_clock(c->set, e, clocks_at(&c->clocks, e->exporter))) {
+			if (taken && is_over(c, slot)) {
 				table_prefetch_give(t, slot);
 				over[n++] = slot;
 			}

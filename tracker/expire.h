@@ -17,6 +17,9 @@ uint8_t expire_by_flow(const struct settings *s, const struct trk_entry *e, cons
 /* FT_END_* if it is over at that reading of its exporter's clock (seconds; 0: not known). */
 uint8_t expire_by_clock(const struct settings *s, const struct trk_entry *e, uint32_t clock_s);
 
+/* Note when the sweep has to look at the slot: to be said when the session began, when it ended, and when its exporter's
+ * clock stepped back; otherwise later flows only put its end off. */
+void expire_look_at(struct table *t, const struct settings *s, uint32_t slot);
 /* Look at up to `look` slots from the table's age hand and end those that are over, at most `most` of them.
  * Within a batch.  Returns how many slots were looked at. */
 uint32_t expire_sweep(struct core *c, uint32_t look, uint32_t most);

@@ -239,6 +239,9 @@ merge_attributes(struct core *c, uint32_t slot, const struct session_flow *in, b
 			table_touch_cold(&c->st, e);
 		e->present |= FT_HAS_FLAGS;
 	}
+	/* a fresh entry was made of this flow, and turned with it */
+	if (in->x == NULL && (fresh || attributes_agree(e, in->f, from_client)))
+		return;
 	attributes_of(in->f, from_client, &a);
 	uint32_t differ = attributes_differ(e, &a);
 	bool clash = (differ & attributes_spoken(e)) != 0;
@@ -307,8 +310,8 @@ count(struct core *c, struct trk_entry *e, const struct session_flow *in, bool f
 	}
 }
 
-/* FIN from both, RST from either, or the exporter's word: from here on the session lingers. */
-static void
+/* FIN from both, RST from either, or the exporter's word: from here on the session lingers.  True: it has just ended. */
+static bool
 look_for_end(struct core *c, struct trk_entry *e, const struct session_flow *in, bool from_client, bool fresh)
 {
 	const struct ft_flow *f = in->f;
@@ -316,7 +319,7 @@ look_for_end(struct core *c, struct trk_entry *e, const struct session_flow *in,
 	if (flags & TCP_FIN)
 		e->state |= from_client ? TRK_CLIENT_FIN : TRK_SERVER_FIN;
 	if (e->state & TRK_ENDED)
-		return;
+		return false;
 	if ((e->state & TRK_CLIENT_FIN) && (e->state & TRK_SERVER_FIN))
 		end = FT_END_FIN;
 	else if (flags & TCP_RST)
@@ -324,11 +327,12 @@ look_for_end(struct core *c, struct trk_entry *e, const struct session_flow *in,
 	if (nsel_is(in->x, NSEL_DELETED))
 		end = FT_END_EXPORTER;
 	if (end == FT_END_NONE)
-		return;
+		return false;
 	if (!fresh)
 		table_touch_cold(&c->st, e);
 	e->end = end;
 	e->state |= TRK_ENDED;
+	return true;
 }
 
 /* Of an NSEL connection one event may leave out what the other said. */
@@ -362,11 +366,15 @@ merge(struct core *c, uint32_t slot, const struct session_flow *in, bool from_cl
 	if (in->ring)
 		kept_merge(c, slot, in);
 	count(c, e, in, from_client);
-	look_for_end(c, e, in, from_client, fresh);
+	bool ended = look_for_end(c, e, in, from_client, fresh);
+	uint32_t seen_s = core_second(f->export_us);
+	bool look = fresh || ended || seen_s < e->seen_s;
 	e->dup[from_client ? 0 : 1] = in->dup;
-	e->seen_s = core_second(f->export_us);
+	e->seen_s = seen_s;
 	e->updated_ms = c->now_ms;
 	table_dirty_set(&c->t, slot);
+	if (look)
+		expire_look_at(&c->t, c->set, slot);
 }
 
 /* ---- opening ---------------------------------------------------------------------------------- */

@@ -10,7 +10,7 @@
 #include "tracker/kept.h"
 #include "tracker/session.h"
 
-enum { LOOK_AHEAD = 6 };
+enum { LOOK_AHEAD = 12, EMIT_AHEAD = 6 };
 
 static const struct stage_use used = {FT_STAGE_INPUTS, 1, TRK_IDS, TRK_N_COUNTERS};
 
@@ -212,7 +212,14 @@ waits(const struct core *c, const struct trk_entry *e)
 static bool
 emit_word(struct shard *s, uint32_t word, bool wait, uint32_t *n)
 {
+	uint64_t ahead = s->c.t.dirty[word];
+	for (unsigned i = 0; i < EMIT_AHEAD && ahead; i++, ahead &= ahead - 1)
+		table_prefetch_slot(&s->c.t, word * 64 + (uint32_t)__builtin_ctzll(ahead));
 	for (uint64_t bits = s->c.t.dirty[word]; bits; bits &= bits - 1) {
+		if (ahead) {
+			table_prefetch_slot(&s->c.t, word * 64 + (uint32_t)__builtin_ctzll(ahead));
+			ahead &= ahead - 1;
+		}
 		uint32_t slot = word * 64 + (uint32_t)__builtin_ctzll(bits);
 		const struct trk_entry *e = &s->c.t.entry[slot];
 		if (wait && waits(&s->c, e))

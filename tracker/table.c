@@ -192,7 +192,8 @@ table_attach(struct table *t, void *base, unsigned scoped, uint64_t seed, struct
 	t->free_ext = big_alloc(t->capacity * sizeof *t->free_ext);
 	t->dirty = big_alloc(words * sizeof *t->dirty);
 	t->used = big_alloc(words * sizeof *t->used);
-	if (!ext_used || !cell_used || !t->free_cell || !t->used || !t->bucket || !t->free_entry ||
+	t->due = big_alloc(t->capacity * sizeof *t->due);
+	if (!ext_used || !cell_used || !t->free_cell || !t->used || !t->due || !t->bucket || !t->free_entry ||
 		!t->free_ext || !t->dirty) {
 		free(ext_used);
 		free(cell_used);
@@ -215,7 +216,14 @@ table_detach(struct table *t)
 	free(t->free_cell);
 	free(t->dirty);
 	free(t->used);
+	free(t->due);
 	*t = (struct table){0};
+}
+
+void
+table_due_forget(struct table *t)
+{
+	memset(t->due, 0, t->capacity * sizeof *t->due);
 }
 
 void
@@ -223,19 +231,11 @@ table_prefetch_entry(const struct table *t, uint32_t hash, uint32_t *fresh)
 {
 	for (uint32_t i = hash & t->mask; t->bucket[i].slot1 != 0; i = (i + 1) & t->mask)
 		if (t->bucket[i].hash == hash) {
-			const uint8_t *e = (const uint8_t *)&t->entry[t->bucket[i].slot1 - 1];
-			__builtin_prefetch(e);
-			__builtin_prefetch(e + FT_LINE, 1);
-			__builtin_prefetch(e + 2 * FT_LINE, 1);
+			table_prefetch_slot(t, t->bucket[i].slot1 - 1);
 			return;
 		}
-	if (t->free_entries > *fresh) {
-		const uint8_t *e =
-			(const uint8_t *)&t->entry[t->free_entry[t->free_entries - 1 - (*fresh)++]];
-		__builtin_prefetch(e, 1);
-		__builtin_prefetch(e + FT_LINE, 1);
-		__builtin_prefetch(e + 2 * FT_LINE, 1);
-	}
+	if (t->free_entries > *fresh)
+		table_prefetch_slot(t, t->free_entry[t->free_entries - 1 - (*fresh)++]);
 }
 
 void
@@ -285,6 +285,7 @@ table_take(struct table *t, struct stage *st, uint32_t hash)
 	struct trk_entry *e = &t->entry[slot];
 	stage_touch(st, &e->state, sizeof e->state);
 	e->ext = 0;
+	t->due[slot].second = 0;
 	t->used[slot >> 6] |= UINT64_C(1) << (slot & 63);
 	index_add(t, hash, slot);
 	return slot;

@@ -40,6 +40,12 @@ struct table_bucket {
 	uint32_t slot1; /* slot + 1; 0: empty */
 };
 
+/* A session is not over before its exporter's clock shows `second`; most are looked at once, when they are.  Eight bytes
+ * a slot are read in a row where an entry would be two lines from anywhere.  second 0: look. */
+struct table_due {
+	uint32_t exporter, second;
+};
+
 struct table {
 	struct trk_header *h;
 	struct trk_entry *entry;
@@ -54,18 +60,19 @@ struct table {
 	uint32_t mask;
 	uint32_t *free_entry, *free_ext; /* stacks */
 	uint32_t free_entries, free_exts;
-	uint32_t *free_cell;   /* stack of cells below cells_seen; those from there on were never used */
+	uint32_t *free_cell; /* stack of cells below cells_seen; those from there on were never used */
 	uint32_t free_cells, cells_seen;
-	uint64_t *dirty; /* a bit a slot: it has something pending */
-	uint64_t *used;  /* a bit a slot: it is taken */
+	uint64_t *dirty;       /* a bit a slot: it has something pending */
+	uint64_t *used;        /* a bit a slot: it is taken */
+	struct table_due *due; /* when to look at a slot again */
 	uint32_t evict_hand, age_hand;
 };
 
 /* Bytes of a segment for `capacity` entries, `cells` of kept elements (0: none) and an undo log of `undo` bytes. */
 size_t table_bytes(uint32_t capacity, uint32_t cells, size_t undo);
 /* Fill in header and stage in zeroed memory of table_bytes(); the ft_seg_header is the maker's. */
-void table_format(
-	void *base, uint32_t capacity, uint32_t cells, size_t undo, uint32_t shard, uint32_t shards, uint32_t epoch);
+void table_format(void *base, uint32_t capacity, uint32_t cells, size_t undo, uint32_t shard, uint32_t shards,
+	uint32_t epoch);
 /* Attach to a segment whose stage has been recovered, and rebuild what is derived.  FT_ENOMEM. */
 int table_attach(struct table *t, void *base, unsigned scoped, uint64_t seed, struct err *err);
 void table_detach(struct table *t);
@@ -82,6 +89,15 @@ static inline void
 table_prefetch_bucket(const struct table *t, uint32_t hash)
 {
 	__builtin_prefetch(&t->bucket[hash & t->mask]);
+}
+/* an entry that will be written */
+static inline void
+table_prefetch_slot(const struct table *t, uint32_t slot)
+{
+	const uint8_t *e = (const uint8_t *)&t->entry[slot];
+	__builtin_prefetch(e, 1);
+	__builtin_prefetch(e + FT_LINE, 1);
+	__builtin_prefetch(e + 2 * FT_LINE, 1);
 }
 /* Prefetch the entry that will probably be it, or the free slot that a new session will take; *fresh counts those. */
 void table_prefetch_entry(const struct table *t, uint32_t hash, uint32_t *fresh);
@@ -137,6 +153,8 @@ table_next_used(const struct table *t, uint32_t slot, bool *taken)
 	*taken = bits != 0;
 	return bits ? slot + (uint32_t)__builtin_ctzll(bits) : (slot | 63) + 1;
 }
+/* limits changed: every slot is looked at again */
+void table_due_forget(struct table *t);
 static inline bool
 table_pending(const struct trk_entry *e)
 {

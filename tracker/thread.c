@@ -19,8 +19,8 @@ enum {
 	FIRST_SCAN_US = 50000,
 	SHOW_US = 100000,
 	STOP_US = 4000000,
-	NAP_US = 10000,
-	NAPS_US = 50000,   /* how long after the last flow it naps before it waits to be woken */
+	NAP_US = 50000,
+	NAPS_US = 200000,  /* how long after the last flow it naps before it waits to be woken */
 	NAP_SLOTS = 65536, /* a ring that holds fewer could fill up during a nap */
 };
 
@@ -195,6 +195,7 @@ adopt(struct thread *t, mono_t now)
 		return;
 	bool slower = want->interval_s != t->s.c.set->interval_s;
 	t->s.c.set = want;
+	table_due_forget(&t->s.c.t);
 	t->refused_capacity = 0;
 	if (slower)
 		shard_restart_hands(&t->s, ms(now));
