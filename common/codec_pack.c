@@ -77,9 +77,27 @@ scratch(struct codec_out *out, uint64_t n)
 static inline __attribute__((always_inline)) void
 put_scaled(uint8_t *to, const uint64_t *v, uint64_t n, uint64_t base, uint32_t scale, unsigned bits)
 {
-	uint64_t word = 0;
-	unsigned used = 0;
-	for (uint64_t i = 0; i < n; i++) {
+	uint64_t word = 0, i = 0;
+	unsigned used = 0, group = bits <= 16 ? 4 : bits <= 32 ? 2 : 1;
+	/* several values are put together first: what waits for the word before is one step for all of them */
+	for (; i + group <= n; i += group) {
+		uint64_t x = (v[i] - base) / scale;
+		unsigned wide = bits * group;
+		if (group == 4)
+			x |= (v[i + 1] - base) / scale << bits | (v[i + 2] - base) / scale << 2 * bits |
+			     (v[i + 3] - base) / scale << 3 * bits;
+		else if (group == 2)
+			x |= (v[i + 1] - base) / scale << bits;
+		word |= x << used;
+		used += wide;
+		if (used >= 64) {
+			memcpy(to, &word, 8);
+			to += 8;
+			used -= 64;
+			word = used ? x >> (wide - used) : 0;
+		}
+	}
+	for (; i < n; i++) {
 		uint64_t x = (v[i] - base) / scale;
 		word |= x << used;
 		used += bits;
@@ -144,18 +162,20 @@ struct measure {
 	bool ascending;
 };
 
+/* The factor is a constant in both callers: see put_scaled. */
+static inline __attribute__((always_inline)) bool
+all_multiples(const uint64_t *v, uint64_t n, uint64_t low, uint64_t factor)
+{
+	uint64_t i = 0;
+	while (i < n && (v[i] - low) % factor == 0)
+		i++;
+	return i == n;
+}
+
 static uint32_t
 common_factor(const uint64_t *v, uint64_t n, uint64_t low)
 {
-	static const uint32_t factor[] = {1000000, 1000};
-	for (unsigned f = 0; f < 2; f++) {
-		uint64_t i = 0;
-		while (i < n && (v[i] - low) % factor[f] == 0)
-			i++;
-		if (i == n)
-			return factor[f];
-	}
-	return 1;
+	return all_multiples(v, n, low, 1000000) ? 1000000 : all_multiples(v, n, low, 1000) ? 1000 : 1;
 }
 
 /* Packed page sizes with padding to 8 and the pad behind, as write_paged lays them out. */
@@ -199,12 +219,6 @@ measure(struct measure *m, const uint64_t *v, uint64_t n, unsigned hints)
 			saved = pages * codec_packed_bytes(CODEC_PAGE, codec_width(m->scale) - 1);
 	}
 	m->paged_bytes = paged > saved ? paged - saved : 0;
-}
-
-static bool
-is_constant(const uint64_t *v, uint64_t n)
-{
-	return n < 2 || memcmp(v, v + 1, (n - 1) * sizeof *v) == 0;
 }
 
 /* ---- PAGED ------------------------------------------------------------------------------------- */
@@ -519,22 +533,40 @@ write_sparse(struct codec_out *out, const uint64_t *v, uint64_t n, uint64_t base
 	return write_paged(out, values, h.exceptions, scale, false);
 }
 
+VECTOR static uint64_t
+count_of(const uint64_t *v, uint64_t n, uint64_t x)
+{
+	uint64_t k = 0;
+	for (uint64_t i = 0; i < n; i++)
+		k += v[i] == x;
+	return k;
+}
+
+/* The value that at least half of the rows have, if it is 0 or the middle row's; a dictionary covers the rest.  Some rows
+ * spread over the column are asked first: most columns have no such value, and need not be read for it. */
+static bool
+commonest(const uint64_t *v, uint64_t n, uint64_t *value)
+{
+	enum { ASKED = 512 };
+	uint64_t step = n / ASKED + 1, asked = 0, zeros = 0, middles = 0, middle = v[n / 2];
+	for (uint64_t i = 0; i < n; i += step, asked++) {
+		zeros += v[i] == 0;
+		middles += v[i] == middle;
+	}
+	*value = zeros >= middles ? 0 : middle;
+	uint64_t most = zeros >= middles ? zeros : middles;
+	return most * 5 >= asked * 2 && count_of(v, n, *value) >= n / 2;
+}
+
 /* Bytes of a sparse column if the rest were packed in one go: an upper bound of what write_sparse makes.
  * *common is set to the value left out. */
 static uint64_t
 sparse_bytes(const uint64_t *v, uint64_t n, const struct measure *m, uint64_t *common)
 {
-	uint64_t low = UINT64_MAX, high = 0, some = 0, base = v[0];
-	/* the commoner of 0 and the middle row's value; good enough, since a dictionary covers the rest */
-	uint64_t zeros = 0, firsts = 0, middle = v[n / 2];
-	for (uint64_t i = 0; i < n; i++) {
-		zeros += v[i] == 0;
-		firsts += v[i] == middle;
-	}
-	base = zeros >= firsts ? 0 : middle;
-	*common = base;
-	if ((base == 0 ? zeros : firsts) < n / 2)
+	uint64_t low = UINT64_MAX, high = 0, some = 0, base;
+	if (!commonest(v, n, &base))
 		return UINT64_MAX;
+	*common = base;
 	for (uint64_t i = 0; i < n; i++)
 		if (v[i] != base) {
 			low = v[i] < low ? v[i] : low;
@@ -636,13 +668,11 @@ codec_pack(struct codec_out *out, const uint64_t *v, uint64_t n, unsigned hints,
 	size_t start = out->used;
 	if (n == 0)
 		return start;
-	if (is_constant(v, n)) {
-		d->base = d->low = d->high = v[0];
-		return start;
-	}
 	measure(&m, v, n, hints);
 	d->base = d->low = m.low;
 	d->high = m.high;
+	if (m.low == m.high)
+		return start;
 	d->scale = m.scale;
 	if (!write_best(out, v, n, hints, &m, d))
 		out->failed = true;

@@ -16,7 +16,7 @@
 #include "common/log.h"
 #include "store/store.h"
 
-enum { AHEAD = 8 };
+enum { AHEAD = 8, GATHER_US = 30000 };
 static const struct shm_kind slice_kind = {FT_SLICE_MAGIC, FT_SLICE_VERSION, FT_SLICE_LAYOUT};
 static const struct shm_kind exporters_kind = {FT_EXPORTERS_MAGIC, FT_EXPORTERS_VERSION,
 	FT_LAYOUT2(sizeof(struct ft_exporter), sizeof(struct ft_exporters))};
@@ -277,6 +277,17 @@ intake_wait(struct store *st, span_t most)
 		(void)poll(NULL, 0, most.us < 20000 ? (int)(most.us / 1000) : 20);
 	else
 		ring_wait_any(rings, next, n, most);
+}
+
+void
+intake_gather(struct store *st)
+{
+	uint64_t us = GATHER_US;
+	for (unsigned i = 0; i < STORE_RINGS; i++)
+		if (st->attached[i] && ring_capacity(&st->ring[i]) < us)
+			us = ring_capacity(&st->ring[i]); /* a slot in a microsecond: no tracker is faster */
+	if (us >= 1000 && open_block_room(&st->open) > 0)
+		(void)poll(NULL, 0, (int)(us / 1000));
 }
 
 void

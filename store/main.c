@@ -49,6 +49,8 @@ main(int argc, char **argv)
 		}
 		if (taken == 0)
 			intake_wait(&st, serve_idle(&st));
+		else if (taken < SERVE_FULL)
+			intake_gather(&st);
 	}
 	if (serve_stop(&st, &err) != FT_OK)
 		log_critical("the last commit failed: %s; what shared memory holds is kept", err.text);

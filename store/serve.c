@@ -13,7 +13,7 @@
 #include "store/geo.h"
 #include "store/groups.h"
 
-enum { BATCHES = 32, LOOK_S = 1, EXPIRE_S = 5, TELL_US = 100000, STOP_S = 5 };
+enum { LOOK_S = 1, EXPIRE_S = 5, TELL_US = 100000, STOP_S = 5 };
 
 void
 settings_from(struct store_settings *s, const struct conf *c)
@@ -137,16 +137,16 @@ serve_turn(struct store *st, const struct conf *c)
 	static int64_t told_us;
 	uint32_t taken = 0;
 	mono_t now = mono_now();
-	int64_t wall = wall_now().us;
-	bool drained = intake_drained(st);
-	for (unsigned i = 0; i < BATCHES; i++) {
+	for (unsigned i = 0; i < SERVE_BATCHES; i++) {
 		uint32_t n = intake_turn(st);
 		if (n == 0)
 			break;
 		taken += n;
 	}
 	st->complete_held = st->complete_held && taken == 0;
-	/* what had arrived an emission and a turn before was in the rings, and they were empty */
+	int64_t wall = wall_now().us;
+	bool drained = intake_drained(st);
+	/* what had arrived an emission and a turn before was in the rings, and they are empty */
 	if (drained && !st->complete_held) {
 		int64_t complete = wall - (int64_t)(st->set.interval_s + 1) * 1000000;
 		if (complete > st->complete_us)

@@ -13,6 +13,7 @@ struct proc;
 void settings_from(struct store_settings *s, const struct conf *c);
 /* Open tag files and groups as the configuration says; what can't be read is logged and done without. */
 void serve_tags(struct store *st, const struct conf *c);
+enum { SERVE_BATCHES = 32, SERVE_FULL = SERVE_BATCHES * OPEN_BATCH / 2 };
 /* One turn: take slices, commit, seal, look around.  Returns slices taken. */
 uint32_t serve_turn(struct store *st, const struct conf *c);
 /* How long the loop may sleep before the next thing is due. */

@@ -127,6 +127,9 @@ void intake_look(struct store *st);     /* attach rings and the exporter table t
 uint32_t intake_turn(struct store *st); /* one batch: slices taken; 0: nothing there, or the block is full */
 bool intake_drained(struct store *st);  /* every ring is empty */
 void intake_wait(struct store *st, span_t most);
+/* The rings are all but empty: a short pause, in which they fill a little.  A turn costs the same for few slices as for
+ * many, and a producer need not wake a consumer that does not wait. */
+void intake_gather(struct store *st);
 void intake_close(struct store *st);
 
 /* ---- journal.c ---- */
