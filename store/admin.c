@@ -20,6 +20,7 @@
 #include "common/hash.h"
 #include "common/log.h"
 #include "common/segment_file.h"
+#include "store/columns.h"
 #include "store/journal.h"
 #include "store/serve.h"
 #include "store/store.h"
@@ -60,6 +61,7 @@ struct look {
 	uint8_t *map;
 	uint64_t size;
 	uint32_t next_block;
+	struct columns_sum *columns;
 	struct block_header best[1 << 14]; /* by block number: the newest image */
 	uint64_t offset[1 << 14];
 };
@@ -125,6 +127,7 @@ look_inside(void *ctx)
 		l->blocks++;
 		l->rows += h->rows;
 		l->packed += h->bytes;
+		columns_add(l->columns, l->map + l->offset[b], h->bytes);
 		if (l->min_us == 0 || (uint64_t)h->min_first_us < l->min_us)
 			l->min_us = (uint64_t)h->min_first_us;
 		if ((uint64_t)h->max_last_us > l->max_us)
@@ -134,12 +137,13 @@ look_inside(void *ctx)
 }
 
 static int
-look_at(struct look *l, const char *database, uint32_t number, bool deep)
+look_at(struct look *l, const char *database, uint32_t number, struct columns_sum *columns, bool deep)
 {
 	char path[600];
 	struct stat st;
 	memset(l, 0, sizeof *l);
 	l->number = number;
+	l->columns = columns;
 	l->deep = deep;
 	if (segment_path(path, sizeof path, database, number) != FT_OK)
 		return FT_EINVAL;
@@ -192,6 +196,7 @@ static int
 do_look(struct admin *a, bool deep)
 {
 	static struct look l;
+	struct columns_sum columns = {0};
 	uint32_t *n, count;
 	struct err err;
 	uint64_t rows = 0, bytes = 0, bad = 0, blocks = 0, packed = 0, min_us = 0, max_us = 0, journal = 0;
@@ -200,7 +205,7 @@ do_look(struct admin *a, bool deep)
 		return EXIT_SYSTEM;
 	}
 	for (uint32_t i = 0; i < count; i++) {
-		(void)look_at(&l, a->database, n[i], deep);
+		(void)look_at(&l, a->database, n[i], &columns, deep);
 		rows += l.rows;
 		bytes += l.bytes;
 		bad += l.bad;
@@ -221,6 +226,8 @@ do_look(struct admin *a, bool deep)
 		printf("journal    %llu slices\n", (unsigned long long)journal);
 	print_time("oldest    ", min_us);
 	print_time("newest    ", max_us);
+	if (!deep)
+		columns_print(&columns);
 	if (deep || bad)
 		printf("damage     %llu found\n", (unsigned long long)bad);
 	return bad ? 1 : 0;

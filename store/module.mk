@@ -1,6 +1,7 @@
 store_SRCS := \
 	store/admin.c \
 	store/catalog.c \
+	store/columns.c \
 	store/expire.c \
 	store/geo.c \
 	store/groups.c \
