@@ -293,12 +293,14 @@ main(int argc, char **argv)
 		return version || strcmp(argv[1], "-h") == 0 ? 0 : 2;
 	}
 	give_up_rights();
-	json_t *in = json_loadf(stdin, JSON_DISABLE_EOF_CHECK, &error), *out = json_object();
+	json_t *in = json_loadf(stdin, JSON_DISABLE_EOF_CHECK, &error);
 	if (!json_is_object(in)) {
 		fprintf(stderr,
 			"ft-snmp-job is started by ft-snmp, which tells it on standard input what to do\n");
+		json_decref(in);
 		return 2;
 	}
+	json_t *out = json_object();
 	work(in, out);
 	json_dumpf(out, stdout, JSON_COMPACT);
 	json_decref(in);

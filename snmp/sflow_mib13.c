@@ -287,9 +287,13 @@ work(struct session *s, const struct sflow_wish *w, enum sflow_act act, struct s
 {
 	struct session_result why = {0};
 	struct sflow_row row;
-	if (receiver(s, w, act == SFLOW_CLAIM, &row, r, &why) != SNMP_OK || row.n != 1)
+	if (receiver(s, w, act == SFLOW_CLAIM, &row, r, &why) != SNMP_OK)
 		return;
-	if (act == SFLOW_CLAIM)
+	if (row.n != 1) {
+		r->state = SFLOW_FAILED;
+		r->outcome = SNMP_BROKEN;
+		sflow_note(r, "the switch's receivers have no numbers: its SNMP agent is faulty");
+	} else if (act == SFLOW_CLAIM)
 		register_all(s, w, &row, r);
 	else if (act == SFLOW_GIVE_BACK)
 		give_back(s, &row, r);
