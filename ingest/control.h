@@ -18,6 +18,7 @@ struct ingest {
 	struct label_table labels;
 	struct ingest_thread thread[INGEST_PORTS];
 	struct port_sockets sockets[INGEST_PORTS];
+	struct tee tee[2]; /* of NetFlow ports, of sFlow ports */
 	unsigned n;
 	int wake;
 	_Atomic bool stop, drain;

@@ -99,6 +99,30 @@ open_ports(struct ingest *g, const struct proc *p, struct err *err)
 	return 0;
 }
 
+/* Other collectors that get what comes in: NetFlow ports and sFlow ports have their own. */
+static int
+open_tees(struct ingest *g, const struct proc *p, struct err *err)
+{
+	static const enum conf_key tees[] = {CONF_netflow_tee, CONF_sflow_tee},
+				   ports[] = {CONF_netflow_netflowport, CONF_sflow_sflowport};
+	const char *const *words;
+	unsigned own[INGEST_PORTS], n_own = 0, netflow = conf_list(p->conf, ports[0], &words);
+	for (unsigned k = 0; k < 2; k++) {
+		unsigned n = conf_list(p->conf, ports[k], &words);
+		for (unsigned i = 0; i < n && n_own < INGEST_PORTS; i++)
+			own[n_own++] = conf_port(p->conf, ports[k], i);
+	}
+	for (unsigned k = 0; k < 2; k++) {
+		unsigned n = conf_list(p->conf, tees[k], &words);
+		int rc = tee_open(&g->tee[k], words, n, own, n_own, err);
+		if (rc != 0)
+			return rc;
+	}
+	for (unsigned i = 0; i < INGEST_PORTS; i++) /* the ports of NetFlow come first */
+		g->sockets[i].tee = &g->tee[i >= netflow];
+	return 0;
+}
+
 static void *
 run(void *thread)
 {
@@ -122,6 +146,8 @@ open_all(struct ingest *g, struct proc *p, struct err *err)
 			(uint32_t)conf_uint(p->conf, CONF_netflow_maxlabels),
 			(uint32_t)conf_uint(p->conf, CONF_netflow_maxexporters), err);
 	if (rc == 0)
+		rc = open_tees(g, p, err);
+	if (rc == 0)
 		rc = open_ports(g, p, err);
 	if (rc == 0) {
 		ingest_restore_counters(g);
@@ -143,6 +169,8 @@ close_all(struct ingest *g)
 		was = k->was;
 		free(k);
 	}
+	for (unsigned k = 0; k < 2; k++)
+		tee_close(&g->tee[k]);
 	exporters_close(&g->exporters);
 	if (kv_sync(g->kv, &err) != 0)
 		log_critical("%s", err.text);

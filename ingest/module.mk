@@ -21,6 +21,7 @@ ingest_SRCS := \
 	ingest/sflow_flow.c \
 	ingest/socket.c \
 	ingest/source.c \
+	ingest/tee.c \
 	ingest/template.c \
 	ingest/thread.c \
 	ingest/waiting.c

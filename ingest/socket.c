@@ -156,6 +156,8 @@ sockets_receive(void *ctx, struct ingest_thread *t)
 			if (n > 0) {
 				p->turn = k + 1;
 				p->got = (unsigned)n;
+				if (p->tee)
+					tee_repeat(p->tee, t->batch->msg, (unsigned)n);
 				return (unsigned)n;
 			}
 			if (n < 0 && errno != EAGAIN && errno != EINTR)

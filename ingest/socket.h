@@ -5,6 +5,7 @@
 #define FT_INGEST_SOCKET_H
 
 #include "common/err.h"
+#include "ingest/tee.h"
 #include "ingest/thread.h"
 
 struct port_sockets {
@@ -13,6 +14,7 @@ struct port_sockets {
 	bool fresh[THREAD_SOCKETS]; /* bound now, not taken over */
 	unsigned turn;
 	unsigned got;          /* datagrams of the latest call */
+	const struct tee *tee; /* who else gets the datagrams; NULL: nobody */
 	int wake;              /* eventfd of the process: readable ends the wait */
 	uint64_t buffer_bytes; /* what the kernel gave the smallest */
 };

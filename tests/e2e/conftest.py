@@ -59,7 +59,11 @@ def wire():
     """One instance for all modules that send what exporters send: each uses addresses of its own (127.7 NSEL, 127.8 programs,
     127.9 captures), and every sender is an exporter, also of sFlow."""
     d = make_folder()
-    instance = flowtrove.Instance(os.path.join(d, "wire"), {"storage/storageinterval": 1, "sflow/agentaddress": "no"})
+    tee = flowtrove.free_ports(3)  # nobody is there until test_tee.py is
+    instance = flowtrove.Instance(os.path.join(d, "wire"), {
+        "storage/storageinterval": 1, "sflow/agentaddress": "no", "sflow/tee": "localhost:%d" % (tee + 2),
+        "netflow/tee": "127.0.0.1:%d 127.0.0.1:%d" % (tee, tee + 1)})
+    instance.tee = tee
     yield instance
     instance.remove()
     shutil.rmtree(d, ignore_errors=True)

@@ -44,8 +44,8 @@ def export(capture, folder, version):
 
 
 class Nfcapd:
-    def __init__(self, folder):
-        self.folder, self.port = os.path.join(folder, "nfcapd"), free_ports(1)
+    def __init__(self, folder, port=None):
+        self.folder, self.port = os.path.join(folder, "nfcapd"), port or free_ports(1)
         os.mkdir(self.folder)
         self.log = open(os.path.join(folder, "nfcapd.log"), "w")
         self.process = subprocess.Popen(["nfcapd", "-b", "127.0.0.1", "-p", str(self.port), "-w", self.folder, "-t", "3600",

@@ -16,3 +16,6 @@ label_test_USES := ingest
 TEST_PROGS += replay_test
 replay_test_SRCS := tests/unit/replay_test.c tests/unit/tracker_world.c
 replay_test_USES := ingest tracker
+TEST_PROGS += tee_test
+tee_test_SRCS := tests/unit/tee_test.c
+tee_test_USES := ingest
