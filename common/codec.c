@@ -1,10 +1,8 @@
 /*
  * codec.c - reading packed columns (codec.h).
  *
- * A value of up to 57 bits that starts at any bit lies within the eight bytes from its first byte on: one
- * unaligned load, one shift, one mask.  That is the whole general kernel; wider values take a second load,
- * and byte-aligned widths are plain loops the compiler turns into vector code.  Packed data is followed by
- * CODEC_PAD bytes, so the last load stays inside.  Bytes are little-endian, as is every machine this runs on.
+ * The kernels that unpack bits are codec_unpack.c's; here is what the encodings make of them, and what is checked
+ * before a kernel may run.
  */
 #include "common/codec.h"
 
@@ -12,72 +10,6 @@
 #include <string.h>
 
 #include "common/codec_parts.h"
-
-_Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "stored bytes are little-endian");
-
-static inline uint64_t
-load64(const uint8_t *p)
-{
-	uint64_t v;
-	memcpy(&v, p, 8);
-	return v;
-}
-
-/* One body for both widths of output.  base and scale are folded into the loop: a multiply by 1 costs less
- * than a second pass. */
-#define UNPACK_BYTES(in_t)                                                                                   \
-	do {                                                                                                 \
-		const uint8_t *p_ = data + from * sizeof(in_t);                                              \
-		for (uint64_t i = 0; i < n; i++) {                                                           \
-			in_t v_;                                                                             \
-			memcpy(&v_, p_ + i * sizeof v_, sizeof v_);                                          \
-			out[i] = (out_t)(base + (uint64_t)v_ * scale);                                       \
-		}                                                                                            \
-	} while (0)
-#define UNPACK_BODY                                                                                          \
-	if (bits == 0) {                                                                                     \
-		for (uint64_t i = 0; i < n; i++)                                                             \
-			out[i] = (out_t)base;                                                                \
-	} else if (bits == 8) {                                                                              \
-		UNPACK_BYTES(uint8_t);                                                                       \
-	} else if (bits == 16) {                                                                             \
-		UNPACK_BYTES(uint16_t);                                                                      \
-	} else if (bits == 32) {                                                                             \
-		UNPACK_BYTES(uint32_t);                                                                      \
-	} else if (bits == 64) {                                                                             \
-		UNPACK_BYTES(uint64_t);                                                                      \
-	} else if (bits <= 57) {                                                                             \
-		const uint64_t mask = (UINT64_C(1) << bits) - 1;                                             \
-		uint64_t at = from * bits;                                                                   \
-		for (uint64_t i = 0; i < n; i++, at += bits)                                                 \
-			out[i] = (out_t)(base + (load64(data + (at >> 3)) >> (at & 7) & mask) * scale);      \
-	} else {                                                                                             \
-		const uint64_t mask = (UINT64_C(1) << bits) - 1;                                             \
-		uint64_t at = from * bits;                                                                   \
-		for (uint64_t i = 0; i < n; i++, at += bits) {                                               \
-			unsigned shift = at & 7;                                                             \
-			uint64_t v = load64(data + (at >> 3)) >> shift;                                      \
-			if (shift + bits > 64)                                                               \
-				v |= (uint64_t)data[(at >> 3) + 8] << (64 - shift);                          \
-			out[i] = (out_t)(base + (v & mask) * scale);                                         \
-		}                                                                                            \
-	}
-
-void
-codec_unpack_u64(const uint8_t *data, unsigned bits, uint64_t from, uint64_t n, uint64_t base, uint32_t scale,
-	uint64_t *restrict out)
-{
-	typedef uint64_t out_t;
-	UNPACK_BODY
-}
-
-void
-codec_unpack_u32(const uint8_t *data, unsigned bits, uint64_t from, uint64_t n, uint64_t base, uint32_t scale,
-	uint32_t *restrict out)
-{
-	typedef uint32_t out_t;
-	UNPACK_BODY
-}
 
 /* ---- structure: can the data be what the column says? ------------------------------------------- */
 
@@ -302,24 +234,23 @@ common_u64(const struct block_column *c, uint64_t from, uint64_t n, uint64_t *ou
 	while (n > 0) {
 		uint64_t at = from % CODEC_PAGE, take = CODEC_PAGE - at < n ? CODEC_PAGE - at : n, some = 0;
 		uint32_t code[CODEC_PAGE], rank;
+		uint16_t other[CODEC_PAGE + 1]; /* rows of the others */
 		uint64_t others[CODEC_PAGE];
 		memcpy(&rank, c->data + h.ranks + from / CODEC_PAGE * sizeof rank, sizeof rank);
 		codec_unpack_u32(c->data + h.codes, c->bits, from - at, at + take, 0, 1, code);
 		for (uint64_t i = 0; i < at; i++)
 			rank += code[i] >= h.common;
-		for (uint64_t i = at; i < at + take; i++)
-			some += code[i] >= h.common;
+		for (uint64_t i = 0; i < take; i++) {
+			out[i] = values[code[at + i]];
+			other[some] = (uint16_t)i;
+			some += code[at + i] >= h.common;
+		}
 		if (rank > h.others || some > h.others - rank)
 			return FT_EFORMAT;
-		if (some == 0) {
-			for (uint64_t i = 0; i < take; i++)
-				out[i] = values[code[at + i]];
-		} else {
-			const uint64_t *next = others;
+		if (some > 0)
 			paged_u64(c->data + h.offset, rank, some, 1, others);
-			for (uint64_t i = 0; i < take; i++)
-				out[i] = code[at + i] < h.common ? values[code[at + i]] : *next++;
-		}
+		for (uint64_t i = 0; i < some; i++)
+			out[other[i]] = others[i];
 		from += take;
 		n -= take;
 		out += take;

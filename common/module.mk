@@ -5,6 +5,7 @@ common_SRCS := \
 	common/catalog.c \
 	common/codec.c \
 	common/codec_pack.c \
+	common/codec_unpack.c \
 	common/codec_zstd.c \
 	common/conf.c \
 	common/counters.c \
