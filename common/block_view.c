@@ -12,6 +12,7 @@
 
 #include "common/hash.h"
 #include "common/segment_file.h"
+#include "common/vector.h"
 
 #define DICT_NONE FT_DICT_NONE
 #define DICT_ADDR FT_DICT_ADDR
@@ -217,6 +218,15 @@ verified(struct block_view *v, struct block_column *c, unsigned id)
 	return true;
 }
 
+VECTOR static uint32_t
+largest_u32(const uint32_t *v, uint32_t n)
+{
+	uint32_t most = 0;
+	for (uint32_t i = 0; i < n; i++)
+		most = v[i] > most ? v[i] : most;
+	return most;
+}
+
 int
 block_u64(struct block_view *v, enum ft_column id, uint32_t from, uint32_t n, uint64_t *out)
 {
@@ -269,9 +279,7 @@ block_u32(struct block_view *v, enum ft_column id, uint32_t from, uint32_t n, ui
 	}
 	int rc = codec_u32(c, from, n, out);
 	if (rc == FT_OK && column_dict[id] >= 0) {
-		uint32_t most = 0;
-		for (uint32_t i = 0; i < n; i++)
-			most = out[i] > most ? out[i] : most;
+		uint32_t most = largest_u32(out, n);
 		if (most >= v->dict_count[column_dict[id]] && (most > 0 || column_dict[id] < FT_DICT_WIDE))
 			return FT_EFORMAT;
 	}
@@ -328,10 +336,11 @@ put_be64(uint8_t *to, uint64_t x)
 	memcpy(to, &x, 8);
 }
 
+static const uint8_t mapped[12] = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff};
+
 static bool
 addresses(struct block_view *v, struct ft_addr_entry *e, uint32_t n)
 {
-	static const uint8_t mapped[12] = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff};
 	uint64_t v4 = v->dict_column[BLOCK_PART_V4 - BLOCK_PART_FIRST].count;
 	if (v4 > n)
 		return false;
@@ -389,6 +398,78 @@ block_addrs(struct block_view *v)
 	}
 	v->owned[FT_DICT_ADDR] = e;
 	return v->addr = e;
+}
+
+/* numbers [from, from + n) of a part that has `count` of them */
+static bool
+part_run(struct block_view *v, enum block_part id, uint64_t count, uint32_t from, uint32_t n, uint64_t *out)
+{
+	struct block_column *c = &v->dict_column[id - BLOCK_PART_FIRST];
+	return c->count == count && verified(v, c, id) && codec_u64(c, from, n, out) == FT_OK;
+}
+
+int
+block_addresses(struct block_view *v, uint32_t from, uint32_t n, uint8_t (*out)[16])
+{
+	uint64_t count = v->dict_count[FT_DICT_ADDR], v4 = v->dict_column[BLOCK_PART_V4 - BLOCK_PART_FIRST].count;
+	if (v->addr != NULL) {
+		for (uint32_t i = 0; i < n; i++)
+			memcpy(out[i], v->addr[from + i].address, 16);
+		return FT_OK;
+	}
+	if (v4 > count)
+		return FT_EFORMAT;
+	while (n > 0) {
+		enum { RUN = 1024 };
+		uint64_t high[RUN], low[RUN];
+		uint32_t take = n < RUN ? n : RUN;
+		if (from < v4) {
+			take = v4 - from < take ? (uint32_t)(v4 - from) : take;
+			if (!part_run(v, BLOCK_PART_V4, v4, from, take, low))
+				return FT_EFORMAT;
+			for (uint32_t i = 0; i < take; i++) {
+				uint32_t be = __builtin_bswap32((uint32_t)low[i]);
+				memcpy(out[i], mapped, 12);
+				memcpy(out[i] + 12, &be, 4);
+			}
+		} else {
+			uint32_t at = (uint32_t)(from - v4);
+			if (!part_run(v, BLOCK_PART_V6_HIGH, count - v4, at, take, high) ||
+				!part_run(v, BLOCK_PART_V6_LOW, count - v4, at, take, low))
+				return FT_EFORMAT;
+			for (uint32_t i = 0; i < take; i++) {
+				put_be64(out[i], high[i]);
+				put_be64(out[i] + 8, low[i]);
+			}
+		}
+		from += take;
+		n -= take;
+		out += take;
+	}
+	return FT_OK;
+}
+
+bool
+block_addresses_differ(struct block_view *v)
+{
+	uint32_t count = v->dict_count[FT_DICT_ADDR];
+	const struct block_column *c = &v->dict_column[BLOCK_PART_BARE - BLOCK_PART_FIRST];
+	bool same = false;
+	if (v->addr != NULL) {
+		for (uint32_t i = 0; i < count; i++)
+			same |= v->addr[i].bare != i;
+		return !same;
+	}
+	for (uint32_t from = 0; from < count && !same;) {
+		uint64_t bare[1024];
+		uint32_t take = count - from < 1024 ? count - from : 1024;
+		if (!part_run(v, BLOCK_PART_BARE, c->count == 0 ? 0 : count, from, take, bare))
+			return false;
+		for (uint32_t i = 0; i < take; i++)
+			same |= bare[i] != from + i;
+		from += take;
+	}
+	return !same;
 }
 
 /* A part that is an array of structs; it may lie at any alignment in RAW form, so it is copied unless aligned. */

@@ -57,6 +57,11 @@ bool block_constant(struct block_view *v, enum ft_column c, uint64_t *value);
 /* smallest and largest value, from the column's header; false if not known without a scan (open block) */
 bool block_range(struct block_view *v, enum ft_column c, uint64_t *min, uint64_t *max);
 
+/* Addresses of the codes [from, from + n) alone, without what else their entries have.  out has room for n. */
+int block_addresses(struct block_view *v, uint32_t from, uint32_t n, uint8_t (*out)[16]);
+/* true: no address has two codes */
+bool block_addresses_differ(struct block_view *v);
+
 /* Dictionaries, decoded on first use: entries 0 … dict_count - 1.  NULL on damage. */
 const struct ft_addr_entry *block_addrs(struct block_view *v);
 const struct ft_exporter_entry *block_exporters(struct block_view *v);

@@ -35,6 +35,7 @@ batch_select(struct batch *b)
 		m += b->mask[i];
 	}
 	b->m = m;
+	b->in_order = 0;
 	b->have_sel = b->have_amount = 0;
 }
 
@@ -42,7 +43,11 @@ void
 batch_select_all(struct batch *b)
 {
 	memset(b->mask, 1, b->n);
-	batch_select(b);
+	for (uint32_t i = b->in_order; i < b->n; i++)
+		b->sel[i] = (uint16_t)i;
+	b->in_order = b->n > b->in_order ? b->n : b->in_order;
+	b->m = b->n;
+	b->have_sel = b->have_amount = 0;
 }
 
 void

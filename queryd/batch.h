@@ -27,6 +27,7 @@ struct batch {
 	uint32_t from, n; /* rows of the block */
 	uint32_t m;       /* selected; m == n: all, and sel64 is u64 */
 	bool inside;      /* no row of the block sticks out of the frame */
+	uint32_t in_order; /* sel[i] is i for so many */
 	int rc;
 	uint16_t sel[BATCH]; /* row within the batch of each selected one */
 	uint8_t mask[BATCH];

@@ -1,5 +1,6 @@
 #include <string.h>
 
+#include "common/vector.h"
 #include "queryd/kernel.h"
 
 void
@@ -14,35 +15,35 @@ kernel_any(const uint8_t *mask, uint32_t n)
 	return memchr(mask, 1, n) != NULL;
 }
 
-void
+VECTOR void
 kernel_and(uint8_t *mask, const uint8_t *with, uint32_t n)
 {
 	for (uint32_t i = 0; i < n; i++)
 		mask[i] &= with[i];
 }
 
-void
+VECTOR void
 kernel_or(uint8_t *mask, const uint8_t *with, uint32_t n)
 {
 	for (uint32_t i = 0; i < n; i++)
 		mask[i] |= with[i];
 }
 
-void
+VECTOR void
 kernel_xor(uint8_t *mask, const uint8_t *with, uint32_t n)
 {
 	for (uint32_t i = 0; i < n; i++)
 		mask[i] ^= with[i];
 }
 
-void
+VECTOR void
 kernel_not(uint8_t *mask, uint32_t n)
 {
 	for (uint32_t i = 0; i < n; i++)
 		mask[i] ^= 1;
 }
 
-void
+VECTOR void
 kernel_range32(uint8_t *mask, const uint32_t *v, uint32_t n, uint32_t lo, uint32_t hi)
 {
 	uint32_t width = hi - lo;
@@ -50,7 +51,7 @@ kernel_range32(uint8_t *mask, const uint32_t *v, uint32_t n, uint32_t lo, uint32
 		mask[i] = v[i] - lo <= width;
 }
 
-void
+VECTOR void
 kernel_range64(uint8_t *mask, const uint64_t *v, uint32_t n, uint64_t lo, uint64_t hi)
 {
 	uint64_t width = hi - lo;
@@ -58,14 +59,14 @@ kernel_range64(uint8_t *mask, const uint64_t *v, uint32_t n, uint64_t lo, uint64
 		mask[i] = v[i] - lo <= width;
 }
 
-void
+VECTOR void
 kernel_lookup(uint8_t *mask, const uint32_t *v, uint32_t n, const uint8_t *table)
 {
 	for (uint32_t i = 0; i < n; i++)
 		mask[i] = table[v[i]];
 }
 
-void
+VECTOR void
 kernel_and_bit(uint8_t *mask, const uint32_t *bits, uint32_t n, uint32_t bit)
 {
 	for (uint32_t i = 0; i < n; i++)

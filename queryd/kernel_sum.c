@@ -1,5 +1,7 @@
 #include "queryd/kernel.h"
 
+#include "common/vector.h"
+
 void
 kernel_sum(uint64_t *sums, const uint32_t *id, const uint64_t *v, uint32_t n)
 {
@@ -16,12 +18,12 @@ kernel_sum_both(uint64_t *sums, const uint32_t *x, const uint32_t *y, const uint
 		uint64_t amount = v[j] + w[j];
 		if (x[j] != ID_NONE)
 			sums[x[j]] += amount;
-		if (y[j] != ID_NONE && y[j] != x[j])
-			sums[y[j]] += amount;
+		if (y[j] != ID_NONE)
+			sums[y[j]] += y[j] != x[j] ? amount : 0;
 	}
 }
 
-uint64_t
+VECTOR uint64_t
 kernel_total(const uint64_t *v, uint32_t n)
 {
 	uint64_t sum = 0;

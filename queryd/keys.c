@@ -111,6 +111,13 @@ dict_of(enum element e)
 	}
 }
 
+/* of an address entry nothing but the address is wanted */
+static bool
+only_address(enum element e)
+{
+	return e == EL_IP || e == EL_SERVICE || e == EL_CLIENTSERVICE;
+}
+
 int
 keymap_block(struct keymap *m, const struct keys *k, struct block_view *v, struct budget *b)
 {
@@ -126,7 +133,7 @@ keymap_block(struct keymap *m, const struct keys *k, struct block_view *v, struc
 		m->room = room;
 	}
 	m->blank = false; /* set to UNSET when first needed: often the whole of it is filled at once */
-	if (dict == FT_DICT_ADDR && block_addrs(v) == NULL)
+	if (dict == FT_DICT_ADDR && !only_address(k->view->element) && block_addrs(v) == NULL)
 		return FT_EFORMAT;
 	if (dict == FT_DICT_EXPORTER && block_exporters(v) == NULL)
 		return FT_EFORMAT;
@@ -229,9 +236,15 @@ static uint32_t
 of_code(struct finder *f, uint32_t code)
 {
 	struct block_view *v = f->w->batch.v;
+	uint8_t address[1][16];
 	switch (dict_of(f->k->view->element)) {
 	case FT_DICT_ADDR:
-		return of_address(f, &block_addrs(v)[code]);
+		if (!only_address(f->k->view->element))
+			return of_address(f, &block_addrs(v)[code]);
+		if (block_addresses(v, code, 1, address) == 0)
+			return find_wide(f, address[0], 0);
+		f->w->batch.rc = FT_EFORMAT;
+		return ID_NONE;
 	case FT_DICT_EXPORTER:
 		return of_exporter(f, &block_exporters(v)[code]);
 	case FT_DICT_WIDE: {
@@ -249,20 +262,38 @@ of_code(struct finder *f, uint32_t code)
 	}
 }
 
+uint32_t
+keys_of_code(struct keys *k, bool make, struct keymap *m, struct worker *w, uint32_t code)
+{
+	struct finder f = {k, m, w, make, false};
+	return of_code(&f, code);
+}
+
 /* Every entry of an address dictionary at once, in its order: when all rows are selected nearly all entries are
  * met, and in the order of rows each would be waited for. */
 static void
 fill_addresses(struct finder *f)
 {
-	enum element e = f->k->view->element;
-	uint32_t n = f->m->n, *map = f->m->map;
-	const struct ft_addr_entry *entry = block_addrs(f->w->batch.v);
+	enum { RUN = 1024 };
+	uint8_t address[RUN][16];
+	struct block_view *v = f->w->batch.v;
+	uint32_t n = f->m->n, *map = f->m->map, take;
 	f->m->filled = true;
-	if (e == EL_IP || e == EL_SERVICE || e == EL_CLIENTSERVICE)
-		f->full |= !tabwide_many(&f->k->wide, f->make, entry->address, sizeof *entry, n, map);
-	else
+	if (!only_address(f->k->view->element)) {
+		const struct ft_addr_entry *entry = block_addrs(v);
 		for (uint32_t i = 0; i < n; i++)
 			map[i] = of_address(f, &entry[i]);
+		return;
+	}
+	for (uint32_t from = 0; from < n; from += take) {
+		take = n - from < RUN ? n - from : RUN;
+		if (block_addresses(v, from, take, address) != 0) {
+			f->w->batch.rc = FT_EFORMAT;
+			memset(map, 0xff, n * sizeof *map);
+			return;
+		}
+		f->full |= !tabwide_many(&f->k->wide, f->make, address, 16, take, map + from);
+	}
 }
 
 static bool

@@ -94,6 +94,7 @@ struct pass {
 	void (*drop)(void *ctx, struct worker *w);
 	int (*block)(void *ctx, struct worker *w, struct block_view *v); /* new block; may be NULL */
 	int (*batch)(void *ctx, struct worker *w);                       /* worker->batch, rows selected */
+	int (*leave)(void *ctx, struct worker *w, struct block_view *v); /* all batches were seen; may be NULL */
 };
 
 /* query.c: parse, resolve, plan.  query_close always after query_open, whatever it returned. */

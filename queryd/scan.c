@@ -71,8 +71,13 @@ select_rows(struct worker *w, enum scan_level level)
 {
 	struct query *q = w->q;
 	struct batch *b = &w->batch;
-	batch_mask_frame(b);
 	int rc = 0;
+	if (b->inside && (level < SCAN_USER || q->user == NULL) &&
+		(level < SCAN_SELECTED || q->filter == NULL)) {
+		batch_select_all(b);
+		return 0;
+	}
+	batch_mask_frame(b);
 	if (level >= SCAN_USER && q->user != NULL) {
 		if (q->join_user != NULL)
 			rc = join_columns(w, q->join_user, w->session_user);
@@ -120,7 +125,7 @@ rows(void *ctx)
 			rc = w->batch.rc;
 		atomic_fetch_add_explicit(&q->context->rows_scanned, n, memory_order_relaxed);
 	}
-	return rc;
+	return rc == 0 && g->p->leave != NULL ? g->p->leave(g->p->ctx, w, g->v) : rc;
 }
 
 static bool

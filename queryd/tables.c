@@ -169,7 +169,7 @@ struct wide_probe {
 	bool v4;
 };
 
-static struct wide_probe
+static inline struct wide_probe
 wide_probe(struct tabwide *t, const uint8_t bytes[16], uint32_t extra)
 {
 	uint32_t address;
@@ -183,7 +183,7 @@ wide_probe(struct tabwide *t, const uint8_t bytes[16], uint32_t extra)
 }
 
 /* the key's id, or ID_NONE and where it would go */
-static uint32_t
+static inline uint32_t
 wide_at(const struct tabwide *t, const struct wide_probe *p, const uint8_t bytes[16], uint32_t extra,
 	uint64_t *free_at)
 {
@@ -263,41 +263,31 @@ tabwide_find(struct tabwide *t, const struct wide_key *key)
 	return p.in->slots == 0 ? ID_NONE : wide_at(t, &p, key->bytes, key->extra, &at);
 }
 
-/* a dictionary brings many keys: room for them at once, instead of growing again and again */
-static bool
-wide_reserve(struct tabwide *t, uint32_t more)
-{
-	uint64_t slots = FIRST_SLOTS;
-	while (slots < ((uint64_t)t->v4.n + more / 2) * 2)
-		slots *= 2;
-	return slots <= t->v4.slots || wide_grow(t, &t->v4, slots);
-}
-
-/* Two keys are under way: one whose slot is fetched, and the one that is looked up. */
+/* In groups: where each key of a group would be is asked for first, then they are looked up. */
 bool
 tabwide_many(struct tabwide *t, bool make, const void *bytes, size_t stride, uint32_t n, uint32_t *id)
 {
-	enum { FAR = 16 };
-	struct wide_probe probe[FAR];
+	enum { GROUP = 32 };
+	struct wide_probe probe[GROUP];
 	const uint8_t *at = bytes;
-	if (make && !wide_reserve(t, n))
-		return false;
-	for (uint32_t i = 0; i < n + FAR; i++) {
-		struct wide_probe *p = &probe[i % FAR];
-		if (i >= FAR) {
-			const uint8_t *key = at + (i - FAR) * stride;
-			uint64_t free_at;
-			if (make)
-				id[i - FAR] = wide_intern(t, p, key, 0);
-			else
-				id[i - FAR] = p->in->slots == 0 ? ID_NONE : wide_at(t, p, key, 0, &free_at);
-			if (make && id[i - FAR] == ID_NONE)
-				return false;
-		}
-		if (i < n) {
-			*p = wide_probe(t, at + i * stride, 0);
+	for (uint32_t from = 0; from < n; from += GROUP) {
+		uint32_t take = n - from < GROUP ? n - from : GROUP;
+		for (uint32_t i = 0; i < take; i++) {
+			struct wide_probe *p = &probe[i];
+			*p = wide_probe(t, at + (from + i) * stride, 0);
 			if (p->in->slots > 0)
 				__builtin_prefetch(&p->in->slot[p->hash & (p->in->slots - 1)]);
+		}
+		for (uint32_t i = 0; i < take; i++) {
+			const uint8_t *key = at + (from + i) * stride;
+			uint64_t free_at;
+			if (make) {
+				if ((id[from + i] = wide_intern(t, &probe[i], key, 0)) == ID_NONE)
+					return false;
+			} else
+				id[from + i] = probe[i].in->slots == 0
+						       ? ID_NONE
+						       : wide_at(t, &probe[i], key, 0, &free_at);
 		}
 	}
 	return true;

@@ -21,6 +21,7 @@ struct view {
 	enum ft_column amount[2]; /* client's, server's: what is ranked by, unless SESSIONS or UNIQUE */
 	enum query_direction direction;
 	struct texts texts;
+	bool by_code; /* blocks may be added up by code (coded.h) */
 	/* rank pass */
 	struct keys keys, members;
 	uint64_t *value; /* by id */

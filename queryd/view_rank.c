@@ -2,11 +2,13 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "queryd/coded.h"
 #include "queryd/view.h"
 
 struct rank_part {
 	struct keys keys, members;
 	struct keymap map, member_map;
+	struct coded code;
 	uint64_t *value;
 	uint32_t values;
 	struct set64 pairs;
@@ -15,21 +17,6 @@ struct rank_part {
 	uint64_t key[BATCH * 8];
 	uint8_t counting[BATCH];
 };
-
-static bool
-values_room(struct budget *b, uint64_t **value, uint32_t *values, uint32_t n)
-{
-	if (n <= *values)
-		return true;
-	uint32_t room = n + n / 2 + 64;
-	uint64_t *p = budget_realloc(b, *value, *values * sizeof *p, room * sizeof *p);
-	if (p == NULL)
-		return false;
-	memset(p + *values, 0, (room - *values) * sizeof *p);
-	*value = p;
-	*values = room;
-	return true;
-}
 
 static int
 rank_begin(void *ctx, struct worker *w)
@@ -54,14 +41,22 @@ rank_block(void *ctx, struct worker *w, struct block_view *b)
 {
 	struct view *v = ctx;
 	struct rank_part *p = w->part;
+	if (v->by_code)
+		coded_block(&p->code, b);
 	int rc = keymap_block(&p->map, &p->keys, b, &v->q->budget);
 	if (rc == 0 && v->unique != NULL)
 		rc = keymap_block(&p->member_map, &p->members, b, &v->q->budget);
 	return rc;
 }
 
+/* where a batch's amounts go: by id, or by code */
+struct target {
+	uint64_t *sum;
+	const uint32_t *x, *y;
+};
+
 static void
-rank_amounts(const struct view *v, struct rank_part *p, struct batch *b)
+rank_amounts(const struct view *v, const struct target *t, struct batch *b)
 {
 	const uint64_t *client = batch_amount(b, v->amount[0]), *server = batch_amount(b, v->amount[1]);
 	if (b->rc != 0)
@@ -69,25 +64,25 @@ rank_amounts(const struct view *v, struct rank_part *p, struct batch *b)
 	switch (v->entity->class) {
 	case VIEW_TWO:
 		if (v->direction == QUERY_TOTAL)
-			kernel_sum_both(p->value, p->x, p->y, client, server, b->m);
+			kernel_sum_both(t->sum, t->x, t->y, client, server, b->m);
 		else {
 			bool sent = v->direction == QUERY_SENT;
-			kernel_sum(p->value, p->x, sent ? client : server, b->m);
-			kernel_sum(p->value, p->y, sent ? server : client, b->m);
+			kernel_sum(t->sum, t->x, sent ? client : server, b->m);
+			kernel_sum(t->sum, t->y, sent ? server : client, b->m);
 		}
 		break;
 	case VIEW_FLOW:
-		kernel_sum(p->value, p->x, client, b->m);
-		kernel_sum(p->value, p->y, server, b->m);
+		kernel_sum(t->sum, t->x, client, b->m);
+		kernel_sum(t->sum, t->y, server, b->m);
 		break;
 	default:
-		kernel_sum(p->value, p->x, client, b->m);
-		kernel_sum(p->value, p->x, server, b->m);
+		kernel_sum(t->sum, t->x, client, b->m);
+		kernel_sum(t->sum, t->x, server, b->m);
 	}
 }
 
 static int
-rank_sessions(const struct view *v, struct rank_part *p, struct worker *w)
+rank_sessions(const struct view *v, struct rank_part *p, const struct target *t, struct worker *w)
 {
 	struct batch *b = &w->batch;
 	join_counts(w, p->counting, NULL);
@@ -98,12 +93,16 @@ rank_sessions(const struct view *v, struct rank_part *p, struct worker *w)
 		uint32_t id[2];
 		if (p->counting[j] == COUNT_NO)
 			continue;
-		unsigned n = view_counted(v, p->x[j], p->y[j], id);
+		unsigned n = view_counted(v, t->x[j], t->y[j], id);
 		for (unsigned k = 0; k < n; k++) {
-			if (p->counting[j] == COUNT_YES)
-				p->value[id[k]]++;
-			else if (min128_add(&p->counts, session[j], id[k], 0) < 0)
-				return FT_EFULL;
+			if (p->counting[j] == COUNT_YES) {
+				t->sum[id[k]]++;
+				continue;
+			}
+			if (p->code.on)
+				id[k] = keys_of_code(&p->keys, true, &p->map, w, id[k]);
+			if (id[k] == ID_NONE || min128_add(&p->counts, session[j], id[k], 0) < 0)
+				return b->rc ? b->rc : FT_EFULL;
 		}
 	}
 	return 0;
@@ -148,20 +147,40 @@ rank_batch(void *ctx, struct worker *w)
 {
 	struct view *v = ctx;
 	struct rank_part *p = w->part;
-	int rc = keys_batch(&p->keys, true, &p->map, w, p->x, p->y);
-	if (rc != 0)
-		return rc;
-	if (!values_room(&v->q->budget, &p->value, &p->values, keys_count(&p->keys)))
-		return FT_EFULL;
+	struct batch *b = &w->batch;
+	struct target t;
+	if (p->code.on) {
+		if (!coded_begin(&p->code, &v->q->budget))
+			return FT_EFULL;
+		t = (struct target){
+			p->code.sum, batch_sel32(b, FT_COL_client), batch_sel32(b, FT_COL_server)};
+		if (b->rc != 0)
+			return b->rc;
+	} else {
+		int rc = keys_batch(&p->keys, true, &p->map, w, p->x, p->y);
+		if (rc != 0)
+			return rc;
+		if (!values_room(&v->q->budget, &p->value, &p->values, keys_count(&p->keys)))
+			return FT_EFULL;
+		t = (struct target){p->value, p->x, p->y};
+	}
 	switch (v->kind) {
 	case COUNT_SESSIONS:
-		return rank_sessions(v, p, w);
+		return rank_sessions(v, p, &t, w);
 	case COUNT_UNIQUE:
 		return rank_unique(v, p, w);
 	default:
-		rank_amounts(v, p, &w->batch);
-		return w->batch.rc;
+		rank_amounts(v, &t, b);
+		return b->rc;
 	}
+}
+
+static int
+rank_leave(void *ctx, struct worker *w, struct block_view *b)
+{
+	struct view *v = ctx;
+	struct rank_part *p = w->part;
+	return coded_leave(&p->code, b, &p->keys, &p->value, &p->values, &v->q->budget);
 }
 
 struct remaps {
@@ -238,6 +257,7 @@ rank_drop(void *ctx, struct worker *w)
 	keymap_free(&p->map, &v->q->budget);
 	keymap_free(&p->member_map, &v->q->budget);
 	budget_free(&v->q->budget, p->value, p->values * sizeof *p->value);
+	coded_free(&p->code, &v->q->budget);
 	set64_free(&p->pairs);
 	min128_free(&p->counts);
 	free(p);
@@ -264,7 +284,8 @@ view_rank(struct view *v)
 		.end = rank_end,
 		.drop = rank_drop,
 		.block = rank_block,
-		.batch = rank_batch};
+		.batch = rank_batch,
+		.leave = rank_leave};
 	int rc = scan(v->q, &p);
 	if (rc == 0 && !values_room(&v->q->budget, &v->value, &v->values, keys_count(&v->keys)))
 		rc = query_full(v->q);

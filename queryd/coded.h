@@ -1,0 +1,33 @@
+/*
+ * coded.h - amounts by code of a block's address dictionary.
+ *
+ * While a block's rows are read, amounts are added up in an array indexed by code; when all were read, each address that
+ * got something is looked up once, in the order of the dictionary.  That holds for entities that are the address itself,
+ * in blocks where no address has two codes (the two sides of a row are then the same entity if their codes are).
+ * A row is not undone if its block turns out to be damaged later, but nothing of a block left early is kept.
+ */
+#ifndef FT_QUERYD_CODED_H
+#define FT_QUERYD_CODED_H
+
+#include "queryd/keys.h"
+
+struct coded {
+	bool on; /* the current block is read like this */
+	uint32_t n, room;
+	uint64_t *sum; /* by code; NULL until the first row of the first block */
+	bool blank;    /* not yet set to 0 for this block */
+};
+
+/* a new block; may be asked for any */
+void coded_block(struct coded *c, struct block_view *v);
+/* c->sum is usable then; false: no memory */
+bool coded_begin(struct coded *c, struct budget *b);
+/* The block's sums into `value` by id of k, which grow.  0, FT_EFULL or FT_EFORMAT. */
+int coded_leave(struct coded *c, struct block_view *v, struct keys *k, uint64_t **value, uint32_t *values,
+	struct budget *b);
+void coded_free(struct coded *c, struct budget *b);
+
+/* array of u64 by id, new ones 0; false: no memory */
+bool values_room(struct budget *b, uint64_t **value, uint32_t *values, uint32_t n);
+
+#endif
