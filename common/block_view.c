@@ -286,6 +286,21 @@ block_u32(struct block_view *v, enum ft_column id, uint32_t from, uint32_t n, ui
 	return rc;
 }
 
+int
+block_sum(struct block_view *v, enum ft_column id, uint64_t *sum)
+{
+	struct block_column *c = &v->column[id];
+	uint64_t other = 0;
+	*sum = 0;
+	if (!verified(v, c, id))
+		return FT_EFORMAT;
+	int rc = codec_sum(c, sum);
+	if (rc == FT_OK && c->ref != 0)
+		rc = block_sum(v, (enum ft_column)(c->ref - 1), &other);
+	*sum += other;
+	return rc;
+}
+
 bool
 block_constant(struct block_view *v, enum ft_column id, uint64_t *value)
 {
@@ -411,7 +426,8 @@ part_run(struct block_view *v, enum block_part id, uint64_t count, uint32_t from
 int
 block_addresses(struct block_view *v, uint32_t from, uint32_t n, uint8_t (*out)[16])
 {
-	uint64_t count = v->dict_count[FT_DICT_ADDR], v4 = v->dict_column[BLOCK_PART_V4 - BLOCK_PART_FIRST].count;
+	uint64_t count = v->dict_count[FT_DICT_ADDR],
+		 v4 = v->dict_column[BLOCK_PART_V4 - BLOCK_PART_FIRST].count;
 	if (v->addr != NULL) {
 		for (uint32_t i = 0; i < n; i++)
 			memcpy(out[i], v->addr[from + i].address, 16);

@@ -21,9 +21,9 @@ struct block_view {
 	uint32_t segment, block, rows;
 	bool open, check;
 	uint32_t dict_count[FT_DICTS];
-	int64_t min_first_us, max_last_us; /* sealed: from the header; open: INT64_MIN, INT64_MAX */
+	int64_t min_first_us, max_last_us;      /* sealed: from the header; open: INT64_MIN, INT64_MAX */
 	struct block_column column[FT_COLUMNS]; /* one the block does not have reads as 0 */
-	struct block_column dict_column[16];	/* sealed dictionaries are columns too: BLOCK_PART_… */
+	struct block_column dict_column[16];    /* sealed dictionaries are columns too: BLOCK_PART_… */
 	uint8_t segment_uuid[16];
 	uint64_t commit, checksum; /* sealed: of the header */
 	int64_t min_start_us;
@@ -52,6 +52,8 @@ void block_view_close(struct block_view *v);
 /* rows [from, from + n) of a column, widened; n may be 0.  out has room for n. */
 int block_u64(struct block_view *v, enum ft_column c, uint32_t from, uint32_t n, uint64_t *out);
 int block_u32(struct block_view *v, enum ft_column c, uint32_t from, uint32_t n, uint32_t *out);
+/* sum of all rows of a column, often without reading them all */
+int block_sum(struct block_view *v, enum ft_column c, uint64_t *sum);
 /* true if every row has the same value (then *value is set and nothing needs to be decoded) */
 bool block_constant(struct block_view *v, enum ft_column c, uint64_t *value);
 /* smallest and largest value, from the column's header; false if not known without a scan (open block) */

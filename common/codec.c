@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "common/codec_parts.h"
+#include "common/vector.h"
 
 /* ---- structure: can the data be what the column says? ------------------------------------------- */
 
@@ -139,6 +140,13 @@ sound(struct block_column *c)
 
 /* ---- reading ---------------------------------------------------------------------------------- */
 
+VECTOR static void
+narrow(uint32_t *out, const uint64_t *v, uint64_t n)
+{
+	for (uint64_t i = 0; i < n; i++)
+		out[i] = (uint32_t)v[i];
+}
+
 static void
 paged_u64(const uint8_t *data, uint64_t from, uint64_t n, uint32_t scale, uint64_t *out)
 {
@@ -173,8 +181,7 @@ paged_u32(const uint8_t *data, uint64_t from, uint64_t n, uint32_t scale, uint32
 		if (p.running) {
 			uint64_t wide[CODEC_PAGE];
 			paged_u64(data, from, take, scale, wide);
-			for (uint64_t i = 0; i < take; i++)
-				out[i] = (uint32_t)wide[i];
+			narrow(out, wide, take);
 		} else {
 			codec_unpack_u32(data + p.offset, p.bits, at, take, p.base, scale, out);
 		}
@@ -186,7 +193,7 @@ paged_u32(const uint8_t *data, uint64_t from, uint64_t n, uint32_t scale, uint32
 
 /* Rows of one page: fill with base, then put the marked rows' values in.  Exceptions before `at` in the page
  * are counted, not read. */
-static void
+VECTOR static void
 sparse_u64(const struct block_column *c, uint64_t from, uint64_t n, uint64_t *out)
 {
 	struct codec_sparse h;
@@ -225,7 +232,7 @@ sparse_u64(const struct block_column *c, uint64_t from, uint64_t n, uint64_t *ou
 
 /* A page's codes are read from its start, so that the others before `at` can be counted.  FT_EFORMAT: it has more
  * others than there are. */
-static int
+VECTOR static int
 common_u64(const struct block_column *c, uint64_t from, uint64_t n, uint64_t *out)
 {
 	struct codec_common h;
@@ -258,7 +265,7 @@ common_u64(const struct block_column *c, uint64_t from, uint64_t n, uint64_t *ou
 	return FT_OK;
 }
 
-static void
+VECTOR static void
 dict_u64(const struct block_column *c, uint64_t from, uint64_t n, uint64_t *out)
 {
 	struct codec_dict h;
@@ -269,7 +276,7 @@ dict_u64(const struct block_column *c, uint64_t from, uint64_t n, uint64_t *out)
 		out[i] = values[out[i]];
 }
 
-static void
+VECTOR static void
 dict_u32(const struct block_column *c, uint64_t from, uint64_t n, uint32_t *out)
 {
 	struct codec_dict h;
@@ -334,16 +341,58 @@ codec_u32(struct block_column *c, uint64_t from, uint64_t n, uint32_t *out)
 	default:
 		break;
 	}
-	for (uint64_t wide[512]; n > 0;) {
-		uint64_t take = n < 512 ? n : 512;
+	for (uint64_t wide[CODEC_PAGE]; n > 0;) { /* page by page: what is said of a page is read once */
+		uint64_t left = CODEC_PAGE - from % CODEC_PAGE, take = n < left ? n : left;
 		int rc = codec_u64(c, from, take, wide);
 		if (rc != FT_OK)
 			return rc;
-		for (uint64_t i = 0; i < take; i++)
-			out[i] = (uint32_t)wide[i];
+		narrow(out, wide, take);
 		from += take;
 		n -= take;
 		out += take;
+	}
+	return FT_OK;
+}
+
+/* ---- sums -------------------------------------------------------------------------------------- */
+
+VECTOR static uint64_t
+add_up(const uint64_t *v, uint64_t n)
+{
+	uint64_t sum = 0;
+	for (uint64_t i = 0; i < n; i++)
+		sum += v[i];
+	return sum;
+}
+
+int
+codec_sum(struct block_column *c, uint64_t *sum)
+{
+	uint64_t run[CODEC_PAGE], n = c->count;
+	*sum = 0;
+	if (!sound(c))
+		return n == 0 ? FT_OK : FT_EFORMAT;
+	if (c->encoding == CODEC_CONST) {
+		*sum = c->base * n;
+		return FT_OK;
+	}
+	if (c->encoding == CODEC_SPARSE) { /* only the marked rows are read */
+		struct codec_sparse h;
+		memcpy(&h, c->data, sizeof h);
+		*sum = c->base * (n - h.exceptions);
+		for (uint64_t at = 0, take; at < h.exceptions; at += take) {
+			take = h.exceptions - at < CODEC_PAGE ? h.exceptions - at : CODEC_PAGE;
+			paged_u64(c->data + h.offset, at, take, c->scale, run);
+			*sum += add_up(run, take);
+		}
+		return FT_OK;
+	}
+	for (uint64_t at = 0, take; at < n; at += take) {
+		take = n - at < CODEC_PAGE ? n - at : CODEC_PAGE;
+		int rc = codec_u64(c, at, take, run);
+		if (rc != FT_OK)
+			return rc;
+		*sum += add_up(run, take);
 	}
 	return FT_OK;
 }

@@ -58,6 +58,8 @@ struct block_column {
 int codec_u64(struct block_column *c, uint64_t from, uint64_t n, uint64_t *out);
 /* As codec_u64 for columns whose values fit 32 bits (higher bits are cut off). */
 int codec_u32(struct block_column *c, uint64_t from, uint64_t n, uint32_t *out);
+/* Sum of all rows, with wrapping arithmetic; ignores `ref`. */
+int codec_sum(struct block_column *c, uint64_t *sum);
 /* Bytes of a RAW or ZSTD column: a pointer that lives as long as the column (ZSTD: c->unpacked).  NULL: damaged */
 const uint8_t *codec_raw(struct block_column *c);
 

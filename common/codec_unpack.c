@@ -86,8 +86,7 @@ scalar_u32(const uint8_t *data, unsigned bits, uint64_t from, uint64_t n, uint64
 	uint64_t at = from * bits, mask = (UINT64_C(1) << bits) - 1;
 	if (bits <= 57)
 		for (uint64_t i = 0; i < n; i++, at += bits)
-			out[i] = (uint32_t)(base +
-					    (load64(data + (at >> 3)) >> (at & 7) & mask) * scale);
+			out[i] = (uint32_t)(base + (load64(data + (at >> 3)) >> (at & 7) & mask) * scale);
 	else
 		for (uint64_t i = 0; i < n; i++, at += bits)
 			out[i] = (uint32_t)(base + one(data, at, bits) * scale);
@@ -141,8 +140,8 @@ scaled(__m256i x, __m256i scale, __m256i base, bool wide)
 {
 	__m256i low = _mm256_mul_epu32(x, scale);
 	if (wide)
-		low = _mm256_add_epi64(low,
-			_mm256_slli_epi64(_mm256_mul_epu32(_mm256_srli_epi64(x, 32), scale), 32));
+		low = _mm256_add_epi64(
+			low, _mm256_slli_epi64(_mm256_mul_epu32(_mm256_srli_epi64(x, 32), scale), 32));
 	return _mm256_add_epi64(low, base);
 }
 
@@ -155,7 +154,8 @@ avx2_u32(const uint8_t *data, unsigned bits, uint64_t from, uint64_t n, uint64_t
 {
 	struct lanes l;
 	make_lanes(&l, bits, (unsigned)(from * bits & 7), 4, 4);
-	const uint8_t *p = data + (from * bits >> 3), *end = data + codec_packed_bytes(from + n, bits) + CODEC_PAD;
+	const uint8_t *p = data + (from * bits >> 3),
+		      *end = data + codec_packed_bytes(from + n, bits) + CODEC_PAD;
 	__m256i shuffle = _mm256_loadu_si256((const void *)l.byte),
 		shift = _mm256_loadu_si256((const void *)l.shift32),
 		mask = _mm256_set1_epi32((int)((UINT32_C(1) << bits) - 1)),
@@ -178,7 +178,8 @@ avx2_u64_narrow(const uint8_t *data, unsigned bits, uint64_t from, uint64_t n, u
 {
 	struct lanes l;
 	make_lanes(&l, bits, (unsigned)(from * bits & 7), 4, 4);
-	const uint8_t *p = data + (from * bits >> 3), *end = data + codec_packed_bytes(from + n, bits) + CODEC_PAD;
+	const uint8_t *p = data + (from * bits >> 3),
+		      *end = data + codec_packed_bytes(from + n, bits) + CODEC_PAD;
 	__m256i shuffle = _mm256_loadu_si256((const void *)l.byte),
 		shift = _mm256_loadu_si256((const void *)l.shift32),
 		mask = _mm256_set1_epi32((int)((UINT32_C(1) << bits) - 1)),
@@ -204,7 +205,8 @@ avx2_u64(const uint8_t *data, unsigned bits, uint64_t from, uint64_t n, uint64_t
 	unsigned at = (unsigned)(from * bits & 7);
 	make_lanes(&l[0], bits, at, 2, 8);
 	make_lanes(&l[1], bits, at + 4 * bits, 2, 8);
-	const uint8_t *p = data + (from * bits >> 3), *end = data + codec_packed_bytes(from + n, bits) + CODEC_PAD;
+	const uint8_t *p = data + (from * bits >> 3),
+		      *end = data + codec_packed_bytes(from + n, bits) + CODEC_PAD;
 	__m256i mask = _mm256_set1_epi64x((long long)((UINT64_C(1) << bits) - 1)),
 		bases = _mm256_set1_epi64x((long long)base), scales = _mm256_set1_epi64x(scale), shuffle[2],
 		shift[2];

@@ -24,9 +24,9 @@ enum { BATCH = 4096 };
 struct batch {
 	struct block_view *v;
 	const struct frame *frame;
-	uint32_t from, n; /* rows of the block */
-	uint32_t m;       /* selected; m == n: all, and sel64 is u64 */
-	bool inside;      /* no row of the block sticks out of the frame */
+	uint32_t from, n;  /* rows of the block */
+	uint32_t m;        /* selected; m == n: all, and sel64 is u64 */
+	bool inside;       /* no row of the block sticks out of the frame */
 	uint32_t in_order; /* sel[i] is i for so many */
 	int rc;
 	uint16_t sel[BATCH]; /* row within the batch of each selected one */

@@ -84,3 +84,77 @@ coded_free(struct coded *c, struct budget *b)
 	budget_free(b, c->sum, c->room * sizeof *c->sum);
 	*c = (struct coded){0};
 }
+
+/* ---- the shown ones ---------------------------------------------------------------------------------- */
+
+static inline unsigned
+sieve_bit(const uint8_t address[16])
+{
+	uint64_t w[2];
+	memcpy(w, address, 16);
+	return (unsigned)((w[0] * 3 + w[1]) * UINT64_C(0x9e3779b97f4a7c15) >> 52);
+}
+
+void
+coded_sieve(struct sieve *s, const struct keys *few)
+{
+	*s = (struct sieve){0};
+	for (uint32_t i = 0; i < few->wide.n; i++) {
+		unsigned bit = sieve_bit(few->wide.key[i].bytes);
+		s->word[bit / 64] |= (uint64_t)1 << bit % 64;
+	}
+}
+
+void
+coded_rows_block(struct coded_rows *c, struct block_view *v)
+{
+	c->n = v->dict_count[FT_DICT_ADDR];
+	c->blank = true;
+	c->on = block_addresses_differ(v);
+}
+
+int
+coded_rows_begin(
+	struct coded_rows *c, struct block_view *v, struct keys *few, const struct sieve *s, struct budget *b)
+{
+	enum { RUN = 1024 };
+	uint8_t address[RUN][16];
+	uint16_t maybe[RUN];
+	uint32_t id[RUN], take;
+	if (!c->blank)
+		return 0;
+	if (c->n > c->room) {
+		uint32_t room = c->n + c->n / 4;
+		uint16_t *p = budget_realloc(b, c->row, c->room * sizeof *p, room * sizeof *p);
+		if (p == NULL)
+			return FT_EFULL;
+		c->row = p;
+		c->room = room;
+	}
+	memset(c->row, 0, c->n * sizeof *c->row);
+	for (uint32_t from = 0; from < c->n; from += take) {
+		uint32_t some = 0;
+		take = c->n - from < RUN ? c->n - from : RUN;
+		if (block_addresses(v, from, take, address) != 0)
+			return FT_EFORMAT;
+		for (uint32_t i = 0; i < take; i++) {
+			unsigned bit = sieve_bit(address[i]);
+			maybe[some] = (uint16_t)i;
+			memcpy(address[some], address[i], 16);
+			some += s->word[bit / 64] >> bit % 64 & 1;
+		}
+		(void)tabwide_many(&few->wide, false, address, 16, some, id);
+		for (uint32_t i = 0; i < some; i++)
+			if (id[i] != ID_NONE)
+				c->row[from + maybe[i]] = (uint16_t)(id[i] + 1);
+	}
+	c->blank = false;
+	return 0;
+}
+
+void
+coded_rows_free(struct coded_rows *c, struct budget *b)
+{
+	budget_free(b, c->row, c->room * sizeof *c->row);
+	*c = (struct coded_rows){0};
+}

@@ -27,6 +27,24 @@ int coded_leave(struct coded *c, struct block_view *v, struct keys *k, uint64_t 
 	struct budget *b);
 void coded_free(struct coded *c, struct budget *b);
 
+/* Which of the shown rows each code of a block is: row + 1, 0 none. */
+struct coded_rows {
+	bool on, blank;
+	uint32_t n, room;
+	uint16_t *row;
+};
+/* bits by hash of an address: most that are not among a few are told by one look */
+struct sieve {
+	uint64_t word[64];
+};
+/* for keys that are addresses */
+void coded_sieve(struct sieve *s, const struct keys *few);
+void coded_rows_block(struct coded_rows *c, struct block_view *v);
+/* c->row is usable then; ids of `few` are rows */
+int coded_rows_begin(struct coded_rows *c, struct block_view *v, struct keys *few, const struct sieve *s,
+	struct budget *b);
+void coded_rows_free(struct coded_rows *c, struct budget *b);
+
 /* array of u64 by id, new ones 0; false: no memory */
 bool values_room(struct budget *b, uint64_t **value, uint32_t *values, uint32_t n);
 

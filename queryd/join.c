@@ -13,6 +13,7 @@
 #include <string.h>
 
 #include "common/hash.h"
+#include "queryd/kernel.h"
 #include "queryd/query.h"
 
 struct ses {
@@ -373,9 +374,7 @@ join_counts(struct worker *w, uint8_t *out, uint8_t *total)
 	struct batch *b = &w->batch;
 	struct query *q = w->q;
 	const uint32_t *state = batch_sel32(b, FT_COL_state);
-	bool all_first = true;
-	for (uint32_t j = 0; j < b->m; j++)
-		all_first &= (state[j] & FT_SLICE_FIRST) != 0;
+	bool all_first = kernel_all_have(state, b->m, FT_SLICE_FIRST);
 	memset(out, COUNT_YES, b->m);
 	if (!all_first) {
 		const uint64_t *start = batch_sel64(b, FT_COL_start_us),

@@ -22,6 +22,7 @@ void kernel_range32(uint8_t *mask, const uint32_t *v, uint32_t n, uint32_t lo, u
 void kernel_range64(uint8_t *mask, const uint64_t *v, uint32_t n, uint64_t lo, uint64_t hi);
 /* mask = table[v]; every v is below the table's size */
 void kernel_lookup(uint8_t *mask, const uint32_t *v, uint32_t n, const uint8_t *table);
+bool kernel_all_have(const uint32_t *bits, uint32_t n, uint32_t bit);
 void kernel_and_bit(uint8_t *mask, const uint32_t *bits, uint32_t n, uint32_t bit);
 
 /* kernel_sum.c: sums[id[j]] += v[j]; ID_NONE is passed over */

@@ -72,3 +72,12 @@ kernel_and_bit(uint8_t *mask, const uint32_t *bits, uint32_t n, uint32_t bit)
 	for (uint32_t i = 0; i < n; i++)
 		mask[i] &= (bits[i] & bit) != 0;
 }
+
+VECTOR bool
+kernel_all_have(const uint32_t *bits, uint32_t n, uint32_t bit)
+{
+	uint32_t all = bit;
+	for (uint32_t i = 0; i < n; i++)
+		all &= bits[i];
+	return all == bit;
+}

@@ -296,19 +296,13 @@ fill_addresses(struct finder *f)
 	}
 }
 
-static bool
-all_selected(const struct worker *w)
-{
-	return w->batch.inside && w->q->filter == NULL && w->q->user == NULL && w->batch.n == w->batch.m;
-}
-
 static void
 codes(struct finder *f, enum ft_column column, uint32_t *out)
 {
 	struct batch *b = &f->w->batch;
 	const uint32_t *code = batch_sel32(b, column);
 	uint32_t *map = f->m->map, n = f->m->n, m = b->m;
-	if (!f->m->filled && n > 0 && dict_of(f->k->view->element) == FT_DICT_ADDR && all_selected(f->w))
+	if (!f->m->filled && n > 0 && dict_of(f->k->view->element) == FT_DICT_ADDR && scan_takes_all(f->w))
 		fill_addresses(f);
 	if (!f->m->filled && !f->m->blank && n > 0) {
 		f->m->blank = true;

@@ -80,7 +80,7 @@ enum { KEYMAP_DIRECT = 4096 };
 struct keymap {
 	uint32_t *map;
 	uint32_t room, n;
-	bool blank, filled; /* map is UNSET where not asked yet; all of it was asked */
+	bool blank, filled;             /* map is UNSET where not asked yet; all of it was asked */
 	uint32_t direct[KEYMAP_DIRECT]; /* ids of small numbers, for the whole query */
 	struct tab64 app, port;         /* applications by number, by port and protocol … */
 	uint32_t *app_text, *port_text; /* … to ids of texts */

@@ -94,7 +94,8 @@ struct pass {
 	void (*drop)(void *ctx, struct worker *w);
 	int (*block)(void *ctx, struct worker *w, struct block_view *v); /* new block; may be NULL */
 	int (*batch)(void *ctx, struct worker *w);                       /* worker->batch, rows selected */
-	int (*leave)(void *ctx, struct worker *w, struct block_view *v); /* all batches were seen; may be NULL */
+	int (*leave)(
+		void *ctx, struct worker *w, struct block_view *v); /* all batches were seen; may be NULL */
 };
 
 /* query.c: parse, resolve, plan.  query_close always after query_open, whatever it returned. */
@@ -110,6 +111,8 @@ int query_full(struct query *q); /* FT_EFULL and the sentence */
 
 /* scan.c */
 int scan(struct query *q, const struct pass *p);
+/* every row of the worker's block is selected and lies in the frame */
+bool scan_takes_all(const struct worker *w);
 /* cancelled or too late? */
 int scan_check(struct query *q);
 

@@ -66,6 +66,12 @@ touch(void *ctx)
 	return 0;
 }
 
+bool
+scan_takes_all(const struct worker *w)
+{
+	return w->batch.inside && w->q->filter == NULL && w->q->user == NULL;
+}
+
 static int
 select_rows(struct worker *w, enum scan_level level)
 {

@@ -227,7 +227,7 @@ static uint32_t
 wide_intern(struct tabwide *t, const struct wide_probe *p, const uint8_t bytes[16], uint32_t extra)
 {
 	struct wide_slots *s = p->in;
-	uint64_t at;
+	uint64_t at = 0;
 	if ((s->n + 1) * 2 > s->slots && !wide_grow(t, s, s->slots ? s->slots * 2 : FIRST_SLOTS))
 		return ID_NONE;
 	uint32_t id = wide_at(t, p, bytes, extra, &at);
@@ -258,7 +258,7 @@ tabwide_intern(struct tabwide *t, const struct wide_key *key)
 uint32_t
 tabwide_find(struct tabwide *t, const struct wide_key *key)
 {
-	uint64_t at;
+	uint64_t at = 0;
 	struct wide_probe p = wide_probe(t, key->bytes, key->extra);
 	return p.in->slots == 0 ? ID_NONE : wide_at(t, &p, key->bytes, key->extra, &at);
 }

@@ -9,6 +9,7 @@
 #ifndef FT_QUERYD_VIEW_H
 #define FT_QUERYD_VIEW_H
 
+#include "queryd/coded.h"
 #include "queryd/keys.h"
 #include "queryd/kernel.h"
 
@@ -26,7 +27,7 @@ struct view {
 	struct keys keys, members;
 	uint64_t *value; /* by id */
 	uint32_t values;
-	bool merged;          /* keys hold something */
+	bool merged; /* keys hold something */
 	/* UNIQUE of what is ranked, in total: each of two is the other's member, one pair says both, and `keys` are the
 	 * members */
 	bool mutual;
@@ -40,11 +41,12 @@ struct view {
 	uint32_t entities; /* with a value */
 	uint64_t all;      /* sum of their values */
 	/* detail pass */
+	struct sieve sieve;  /* of `few` */
 	struct keys few;     /* only the shown ones, unless a series needs the others too */
 	struct keys *detail; /* &few or &keys; ids of the detail pass are of it */
 	uint32_t *row_of;    /* by such an id: row + 1 of the shown ones; 0 none */
-	uint32_t rows;    /* shown */
-	uint32_t *first;  /* a row each: pairs: element id of the key's first part */
+	uint32_t rows;       /* shown */
+	uint32_t *first;     /* a row each: pairs: element id of the key's first part */
 	struct row *row;
 	uint64_t *series; /* rows + 1 times slots; the last is all entities' together */
 	struct total {

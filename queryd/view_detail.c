@@ -6,12 +6,16 @@
 
 struct detail_part {
 	struct keymap map, member_map;
-	struct row *row;
+	struct row *row; /* by row + 1; 0 is for what is not shown */
 	uint64_t *series;
 	struct total total;
 	struct min128 ids, first_seen;
-	uint32_t x[BATCH], y[BATCH], mx[BATCH], my[BATCH], rx[BATCH], ry[BATCH], hits;
+	uint32_t x[BATCH], y[BATCH], mx[BATCH], my[BATCH];
+	/* rows of the batch that belong to shown entities, and to which (row + 1; 0 none) */
+	uint32_t hits, rx[BATCH], ry[BATCH];
 	uint16_t hit[BATCH];
+	struct coded_rows code;
+	bool whole; /* all rows of the block are selected and lie in the frame */
 	uint8_t counting[BATCH], total_counting[BATCH]; /* for entities; for the total */
 };
 
@@ -54,6 +58,7 @@ detail_drop(void *ctx, struct worker *w)
 	arrays_free(v, p->row, p->series);
 	min128_free(&p->ids);
 	min128_free(&p->first_seen);
+	coded_rows_free(&p->code, &v->q->budget);
 	free(p);
 }
 
@@ -79,6 +84,9 @@ detail_block(void *ctx, struct worker *w, struct block_view *b)
 {
 	struct view *v = ctx;
 	struct detail_part *p = w->part;
+	p->whole = false;
+	if (v->by_code && v->detail == &v->few && v->q->frame.slots == 0 && v->rows < UINT16_MAX)
+		coded_rows_block(&p->code, b);
 	int rc = keymap_block(&p->map, v->detail, b, &v->q->budget);
 	if (rc == 0 && v->unique != NULL && v->q->frame.slots > 0)
 		rc = keymap_block(&p->member_map, &v->members, b, &v->q->budget);
@@ -87,18 +95,52 @@ detail_block(void *ctx, struct worker *w, struct block_view *b)
 
 /* ---- one batch ------------------------------------------------------------------------------------- */
 
-/* rows of the batch that belong to a shown entity, and which: 0 none, else row + 1 */
 static void
 find_hits(const struct view *v, struct detail_part *p, uint32_t m)
 {
 	bool sides = v->entity->class == VIEW_TWO || v->entity->class == VIEW_FLOW;
-	p->hits = 0;
+	uint32_t hits = 0;
 	for (uint32_t j = 0; j < m; j++) {
-		p->rx[j] = p->x[j] == ID_NONE ? 0 : v->row_of[p->x[j]];
-		p->ry[j] = !sides || p->y[j] == ID_NONE ? 0 : v->row_of[p->y[j]];
-		p->hit[p->hits] = (uint16_t)j;
-		p->hits += (p->rx[j] | p->ry[j]) != 0;
+		uint32_t rx = p->x[j] == ID_NONE ? 0 : v->row_of[p->x[j]];
+		uint32_t ry = !sides || p->y[j] == ID_NONE ? 0 : v->row_of[p->y[j]];
+		p->hit[hits] = (uint16_t)j;
+		p->rx[hits] = rx;
+		p->ry[hits] = ry;
+		hits += (rx | ry) != 0;
 	}
+	p->hits = hits;
+}
+
+static void
+find_coded_hits(struct detail_part *p, const uint32_t *x, const uint32_t *y, uint32_t m)
+{
+	const uint16_t *row = p->code.row;
+	uint32_t hits = 0;
+	for (uint32_t j = 0; j < m; j++) {
+		uint32_t rx = row[x[j]], ry = row[y[j]];
+		p->hit[hits] = (uint16_t)j;
+		p->rx[hits] = rx;
+		p->ry[hits] = ry;
+		hits += (rx | ry) != 0;
+	}
+	p->hits = hits;
+}
+
+static int
+hits_of_batch(struct view *v, struct detail_part *p, struct worker *w)
+{
+	struct batch *b = &w->batch;
+	if (!p->code.on) {
+		int rc = keys_batch(v->detail, false, &p->map, w, p->x, p->y);
+		if (rc == 0)
+			find_hits(v, p, b->m);
+		return rc;
+	}
+	const uint32_t *x = batch_sel32(b, FT_COL_client), *y = batch_sel32(b, FT_COL_server);
+	int rc = b->rc ? b->rc : coded_rows_begin(&p->code, b->v, &v->few, &v->sieve, &v->q->budget);
+	if (rc == 0)
+		find_coded_hits(p, x, y, b->m);
+	return rc;
 }
 
 static void
@@ -111,21 +153,38 @@ detail_amounts(const struct view *v, struct detail_part *p, struct batch *b, boo
 	bool flow = v->entity->class == VIEW_FLOW, pair = v->entity->class == VIEW_PAIR;
 	size_t at = packets ? offsetof(struct row, packets) : offsetof(struct row, bytes);
 	for (uint32_t h = 0; h < p->hits; h++) {
-		uint32_t j = p->hit[h], rx = p->rx[j], ry = p->ry[j];
+		uint32_t j = p->hit[h], rx = p->rx[h], ry = p->ry[h];
 		uint64_t c = client[j], s = server[j];
-		if (rx) {
-			uint64_t *to = (uint64_t *)(void *)((char *)&p->row[rx - 1] + at);
-			/* of a pair, sent is from the first to the second */
-			bool turned = pair && v->first[rx - 1] != p->y[j];
-			to[turned] += c;
-			to[!turned] += flow ? 0 : s;
-		}
-		if (ry) {
-			uint64_t *to = (uint64_t *)(void *)((char *)&p->row[ry - 1] + at);
-			to[0] += flow ? 0 : s;
-			to[1] += flow ? s : c;
-		}
+		uint64_t *x = (uint64_t *)(void *)((char *)&p->row[rx] + at);
+		uint64_t *y = (uint64_t *)(void *)((char *)&p->row[ry] + at);
+		/* of a pair, sent is from the first to the second */
+		bool turned = pair && v->first[rx - 1] != p->y[j];
+		x[turned] += c;
+		x[!turned] += flow ? 0 : s;
+		y[0] += flow ? 0 : s;
+		y[1] += flow ? s : c;
 	}
+}
+
+/* everything selected: what is not needed row by row comes from the block as a whole */
+static int
+detail_flows(struct detail_part *p, struct worker *w)
+{
+	struct batch *b = &w->batch;
+	uint64_t client, server;
+	if (b->from == 0 && scan_takes_all(w)) {
+		int rc = block_sum(b->v, FT_COL_client_flows, &client);
+		if (rc == 0)
+			rc = block_sum(b->v, FT_COL_server_flows, &server);
+		if (rc != 0)
+			return rc;
+		p->whole = true;
+		p->total.flows += client + server;
+	}
+	if (!p->whole)
+		p->total.flows += kernel_total(batch_amount(b, FT_COL_client_flows), b->m) +
+				  kernel_total(batch_amount(b, FT_COL_server_flows), b->m);
+	return b->rc;
 }
 
 static int
@@ -140,17 +199,17 @@ count_one(struct detail_part *p, uint8_t how, uint64_t session, uint64_t row, un
 
 /* rows that a session is initiated and accepted by: 0 none, else row + 1 */
 static void
-roles(const struct view *v, const struct detail_part *p, uint32_t j, uint32_t *initiated, uint32_t *accepted)
+roles(const struct view *v, const struct detail_part *p, uint32_t h, uint32_t *initiated, uint32_t *accepted)
 {
-	uint32_t rx = p->rx[j];
+	uint32_t rx = p->rx[h];
 	*initiated = rx;
-	*accepted = p->ry[j];
+	*accepted = p->ry[h];
 	switch (v->entity->class) {
 	case VIEW_TWO:
 	case VIEW_FLOW:
 		break;
 	case VIEW_PAIR:
-		if (rx && v->first[rx - 1] != p->y[j]) {
+		if (rx && v->first[rx - 1] != p->y[p->hit[h]]) {
 			*initiated = 0;
 			*accepted = rx;
 		}
@@ -207,13 +266,12 @@ detail_sessions(const struct view *v, struct detail_part *p, struct worker *w)
 		uint64_t id = session ? session[j] : 0;
 		if (how == COUNT_NO)
 			continue;
-		roles(v, p, j, &initiated, &accepted);
+		roles(v, p, h, &initiated, &accepted);
 		int rc = 0;
 		if (initiated)
-			rc = count_one(
-				p, how, id, initiated, TAG_INITIATED, &p->row[initiated - 1].sessions[0]);
+			rc = count_one(p, how, id, initiated, TAG_INITIATED, &p->row[initiated].sessions[0]);
 		if (rc == 0 && accepted)
-			rc = count_one(p, how, id, accepted, TAG_ACCEPTED, &p->row[accepted - 1].sessions[1]);
+			rc = count_one(p, how, id, accepted, TAG_ACCEPTED, &p->row[accepted].sessions[1]);
 		if (rc != 0)
 			return rc;
 	}
@@ -309,15 +367,14 @@ detail_batch(void *ctx, struct worker *w)
 	struct view *v = ctx;
 	struct detail_part *p = w->part;
 	struct batch *b = &w->batch;
-	int rc = keys_batch(v->detail, false, &p->map, w, p->x, p->y);
+	int rc = hits_of_batch(v, p, w);
 	if (rc != 0)
 		return rc;
-	find_hits(v, p, b->m);
 	detail_amounts(v, p, b, false);
 	detail_amounts(v, p, b, true);
-	p->total.flows += kernel_total(batch_amount(b, FT_COL_client_flows), b->m) +
-			  kernel_total(batch_amount(b, FT_COL_server_flows), b->m);
-	rc = detail_sessions(v, p, w);
+	rc = detail_flows(p, w);
+	if (rc == 0)
+		rc = detail_sessions(v, p, w);
 	if (rc == 0 && v->q->frame.slots > 0 && v->kind == COUNT_UNIQUE)
 		rc = detail_members(v, p, w);
 	else if (rc == 0 && v->q->frame.slots > 0 && v->kind != COUNT_SESSIONS)
@@ -345,9 +402,9 @@ detail_end(void *ctx, struct worker *w)
 	struct detail_part *p = w->part;
 	for (uint32_t r = 0; r < v->rows; r++)
 		for (int k = 0; k < 2; k++) {
-			v->row[r].bytes[k] += p->row[r].bytes[k];
-			v->row[r].packets[k] += p->row[r].packets[k];
-			v->row[r].sessions[k] += p->row[r].sessions[k];
+			v->row[r].bytes[k] += p->row[r + 1].bytes[k];
+			v->row[r].packets[k] += p->row[r + 1].packets[k];
+			v->row[r].sessions[k] += p->row[r + 1].sessions[k];
 		}
 	for (size_t i = 0; i < series_cells(v); i++)
 		v->series[i] += p->series[i];
@@ -402,6 +459,7 @@ view_detail(struct view *v)
 	if (v->first == NULL || arrays(v, &v->row, &v->series) != 0)
 		return query_full(v->q);
 	v->ids.budget = v->first_seen.budget = &v->q->budget;
+	coded_sieve(&v->sieve, &v->few);
 	for (uint32_t r = 0; r < v->rows; r++) {
 		char part[2][KEY_TEXT];
 		keys_text(v->detail, v->detail == &v->few ? r : v->top[v->offset + r], part, &v->first[r]);

@@ -2,7 +2,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "queryd/coded.h"
 #include "queryd/view.h"
 
 struct rank_part {
