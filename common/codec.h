@@ -68,6 +68,7 @@ void codec_unpack_u64(const uint8_t *data, unsigned bits, uint64_t from, uint64_
 	uint32_t scale, uint64_t *out);
 void codec_unpack_u32(const uint8_t *data, unsigned bits, uint64_t from, uint64_t n, uint64_t base,
 	uint32_t scale, uint32_t *out);
+extern bool codec_scalar; /* for tests: no vector kernels */
 /* Bytes that n values of `bits` bits take, without the CODEC_PAD bytes that follow them. */
 static inline uint64_t
 codec_packed_bytes(uint64_t n, unsigned bits)

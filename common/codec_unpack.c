@@ -25,6 +25,8 @@ load64(const uint8_t *p)
 	return v;
 }
 
+bool codec_scalar;
+
 /* ---- byte-aligned widths: loops the compiler turns into vector code --------------------------------- */
 
 #define PLAIN(name, in_t, out_t)                                                                             \
@@ -227,7 +229,7 @@ avx2_u64(const uint8_t *data, unsigned bits, uint64_t from, uint64_t n, uint64_t
 static bool
 avx2(void)
 {
-	return __builtin_cpu_supports("avx2") != 0;
+	return !codec_scalar && __builtin_cpu_supports("avx2") != 0;
 }
 #else
 static bool

@@ -553,11 +553,31 @@ one_element(struct finder *f, uint32_t *x, uint32_t *spare)
 	}
 }
 
+/* y: element ids of the client's sides */
+static void
+pair_keys(struct finder *f, uint64_t *key, uint32_t *y)
+{
+	uint32_t other[BATCH];
+	side_elements(f, y, other);
+	for (uint32_t j = 0; j < f->w->batch.m; j++) {
+		uint32_t lo = y[j] < other[j] ? y[j] : other[j], hi = y[j] < other[j] ? other[j] : y[j];
+		/* ID_NONE is the largest: a pair of which one side is not known has it in hi */
+		key[j] = lo == ID_NONE ? ID64_NONE : (uint64_t)lo << 32 | hi;
+	}
+}
+
+int
+keys_pairs(struct keys *k, struct keymap *m, struct worker *w, uint64_t *key, uint32_t *x)
+{
+	struct finder f = {k, m, w, true, false};
+	pair_keys(&f, key, x);
+	return f.full ? FT_EFULL : w->batch.rc;
+}
+
 int
 keys_batch(struct keys *k, bool make, struct keymap *m, struct worker *w, uint32_t *x, uint32_t *y)
 {
 	struct finder f = {k, m, w, make, false};
-	uint32_t n = w->batch.m;
 	switch (k->view->class) {
 	case VIEW_TWO:
 		side_elements(&f, x, y);
@@ -569,16 +589,9 @@ keys_batch(struct keys *k, bool make, struct keymap *m, struct worker *w, uint32
 		one_element(&f, x, y);
 		break;
 	case VIEW_PAIR: {
-		uint32_t other[BATCH];
 		uint64_t key[BATCH];
-		side_elements(&f, y, other);
-		for (uint32_t j = 0; j < n; j++) {
-			uint32_t lo = y[j] < other[j] ? y[j] : other[j],
-				 hi = y[j] < other[j] ? other[j] : y[j];
-			/* ID_NONE is the largest: a pair of which one side is not known has it in hi */
-			key[j] = lo == ID_NONE ? ID64_NONE : (uint64_t)lo << 32 | hi;
-		}
-		f.full |= !tab64_many(&k->comb, make, key, n, x);
+		pair_keys(&f, key, y);
+		f.full |= !tab64_many(&k->comb, make, key, w->batch.m, x);
 	}
 	}
 	return f.full ? FT_EFULL : w->batch.rc;

@@ -99,6 +99,8 @@ uint32_t keys_count(const struct keys *k);
  * ID_NONE where there was no flow.  ONE: x.  PAIR: x the pair, and in y the element id of the client's side.
  * make false: keys are only looked up. */
 int keys_batch(struct keys *k, bool make, struct keymap *m, struct worker *w, uint32_t *x, uint32_t *y);
+/* What would be interned for a pair: key[j] for `comb`, ID64_NONE if no side is known; x as room */
+int keys_pairs(struct keys *k, struct keymap *m, struct worker *w, uint64_t *key, uint32_t *x);
 /* Id of one code of the current block, for entities that are a dictionary's.  ID_NONE: not there, no memory, or
  * w->batch.rc */
 uint32_t keys_of_code(struct keys *k, bool make, struct keymap *m, struct worker *w, uint32_t code);

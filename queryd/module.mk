@@ -13,6 +13,7 @@ queryd_ENGINE := \
 	queryd/keys.c \
 	queryd/keys_merge.c \
 	queryd/keys_text.c \
+	queryd/parts.c \
 	queryd/query.c \
 	queryd/resolve.c \
 	queryd/restrict.c \

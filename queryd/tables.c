@@ -46,9 +46,8 @@ budget_free(struct budget *b, void *p, size_t bytes)
 	budget_give(b, bytes);
 }
 
-/* zeroed, within the budget */
-static void *
-take_zeroed(struct budget *b, uint64_t n, size_t size)
+void *
+budget_zeroed(struct budget *b, uint64_t n, size_t size)
 {
 	if (!budget_take(b, n * size))
 		return NULL;
@@ -58,8 +57,8 @@ take_zeroed(struct budget *b, uint64_t n, size_t size)
 	return p;
 }
 
-static uint64_t
-seed(void)
+uint64_t
+table_seed(void)
 {
 	static _Atomic uint64_t kept;
 	uint64_t s = atomic_load_explicit(&kept, memory_order_relaxed);
@@ -74,21 +73,21 @@ enum { FIRST_SLOTS = 64 };
 
 /* ---- u64 -> id ------------------------------------------------------------------------------------ */
 
+/* from the keys, not from the slots that were: those of a list have none yet */
 static bool
 tab64_grow(struct tab64 *t)
 {
-	uint64_t slots = t->slots ? t->slots * 2 : FIRST_SLOTS;
-	struct tab64_slot *slot = take_zeroed(t->budget, slots, sizeof *slot);
+	uint64_t slots = t->slots ? t->slots : FIRST_SLOTS, s = table_seed();
+	while (slots < ((uint64_t)t->n + 1) * 2)
+		slots *= 2;
+	struct tab64_slot *slot = budget_zeroed(t->budget, slots, sizeof *slot);
 	if (slot == NULL)
 		return false;
-	uint64_t s = seed();
-	for (uint64_t i = 0; i < t->slots; i++) {
-		if (t->slot[i].id1 == 0)
-			continue;
-		uint64_t at = hash_mix(t->slot[i].key, s) & (slots - 1);
+	for (uint32_t i = 0; i < t->n; i++) {
+		uint64_t at = hash_mix(t->key[i], s) & (slots - 1);
 		while (slot[at].id1 != 0)
 			at = (at + 1) & (slots - 1);
-		slot[at] = t->slot[i];
+		slot[at] = (struct tab64_slot){t->key[i], i + 1, 0};
 	}
 	budget_free(t->budget, t->slot, t->slots * sizeof *slot);
 	t->slot = slot;
@@ -96,12 +95,34 @@ tab64_grow(struct tab64 *t)
 	return true;
 }
 
+bool
+tab64_list(struct tab64 *t, uint64_t n)
+{
+	uint64_t room = t->n + n;
+	if (room >= ID_NONE)
+		return false;
+	if (room <= t->room)
+		return true;
+	uint64_t *k = budget_realloc(t->budget, t->key, t->room * sizeof *k, room * sizeof *k);
+	if (k == NULL)
+		return false;
+	t->key = k;
+	t->room = (uint32_t)room;
+	return true;
+}
+
+bool
+tab64_index(struct tab64 *t)
+{
+	return t->slots >= (uint64_t)t->n * 2 || tab64_grow(t);
+}
+
 uint32_t
 tab64_intern(struct tab64 *t, uint64_t key)
 {
 	if (((uint64_t)t->n + 1) * 2 > t->slots && !tab64_grow(t))
 		return ID_NONE;
-	uint64_t at = hash_mix(key, seed()) & (t->slots - 1);
+	uint64_t at = hash_mix(key, table_seed()) & (t->slots - 1);
 	for (; t->slot[at].id1 != 0; at = (at + 1) & (t->slots - 1))
 		if (t->slot[at].key == key)
 			return t->slot[at].id1 - 1;
@@ -123,7 +144,7 @@ tab64_find(const struct tab64 *t, uint64_t key)
 {
 	if (t->slots == 0)
 		return ID_NONE;
-	for (uint64_t at = hash_mix(key, seed()) & (t->slots - 1); t->slot[at].id1 != 0;
+	for (uint64_t at = hash_mix(key, table_seed()) & (t->slots - 1); t->slot[at].id1 != 0;
 		at = (at + 1) & (t->slots - 1))
 		if (t->slot[at].key == key)
 			return t->slot[at].id1 - 1;
@@ -135,7 +156,7 @@ enum { AHEAD = 16 }; /* keys whose slots are on their way */
 bool
 tab64_many(struct tab64 *t, bool make, const uint64_t *key, uint32_t n, uint32_t *id)
 {
-	uint64_t s = seed();
+	uint64_t s = table_seed();
 	for (uint32_t i = 0; i < n; i++) {
 		if (i + AHEAD < n && t->slots > 0)
 			__builtin_prefetch(&t->slot[hash_mix(key[i + AHEAD], s) & (t->slots - 1)]);
@@ -176,9 +197,9 @@ wide_probe(struct tabwide *t, const uint8_t bytes[16], uint32_t extra)
 	uint64_t hash;
 	if (extra == 0 && addr_is_v4(bytes)) {
 		memcpy(&address, bytes + 12, 4);
-		return (struct wide_probe){&t->v4, hash_mix(address, seed()), address, true};
+		return (struct wide_probe){&t->v4, hash_mix(address, table_seed()), address, true};
 	}
-	hash = hash_16(bytes, seed() + extra);
+	hash = hash_16(bytes, table_seed() + extra);
 	return (struct wide_probe){&t->other, hash, (uint32_t)(hash >> 32), false};
 }
 
@@ -203,15 +224,15 @@ wide_at(const struct tabwide *t, const struct wide_probe *p, const uint8_t bytes
 static bool
 wide_grow(struct tabwide *t, struct wide_slots *s, uint64_t slots)
 {
-	uint64_t *slot = take_zeroed(t->budget, slots, sizeof *slot);
+	uint64_t *slot = budget_zeroed(t->budget, slots, sizeof *slot);
 	if (slot == NULL)
 		return false;
 	for (uint64_t i = 0; i < s->slots; i++) {
 		if (s->slot[i] == 0)
 			continue;
 		const struct wide_key *k = &t->key[(uint32_t)s->slot[i] - 1];
-		uint64_t hash = s == &t->v4 ? hash_mix(s->slot[i] >> 32, seed())
-					    : hash_16(k->bytes, seed() + k->extra);
+		uint64_t hash = s == &t->v4 ? hash_mix(s->slot[i] >> 32, table_seed())
+					    : hash_16(k->bytes, table_seed() + k->extra);
 		uint64_t at = hash & (slots - 1);
 		while (slot[at] != 0)
 			at = (at + 1) & (slots - 1);
@@ -310,10 +331,10 @@ static bool
 set64_grow(struct set64 *t)
 {
 	uint64_t slots = t->slots ? t->slots * 2 : FIRST_SLOTS;
-	uint64_t *slot = take_zeroed(t->budget, slots, sizeof *slot);
+	uint64_t *slot = budget_zeroed(t->budget, slots, sizeof *slot);
 	if (slot == NULL)
 		return false;
-	uint64_t s = seed();
+	uint64_t s = table_seed();
 	for (uint64_t i = 0; i < t->slots; i++) {
 		if (t->slot[i] == 0)
 			continue;
@@ -333,7 +354,7 @@ set64_add(struct set64 *t, uint64_t key)
 {
 	if ((t->n + 1) * 2 > t->slots && !set64_grow(t))
 		return FT_EFULL;
-	uint64_t at = hash_mix(++key, seed()) & (t->slots - 1);
+	uint64_t at = hash_mix(++key, table_seed()) & (t->slots - 1);
 	for (; t->slot[at] != 0; at = (at + 1) & (t->slots - 1))
 		if (t->slot[at] == key)
 			return 0;
@@ -342,25 +363,12 @@ set64_add(struct set64 *t, uint64_t key)
 	return 1;
 }
 
-int
-set64_add_many(struct set64 *t, const uint64_t *key, uint32_t n)
-{
-	uint64_t s = seed();
-	for (uint32_t i = 0; i < n; i++) {
-		if (i + AHEAD < n && t->slots > 0)
-			__builtin_prefetch(&t->slot[hash_mix(key[i + AHEAD] + 1, s) & (t->slots - 1)]);
-		if (set64_add(t, key[i]) < 0)
-			return FT_EFULL;
-	}
-	return 0;
-}
-
 bool
 set64_has(const struct set64 *t, uint64_t key)
 {
 	if (t->slots == 0)
 		return false;
-	for (uint64_t at = hash_mix(++key, seed()) & (t->slots - 1); t->slot[at] != 0;
+	for (uint64_t at = hash_mix(++key, table_seed()) & (t->slots - 1); t->slot[at] != 0;
 		at = (at + 1) & (t->slots - 1))
 		if (t->slot[at] == key)
 			return true;
@@ -393,10 +401,10 @@ static bool
 min128_grow(struct min128 *t)
 {
 	uint64_t slots = t->slots ? t->slots * 2 : FIRST_SLOTS;
-	struct min128_slot *slot = take_zeroed(t->budget, slots, sizeof *slot);
+	struct min128_slot *slot = budget_zeroed(t->budget, slots, sizeof *slot);
 	if (slot == NULL)
 		return false;
-	uint64_t s = seed();
+	uint64_t s = table_seed();
 	for (uint64_t i = 0; i < t->slots; i++) {
 		if (t->slot[i].b1 == 0)
 			continue;
@@ -416,7 +424,7 @@ min128_add(struct min128 *t, uint64_t a, uint64_t b, int64_t value)
 {
 	if ((t->n + 1) * 4 > t->slots * 3 && !min128_grow(t))
 		return FT_EFULL;
-	uint64_t at = hash_mix(a ^ seed(), ++b) & (t->slots - 1);
+	uint64_t at = hash_mix(a ^ table_seed(), ++b) & (t->slots - 1);
 	for (; t->slot[at].b1 != 0; at = (at + 1) & (t->slots - 1)) {
 		struct min128_slot *s = &t->slot[at];
 		if (s->a != a || s->b1 != b)
@@ -435,7 +443,7 @@ min128_find(const struct min128 *t, uint64_t a, uint64_t b, int64_t *value)
 {
 	if (t->slots == 0)
 		return false;
-	uint64_t at = hash_mix(a ^ seed(), ++b) & (t->slots - 1);
+	uint64_t at = hash_mix(a ^ table_seed(), ++b) & (t->slots - 1);
 	for (; t->slot[at].b1 != 0; at = (at + 1) & (t->slots - 1))
 		if (t->slot[at].a == a && t->slot[at].b1 == b) {
 			*value = t->slot[at].value;

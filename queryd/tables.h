@@ -25,6 +25,10 @@ void budget_give(struct budget *b, uint64_t bytes);
 /* realloc within the budget; NULL leaves p as it was */
 void *budget_realloc(struct budget *b, void *p, size_t was, size_t now);
 void budget_free(struct budget *b, void *p, size_t bytes);
+/* n times size bytes of zeroes within the budget, for budget_free; NULL: no memory */
+void *budget_zeroed(struct budget *b, uint64_t n, size_t size);
+/* what hashes of tables are keyed with */
+uint64_t table_seed(void);
 
 /* u64 key -> id 0, 1, … in order of arrival */
 struct tab64_slot {
@@ -47,6 +51,10 @@ uint32_t tab64_find(const struct tab64 *t, uint64_t key);
  * make: intern, else find.  false: no memory. */
 #define ID64_NONE UINT64_MAX
 bool tab64_many(struct tab64 *t, bool make, const uint64_t *key, uint32_t n, uint32_t *id);
+/* room for n keys, which the caller then puts into key[] from t->n on, all different; they can't be found until
+ * tab64_index was called (interning does so by itself) */
+bool tab64_list(struct tab64 *t, uint64_t n);
+bool tab64_index(struct tab64 *t);
 void tab64_free(struct tab64 *t);
 
 /* 16 bytes and a small number -> id: addresses, netblocks */
@@ -80,8 +88,6 @@ struct set64 {
 };
 /* 1 new, 0 there already, FT_EFULL */
 int set64_add(struct set64 *s, uint64_t key);
-/* many at once, as tab64_many; FT_EFULL or 0 */
-int set64_add_many(struct set64 *s, const uint64_t *key, uint32_t n);
 bool set64_has(const struct set64 *s, uint64_t key);
 void set64_free(struct set64 *s);
 /* every key; returns f's first non-zero answer */

@@ -12,6 +12,7 @@
 #include "queryd/coded.h"
 #include "queryd/keys.h"
 #include "queryd/kernel.h"
+#include "queryd/parts.h"
 
 enum count_kind { COUNT_BYTES, COUNT_BITS, COUNT_PACKETS, COUNT_SESSIONS, COUNT_UPDATES, COUNT_UNIQUE };
 
@@ -31,7 +32,8 @@ struct view {
 	/* UNIQUE of what is ranked, in total: each of two is the other's member, one pair says both, and `keys` are the
 	 * members */
 	bool mutual;
-	struct set64 pairs;   /* UNIQUE: id << 32 | member */
+	bool by_part;         /* pairs of entities are added up in parts (parts.h) */
+	struct parts64 pairs; /* UNIQUE: id << 32 | member */
 	struct min128 counts; /* SESSIONS by distinct id: session, id */
 	/* ranking */
 	uint8_t *permitted; /* by id; NULL: all */

@@ -97,7 +97,8 @@ view_open(struct view *v, struct query *q)
 	const struct query_spec *s = q->spec;
 	*v = (struct view){.q = q, .direction = s->direction};
 	texts_init(&v->texts, &q->budget);
-	v->pairs.budget = v->counts.budget = &q->budget;
+	parts64_init(&v->pairs, false, &q->budget);
+	v->counts.budget = &q->budget;
 	const char *entity = s->entity && *s->entity ? s->entity : "IP";
 	v->entity = view_find(entity);
 	if (v->entity == NULL)

@@ -479,7 +479,7 @@ view_close(struct view *v)
 	keys_free(&v->few);
 	keys_free(&v->members);
 	budget_free(&v->q->budget, v->value, v->values * sizeof *v->value);
-	set64_free(&v->pairs);
+	parts64_free(&v->pairs);
 	min128_free(&v->counts);
 	min128_free(&v->ids);
 	min128_free(&v->first_seen);

@@ -10,10 +10,10 @@ struct rank_part {
 	struct coded code;
 	uint64_t *value;
 	uint32_t values;
-	struct set64 pairs;
+	struct parts64 pairs, sums; /* UNIQUE; amounts of pairs by key of `comb` */
 	struct min128 counts;
 	uint32_t x[BATCH], y[BATCH], mx[BATCH], my[BATCH];
-	uint64_t key[BATCH * 8];
+	uint64_t key[BATCH * 8], amount[BATCH];
 	uint8_t counting[BATCH];
 };
 
@@ -30,7 +30,9 @@ rank_begin(void *ctx, struct worker *w)
 	keymap_init(&p->member_map, b);
 	if (v->unique != NULL)
 		keys_init(&p->members, v->unique, &v->texts, b);
-	p->pairs.budget = p->counts.budget = b;
+	parts64_init(&p->pairs, false, b);
+	parts64_init(&p->sums, true, b);
+	p->counts.budget = b;
 	w->part = p;
 	return 0;
 }
@@ -116,7 +118,7 @@ rank_mutual(struct rank_part *p, uint32_t m)
 		p->key[n] = (uint64_t)lo << 32 | (x ^ y ^ lo);
 		n += x != ID_NONE && y != ID_NONE;
 	}
-	return set64_add_many(&p->pairs, p->key, n);
+	return parts64_add(&p->pairs, p->key, NULL, n);
 }
 
 static int
@@ -138,7 +140,55 @@ rank_unique(const struct view *v, struct rank_part *p, struct worker *w)
 		for (unsigned k = 0; k < found; k++)
 			p->key[n++] = (uint64_t)m[k].id << 32 | m[k].member;
 	}
-	return set64_add_many(&p->pairs, p->key, n);
+	return parts64_add(&p->pairs, p->key, NULL, n);
+}
+
+/* amounts of pairs: no ids yet, there are too many pairs to look one up for each row */
+static int
+rank_pairs(struct view *v, struct rank_part *p, struct worker *w)
+{
+	struct batch *b = &w->batch;
+	int rc = keys_pairs(&p->keys, &p->map, w, p->key, p->x);
+	if (rc != 0)
+		return rc;
+	const uint64_t *client, *server;
+	if (v->kind == COUNT_SESSIONS) {
+		join_counts(w, p->counting, NULL);
+		for (uint32_t j = 0; j < b->m; j++)
+			p->amount[j] = p->counting[j] == COUNT_YES;
+	} else {
+		client = batch_amount(b, v->amount[0]);
+		server = batch_amount(b, v->amount[1]);
+		for (uint32_t j = 0; j < b->m; j++)
+			p->amount[j] = client[j] + server[j];
+	}
+	return b->rc ? b->rc : parts64_add(&p->sums, p->key, p->amount, b->m);
+}
+
+static int
+list_pair(void *ctx, uint64_t key, uint64_t sum)
+{
+	struct rank_part *p = ctx;
+	p->keys.comb.key[p->keys.comb.n] = key;
+	p->value[p->keys.comb.n++] = sum;
+	return 0;
+}
+
+/* the end of a thread's part: queues are emptied, pairs get ids */
+static int
+rank_settle(struct view *v, struct rank_part *p)
+{
+	int rc = parts64_flush(&p->pairs);
+	if (rc != 0 || !v->by_part)
+		return rc;
+	rc = parts64_flush(&p->sums);
+	uint64_t n = parts64_count(&p->sums);
+	if (rc != 0 || !tab64_list(&p->keys.comb, n) ||
+		!values_room(&v->q->budget, &p->value, &p->values, (uint32_t)n))
+		return FT_EFULL;
+	(void)parts64_each(&p->sums, list_pair, p);
+	parts64_free(&p->sums);
+	return 0;
 }
 
 static int
@@ -148,6 +198,8 @@ rank_batch(void *ctx, struct worker *w)
 	struct rank_part *p = w->part;
 	struct batch *b = &w->batch;
 	struct target t;
+	if (v->by_part)
+		return rank_pairs(v, p, w);
 	if (p->code.on) {
 		if (!coded_begin(&p->code, &v->q->budget))
 			return FT_EFULL;
@@ -187,14 +239,15 @@ struct remaps {
 	uint32_t *id, *member;
 };
 static int
-add_pair(void *ctx, uint64_t key)
+add_pair(void *ctx, uint64_t key, uint64_t sum)
 {
+	(void)sum;
 	struct remaps *r = ctx;
 	uint32_t x = r->id[key >> 32],
 		 y = r->v->mutual ? r->id[key & UINT32_MAX] : r->member[key & UINT32_MAX];
 	bool turn = r->v->mutual && x > y;
 	uint64_t moved = turn ? (uint64_t)y << 32 | x : (uint64_t)x << 32 | y;
-	return set64_add(&r->v->pairs, moved) < 0 ? FT_EFULL : 0;
+	return parts64_add(&r->v->pairs, &moved, NULL, 1);
 }
 
 static int
@@ -210,7 +263,7 @@ merge(struct view *v, struct rank_part *p)
 	for (uint32_t i = 0; rc == 0 && i < n && i < p->values; i++)
 		v->value[r.id[i]] += p->value[i];
 	if (rc == 0)
-		rc = set64_each(&p->pairs, add_pair, &r);
+		rc = parts64_each(&p->pairs, add_pair, &r);
 	for (uint64_t i = 0; rc == 0 && i < p->counts.slots; i++) {
 		const struct min128_slot *s = &p->counts.slot[i];
 		if (s->b1 != 0 && min128_add(&v->counts, s->a, r.id[s->b1 - 1], 0) < 0)
@@ -234,6 +287,9 @@ rank_end(void *ctx, struct worker *w)
 {
 	struct view *v = ctx;
 	struct rank_part *p = w->part;
+	int rc = rank_settle(v, p);
+	if (rc != 0)
+		return rc;
 	if (v->merged)
 		return merge(v, p);
 	v->merged = true;
@@ -241,7 +297,7 @@ rank_end(void *ctx, struct worker *w)
 	SWAP(struct keys, v->members, p->members);
 	SWAP(uint64_t *, v->value, p->value);
 	SWAP(uint32_t, v->values, p->values);
-	SWAP(struct set64, v->pairs, p->pairs);
+	SWAP(struct parts64, v->pairs, p->pairs);
 	SWAP(struct min128, v->counts, p->counts);
 	return 0;
 }
@@ -257,14 +313,16 @@ rank_drop(void *ctx, struct worker *w)
 	keymap_free(&p->member_map, &v->q->budget);
 	budget_free(&v->q->budget, p->value, p->values * sizeof *p->value);
 	coded_free(&p->code, &v->q->budget);
-	set64_free(&p->pairs);
+	parts64_free(&p->pairs);
+	parts64_free(&p->sums);
 	min128_free(&p->counts);
 	free(p);
 }
 
 static int
-tally_pair(void *ctx, uint64_t key)
+tally_pair(void *ctx, uint64_t key, uint64_t sum)
 {
+	(void)sum;
 	struct view *v = ctx;
 	uint32_t x = (uint32_t)(key >> 32), y = (uint32_t)key;
 	v->value[x]++;
@@ -285,16 +343,21 @@ view_rank(struct view *v)
 		.block = rank_block,
 		.batch = rank_batch,
 		.leave = rank_leave};
+	/* sessions that are counted by distinct id, and series, need the ids of pairs while rows are read */
+	v->by_part = v->entity->class == VIEW_PAIR && v->kind != COUNT_UNIQUE && v->q->frame.slots == 0 &&
+		     (v->kind != COUNT_SESSIONS || v->q->several.n == 0);
 	int rc = scan(v->q, &p);
+	if (rc == 0 && parts64_flush(&v->pairs) != 0)
+		rc = query_full(v->q);
 	if (rc == 0 && !values_room(&v->q->budget, &v->value, &v->values, keys_count(&v->keys)))
 		rc = query_full(v->q);
 	if (rc != 0)
 		return rc;
-	(void)set64_each(&v->pairs, tally_pair, v);
+	(void)parts64_each(&v->pairs, tally_pair, v);
 	for (uint64_t i = 0; i < v->counts.slots; i++)
 		if (v->counts.slot[i].b1 != 0)
 			v->value[v->counts.slot[i].b1 - 1]++;
-	set64_free(&v->pairs);
+	parts64_free(&v->pairs);
 	min128_free(&v->counts);
 	return 0;
 }

@@ -56,6 +56,8 @@ detail_keys(struct view *v)
 	if (rc == FT_EFULL)
 		return query_full(v->q);
 	v->detail = rc == 0 ? &v->few : &v->keys;
+	if (rc != 0 && !tab64_index(&v->keys.comb))
+		return query_full(v->q);
 	v->row_of = arena_zalloc(&v->q->arena, ((size_t)keys_count(v->detail) + 1) * sizeof *v->row_of);
 	if (v->row_of == NULL)
 		return query_full(v->q);

@@ -40,7 +40,13 @@ round_trip(const uint64_t *v, uint64_t n, unsigned hints)
 	assert_int_equal(codec_u32(&d, 0, n, narrow), 0);
 	for (uint64_t i = 0; i < n; i++)
 		assert_int_equal(narrow[i], (uint32_t)v[i]);
+	uint64_t sum = 0, all = 0;
+	for (uint64_t i = 0; i < n; i++)
+		all += v[i];
+	assert_int_equal(codec_sum(&d, &sum), 0);
+	assert_int_equal(sum, all);
 	for (unsigned turn = 0; turn < 20 && n > 0; turn++) {
+		codec_scalar = turn >= 10; /* the twins say the same */
 		uint64_t from = next() % n, take = next() % (n - from + 1);
 		assert_int_equal(codec_u64(&d, from, take, back), 0);
 		assert_memory_equal(back, v + from, take * 8);
@@ -48,6 +54,7 @@ round_trip(const uint64_t *v, uint64_t n, unsigned hints)
 		for (uint64_t i = 0; i < take; i++)
 			assert_int_equal(narrow[i], (uint32_t)v[from + i]);
 	}
+	codec_scalar = false;
 	assert_int_equal(codec_u64(&d, n, 1, back), FT_EFORMAT);
 	for (uint64_t i = 0; i < n; i++) {
 		if (v[i] < d.low || v[i] > d.high)
