@@ -1,7 +1,7 @@
 /*
  * codec.c - reading packed columns (codec.h).
  *
- * The kernels that unpack bits are codec_unpack.c's; here is what the encodings make of them, and what is checked
+ * The kernels that unpack bits are kernel_unpack.c's; here is what the encodings make of them, and what is checked
  * before a kernel may run.
  */
 #include "common/codec.h"

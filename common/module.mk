@@ -5,7 +5,7 @@ common_SRCS := \
 	common/catalog.c \
 	common/codec.c \
 	common/codec_pack.c \
-	common/codec_unpack.c \
+	common/kernel_unpack.c \
 	common/codec_zstd.c \
 	common/conf.c \
 	common/counters.c \

@@ -141,7 +141,7 @@ coded_rows_begin(
 			unsigned bit = sieve_bit(address[i]);
 			maybe[some] = (uint16_t)i;
 			memcpy(address[some], address[i], 16);
-			some += s->word[bit / 64] >> bit % 64 & 1;
+			some += (uint32_t)(s->word[bit / 64] >> bit % 64) & 1;
 		}
 		(void)tabwide_many(&few->wide, false, address, 16, some, id);
 		for (uint32_t i = 0; i < some; i++)

@@ -1,5 +1,5 @@
 /*
- * codec_unpack.c - packed bits to arrays (codec.h).
+ * kernel_unpack.c - packed bits to arrays (codec.h).
  *
  * A value of up to 57 bits that starts at any bit lies within the eight bytes from its first byte on: one unaligned
  * load, one shift, one mask.  That is the general kernel; wider values take a second load.  Packed data is followed by
