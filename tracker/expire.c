@@ -98,46 +98,57 @@ expire_look_at(struct table *t, const struct settings *s, uint32_t slot)
 	t->due[slot] = (struct table_due){e->exporter, second < UINT32_MAX ? (uint32_t)second : UINT32_MAX};
 }
 
-/* Is the slot's session over?  If not, when to ask again is noted. */
+/* Nothing of an exporter not heard since the start is due: its clock is 0. */
 static bool
-is_over(struct core *c, uint32_t slot)
+is_due(const struct core *c, uint32_t slot)
 {
-	struct table *t = &c->t;
-	const struct table_due *due = &t->due[slot];
-	/* an exporter not heard since the start has the clock 0, and nothing of it is due */
-	if (due->second && clocks_at(&c->clocks, due->exporter) <= due->second)
-		return false;
-	const struct trk_entry *e = &t->entry[slot];
-	if (expire_by_clock(c->set, e, clocks_at(&c->clocks, e->exporter)))
-		return true;
-	expire_look_at(t, c->set, slot);
-	return false;
+	const struct table_due *due = &c->t.due[slot];
+	return due->second == 0 || clocks_at(&c->clocks, due->exporter) > due->second;
 }
 
-/* In groups: first who is over, while their index lines are being loaded, then their end. */
+/* Taken slots from the age hand on that are due, their entries being loaded; how many. */
+static uint32_t
+sweep_due(struct core *c, uint32_t look, uint32_t room, uint32_t due[SWEEP_GROUP], uint32_t *looked)
+{
+	struct table *t = &c->t;
+	uint32_t n = 0;
+	while (*looked < look && n < room) {
+		bool taken;
+		uint32_t slot = table_next_used(t, t->age_hand, &taken);
+		uint32_t next = slot + taken < t->capacity ? slot + taken : t->capacity;
+		*looked += next - t->age_hand;
+		t->age_hand = next == t->capacity ? 0 : next;
+		if (taken && is_due(c, slot)) {
+			table_prefetch_slot(t, slot);
+			due[n++] = slot;
+		}
+	}
+	return n;
+}
+
+/* In groups: who is due, who of them is over (the others' next time is noted), then their end; what each step needs was
+ * asked for in the one before. */
 uint32_t
 expire_sweep(struct core *c, uint32_t look, uint32_t most)
 {
 	struct table *t = &c->t;
-	uint32_t looked = 0, over[SWEEP_GROUP];
+	uint32_t looked = 0, slot[SWEEP_GROUP];
+	uint8_t reason[SWEEP_GROUP];
 	while (looked < look && most > 0) {
-		uint32_t n = 0, room = most < SWEEP_GROUP ? most : SWEEP_GROUP;
-		while (looked < look && n < room) {
-			bool taken;
-			uint32_t slot = table_next_used(t, t->age_hand, &taken);
-			uint32_t next = slot + taken < t->capacity ? slot + taken : t->capacity;
-			looked += next - t->age_hand;
-			t->age_hand = next == t->capacity ? 0 : next;
-			if (taken && is_over(c, slot)) {
-				table_prefetch_give(t, slot);
-				over[n++] = slot;
-			}
-		}
+		uint32_t n = sweep_due(c, look, most < SWEEP_GROUP ? most : SWEEP_GROUP, slot, &looked);
 		for (uint32_t k = 0; k < n; k++) {
-			const struct trk_entry *e = &t->entry[over[k]];
-			emit_end(c, over[k], expire_by_clock(c->set, e, clocks_at(&c->clocks, e->exporter)));
+			const struct trk_entry *e = &t->entry[slot[k]];
+			reason[k] = expire_by_clock(c->set, e, clocks_at(&c->clocks, e->exporter));
+			if (reason[k])
+				table_prefetch_give(t, slot[k]);
+			else
+				expire_look_at(t, c->set, slot[k]);
 		}
-		most -= n;
+		for (uint32_t k = 0; k < n; k++)
+			if (reason[k]) {
+				emit_end(c, slot[k], reason[k]);
+				most--;
+			}
 	}
 	return looked;
 }
