@@ -30,6 +30,10 @@ void ctl_print(FILE *to, const json_t *status);
 
 /* `ft-ctl switches …`: argv without those two words; the exit code */
 int ctl_switches(int argc, char **argv);
+/* `ft-ctl exporters WORD…`: the request that the words ask for; NULL: err says what would be right. */
+json_t *ctl_exporters_request(int n, char **word, struct err *err);
+/* Send it (stolen) and print the answer in words, or as JSON. */
+int ctl_exporters(const struct conf *c, json_t *request, bool json, FILE *to, struct err *err);
 
 /* Empty the rings in order and remove them; FT_ETIME if a daemon did not finish. */
 int ctl_drain(const struct conf *c, const char *shm, FILE *say, struct err *err);

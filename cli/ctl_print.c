@@ -146,11 +146,11 @@ print_exporters(FILE *to, const json_t *status)
 		fprintf(to, "exporters: none has sent anything yet\n");
 		return;
 	}
-	fprintf(to, "exporters:\n  %-39s %-10s %-3s %-16s %8s %10s %8s  %s\n", "address", "domain", "v",
-		"state", "flows", "gaps", "drops", "last heard");
+	fprintf(to, "exporters:\n  %-39s %-10s %-9s %-16s %8s %10s %8s  %s\n", "address", "domain",
+		"protocol", "state", "flows", "gaps", "drops", "last heard");
 	json_array_foreach (list, i, e) {
-		fprintf(to, "  %-39s %-10" PRIu64 " %-3" PRIu64 " %-16s %8s %10" PRIu64 " %8" PRIu64,
-			str(e, "address"), num(e, "domain"), num(e, "version"), str(e, "state"),
+		fprintf(to, "  %-39s %-10" PRIu64 " %-9s %-16s %8s %10" PRIu64 " %8" PRIu64,
+			str(e, "address"), num(e, "domain"), str(e, "protocol"), str(e, "state"),
 			human(n, (double)num(e, "flows")), num(e, "sequence_gaps"), num(e, "kernel_drops"));
 		fprintf(to, "  %s ago%s%s%s%s\n",
 			lasting(t, (double)(now - (int64_t)num(e, "last_us")) / 1e6),

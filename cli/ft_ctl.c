@@ -1,5 +1,5 @@
 /*
- * ft-ctl - how is it?  status, waiting until all is ready, draining the rings.
+ * ft-ctl - how is it?  status, exporters and their settings, waiting until all is ready, draining the rings.
  */
 #include <poll.h>
 #include <stdlib.h>
@@ -21,6 +21,19 @@ usage(FILE *to)
 		"upgrade that\n"
 		"                                        changes their layout, or a change of "
 		"trackerthreads\n"
+		"       ft-ctl exporters [-c FILE] [-j]  every exporter: state, figures, sampling, clock\n"
+		"       ft-ctl exporters NAME            one exporter, by name or address, with all that is "
+		"known\n"
+		"       ft-ctl exporters set NAME SETTING...\n"
+		"                sampling N|none         1 in N, whatever the exporter says\n"
+		"                if INDEX sampling N|none   the same for one interface\n"
+		"                clock auto|trust|arrival   corrected if wrong, never, or times count from "
+		"arrival\n"
+		"                name TEXT|none          what it is called\n"
+		"                tags WORDS|none         words to find it by\n"
+		"       ft-ctl exporters disable NAME    its flows are counted and not stored\n"
+		"       ft-ctl exporters enable NAME     they are stored again\n"
+		"       ft-ctl exporters forget NAME     settings, templates, names and figures are dropped\n"
 		"       ft-ctl switches …                devices spoken to by SNMP: ft-ctl switches -h\n"
 		"       ft-ctl --version\n"
 		"  -c FILE  configuration (default /etc/flowtrove/flowtrove.conf)\n");
@@ -57,65 +70,96 @@ wait_ready(const char *shm, long seconds)
 	return 0;
 }
 
+/* what the command line asks for */
+struct wish {
+	const char *verb, *file;
+	bool json;
+	long seconds;
+	int words; /* what is no option */
+	char *word[64];
+};
+
 static int
-run(const char *verb, const struct conf *c, bool json, long seconds)
+failed(const struct err *err)
+{
+	fprintf(stderr, "ft-ctl: %s\n", err->text);
+	return err->code == FT_EINVAL ? EXIT_USAGE_ : 1;
+}
+
+static int
+run(const struct wish *w, const struct conf *c, json_t *request)
 {
 	char shm[200];
 	struct err err = {0};
-	if (shm_dir(conf_str(c, CONF_instance), shm, sizeof shm, &err) != 0) {
-		fprintf(stderr, "ft-ctl: %s\n", err.text);
-		return 1;
+	int rc = shm_dir(conf_str(c, CONF_instance), shm, sizeof shm, &err);
+	if (rc == 0 && strcmp(w->verb, "status") == 0)
+		return status(c, shm, w->json);
+	if (rc == 0 && strcmp(w->verb, "wait") == 0)
+		return wait_ready(shm, w->seconds);
+	if (rc == 0 && request)
+		rc = ctl_exporters(c, request, w->json, stdout, &err);
+	else if (rc == 0)
+		rc = ctl_drain(c, shm, stdout, &err);
+	return rc ? failed(&err) : 0;
+}
+
+static bool
+parse(struct wish *w, int argc, char **argv)
+{
+	char *end;
+	*w = (struct wish){
+		.verb = argc > 1 ? argv[1] : "", .file = "/etc/flowtrove/flowtrove.conf", .seconds = 60};
+	bool status_ = strcmp(w->verb, "status") == 0, exporters = strcmp(w->verb, "exporters") == 0;
+	bool wait_ = strcmp(w->verb, "wait") == 0;
+	for (int i = 2; i < argc; i++) {
+		if (strcmp(argv[i], "-c") == 0 && i + 1 < argc)
+			w->file = argv[++i];
+		else if (strcmp(argv[i], "-j") == 0 && (status_ || exporters))
+			w->json = true;
+		else if (w->words < 64)
+			w->word[w->words++] = argv[i];
 	}
-	if (strcmp(verb, "status") == 0)
-		return status(c, shm, json);
-	if (strcmp(verb, "wait") == 0)
-		return wait_ready(shm, seconds);
-	if (ctl_drain(c, shm, stdout, &err) != 0) {
-		fprintf(stderr, "ft-ctl: %s\n", err.text);
-		return 1;
+	if (wait_ && w->words == 1) {
+		w->seconds = strtol(w->word[0], &end, 10);
+		return w->seconds >= 0 && end != w->word[0] && *end == 0;
 	}
-	return 0;
+	return exporters || (w->words == 0 && (status_ || wait_ || strcmp(w->verb, "drain") == 0));
 }
 
 int
 main(int argc, char **argv)
 {
-	const char *verb = argc > 1 ? argv[1] : "", *file = "/etc/flowtrove/flowtrove.conf";
-	bool json = false,
-	     good = strcmp(verb, "status") == 0 || strcmp(verb, "wait") == 0 || strcmp(verb, "drain") == 0;
-	long seconds = 60;
-	char *end = NULL;
-	if (strcmp(verb, "switches") == 0)
+	struct wish w;
+	struct err err = {0};
+	if (argc > 1 && strcmp(argv[1], "switches") == 0)
 		return ctl_switches(argc - 2, argv + 2);
-	if (strcmp(verb, "--version") == 0) {
+	bool good = parse(&w, argc, argv);
+	json_t *request = NULL;
+	if (strcmp(w.verb, "--version") == 0) {
 		printf("ft-ctl %s\n", FT_VERSION);
 		return 0;
 	}
-	if (strcmp(verb, "-h") == 0 || strcmp(verb, "--help") == 0) {
+	if (strcmp(w.verb, "-h") == 0 || strcmp(w.verb, "--help") == 0) {
 		usage(stdout);
 		return 0;
-	}
-	for (int i = 2; good && i < argc; i++) {
-		if (strcmp(argv[i], "-c") == 0 && i + 1 < argc)
-			file = argv[++i];
-		else if (strcmp(argv[i], "-j") == 0 && strcmp(verb, "status") == 0)
-			json = true;
-		else
-			good = strcmp(verb, "wait") == 0 && (seconds = strtol(argv[i], &end, 10)) >= 0 &&
-			       end != argv[i] && *end == 0;
 	}
 	if (!good) {
 		usage(stderr);
 		return EXIT_USAGE_;
 	}
+	if (strcmp(w.verb, "exporters") == 0 &&
+		(request = ctl_exporters_request(w.words, w.word, &err)) == NULL)
+		return failed(&err);
 	struct conf_problems problems;
-	struct conf *c = conf_load(file, &problems);
+	struct conf *c = conf_load(w.file, &problems);
 	if (problems.errors)
 		fputs(problems.text, stderr);
 	conf_problems_free(&problems);
-	if (c == NULL)
+	if (c == NULL) {
+		json_decref(request);
 		return EXIT_USAGE_;
-	int rc = run(verb, c, json, seconds);
+	}
+	int rc = run(&w, c, request);
 	conf_free(c);
 	return rc;
 }

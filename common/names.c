@@ -10,13 +10,27 @@ static const struct names_row rows[] = {
 };
 enum { ROWS = sizeof rows / sizeof rows[0] };
 
-const char *
-names_word(enum names_kind kind, uint32_t number)
+static const struct names_row *
+row(enum names_kind kind, uint32_t number)
 {
 	for (unsigned i = 0; i < ROWS; i++)
 		if (rows[i].kind == kind && rows[i].number == number)
-			return rows[i].word;
+			return &rows[i];
 	return NULL;
+}
+
+const char *
+names_word(enum names_kind kind, uint32_t number)
+{
+	const struct names_row *r = row(kind, number);
+	return r ? r->word : NULL;
+}
+
+const char *
+names_help(enum names_kind kind, uint32_t number)
+{
+	const struct names_row *r = row(kind, number);
+	return r ? r->help : NULL;
 }
 
 bool

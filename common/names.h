@@ -25,6 +25,8 @@ struct names_row {
 
 /* word of a number, or NULL */
 const char *names_word(enum names_kind kind, uint32_t number);
+/* help of a number, or NULL: of an export version what people call it, "NetFlow 9", "IPFIX", "sFlow 5" */
+const char *names_help(enum names_kind kind, uint32_t number);
 /* number of a word (any case); false if there is none */
 bool names_number(enum names_kind kind, const char *word, uint32_t *number);
 /* rows of all kinds, in the table's order */

@@ -1,73 +1,159 @@
 /*
- * control.c - see control.h.  Reads the threads' tables as anybody may (contract/exporters.h: figures for people).
+ * control.c - see control.h.
  */
 #include "ingest/control.h"
 
+#include <stdlib.h>
 #include <string.h>
 
-#include "common/addr.h"
 #include "common/counters.h"
 #include "common/log.h"
 #include "ingest/kept.h"
 
-static json_t *
-source_json(const struct ingest *g, const struct ft_source *s, wall_t now)
+enum { WATCH_US = 2000000 };
+
+/* ---- operations on exporters --------------------------------------------------------------------- */
+
+/* who is meant; 0: nobody, and the call is answered, unless an address that is not known yet will do */
+static uint32_t
+meant(struct ingest *g, struct rpc_call *call, bool may_be_new, bool *answered)
 {
-	char address[ADDR_TEXT] = "?", why[160];
-	const struct ft_exporter *e = exporters_get(&g->exporters, s->exporter);
-	if (e)
-		addr_text(e->address, address);
-	const char *state = source_state(s, now, why, sizeof why);
-	json_t *o = json_pack("{s:I, s:s, s:s, s:I, s:i, s:i, s:s, s:s}", "id", (json_int_t)s->exporter,
-		"address", address, "name", e ? e->name : "", "domain", (json_int_t)s->domain, "version",
-		(int)s->version, "port", (int)s->port, "state", state, "why", why);
-	const struct {
-		const char *name;
-		uint64_t value;
-	} row[] = {{"datagrams", s->datagrams}, {"flows", s->flows}, {"options", s->options},
-		{"sequence_gaps", s->sequence_gaps}, {"duplicates", s->duplicates},
-		{"undecodable", s->undecodable_sets}, {"sets_waiting", s->sets_waiting},
-		{"sets_dropped", s->sets_dropped}, {"kernel_drops", s->kernel_drops},
-		{"full_wait_us", s->full_wait_us}, {"last_us", (uint64_t)s->last_us},
-		{"skew_us", (uint64_t)s->skew_us}, {"sampling", s->sampling}, {"templates", s->templates},
-		{"samples_missing", s->samples_missing}, {"sampler_drops", s->sampler_drops}};
-	for (unsigned i = 0; i < sizeof row / sizeof row[0]; i++)
-		json_object_set_new(o, row[i].name, json_integer((json_int_t)row[i].value));
-	return o;
+	const char *word = json_string_value(json_object_get(call->request, "exporter"));
+	uint32_t id = word ? exporter_by(&g->exporters, word) : 0;
+	*answered = false;
+	if (id || (word && may_be_new))
+		return id;
+	*answered = true;
+	if (word == NULL)
+		rpc_reply_error(g->proc->ctl, call, "bad_request", "/exporter",
+			"exporter is missing: the name or address of one");
+	else
+		rpc_reply_error(g->proc->ctl, call, "not_found", "/exporter",
+			"no exporter has the name or address '%.64s'", word);
+	return 0;
 }
 
-static json_t *
-exporters_json(const struct ingest *g)
+static void
+answer_one(struct ingest *g, struct rpc_call *call, uint32_t id)
 {
-	json_t *list = json_array();
-	wall_t now = wall_now();
-	for (unsigned i = 0; i < g->n; i++) {
-		const struct ingest_thread *t = &g->thread[i];
-		uint64_t n = stage_record(&t->stage)->id[ID_SOURCES];
-		for (uint64_t k = 0; k < n && k < t->h->sources; k++) {
-			struct ft_source s = t->sources[k];
-			json_array_append_new(list, source_json(g, &s, now));
-		}
-	}
-	return list;
+	json_t *o = ingest_exporter_json(g, id);
+	if (o == NULL)
+		rpc_reply_error(g->proc->ctl, call, "internal", NULL, "out of memory");
+	else
+		rpc_reply(g->proc->ctl, call, json_pack("{s:o}", "exporter", o), NULL, 0, false, false);
 }
+
+static void
+exporters_list(struct ingest *g, struct rpc_call *call)
+{
+	rpc_reply(g->proc->ctl, call, json_pack("{s:o}", "exporters", ingest_exporters_json(g)), NULL, 0,
+		false, false);
+}
+
+static void
+exporters_one(struct ingest *g, struct rpc_call *call)
+{
+	bool answered;
+	uint32_t id = meant(g, call, false, &answered);
+	if (!answered)
+		answer_one(g, call, id);
+}
+
+static void
+refuse(struct ingest *g, struct rpc_call *call, const struct err *err, const char *at)
+{
+	const char *code = err->code == FT_EINVAL   ? "bad_request"
+			   : err->code == FT_EXIST  ? "exists"
+			   : err->code == FT_ENOENT ? "not_found"
+			   : err->code == FT_EFULL  ? "refused"
+						    : "internal";
+	rpc_reply_error(g->proc->ctl, call, code, at[0] ? at : NULL, "%s", err->text);
+}
+
+static void
+exporters_set(struct ingest *g, struct rpc_call *call)
+{
+	struct err err = {0};
+	char at[EXPORTER_AT] = "";
+	bool answered;
+	uint32_t id = meant(g, call, true, &answered);
+	if (answered)
+		return;
+	if (exporter_set(&g->exporters, &id, call->request, at, &err) != 0) {
+		refuse(g, call, &err, at);
+		return;
+	}
+	char *set = json_dumps(exporter_set_of(&g->exporters, id), JSON_COMPACT);
+	log_high("settings of exporter '%.64s' changed: %s",
+		json_string_value(json_object_get(call->request, "exporter")),
+		set ? set : "all are the defaults");
+	free(set);
+	answer_one(g, call, id);
+}
+
+/* The threads do their part between batches; ingest_housekeeping answers when all have. */
+static void
+exporters_forget(struct ingest *g, struct rpc_call *call)
+{
+	struct err err = {0};
+	bool answered;
+	uint32_t id = meant(g, call, false, &answered);
+	if (answered)
+		return;
+	if (g->forgetting || g->draining) {
+		rpc_reply_error(g->proc->ctl, call, "refused", NULL,
+			g->draining ? "a drain is under way"
+				    : "another exporter is being forgotten; try again");
+		return;
+	}
+	if (exporter_unset(&g->exporters, id, &err) != 0) {
+		refuse(g, call, &err, "");
+		return;
+	}
+	g->forgetting = call;
+	atomic_store_explicit(&g->exporters.forget_id, id, memory_order_relaxed);
+	atomic_fetch_add_explicit(&g->exporters.forget_serial, 1, memory_order_release);
+	log_high("exporter '%.64s' is forgotten",
+		json_string_value(json_object_get(call->request, "exporter")));
+}
+
+static void
+exporters_sources(struct ingest *g, struct rpc_call *call)
+{
+	rpc_reply(g->proc->ctl, call, json_pack("{s:o}", "exporters", ingest_sources_json(g)), NULL, 0, false,
+		false);
+}
+
+static void
+drain(struct ingest *g, struct rpc_call *call)
+{
+	if (g->draining || g->forgetting) {
+		rpc_reply_error(g->proc->ctl, call, "refused", NULL,
+			g->draining ? "a drain is under way" : "an exporter is being forgotten; try again");
+		return;
+	}
+	g->draining = call;
+	atomic_store(&g->drain, true);
+	log_high("draining: sockets are not read any more, they queue");
+}
+
+static const struct {
+	const char *op;
+	void (*run)(struct ingest *g, struct rpc_call *call);
+} operations[] = {{"exporters", exporters_sources}, {"exporters.list", exporters_list},
+	{"exporters.get", exporters_one}, {"exporters.set", exporters_set},
+	{"exporters.forget", exporters_forget}, {"drain", drain}};
 
 void
 ingest_control(void *ctx, struct rpc_call *call)
 {
-	struct ingest *g = ctx;
-	if (strcmp(call->op, "exporters") == 0)
-		rpc_reply(g->proc->ctl, call, json_pack("{s:o}", "exporters", exporters_json(g)), NULL, 0,
-			false, false);
-	else if (strcmp(call->op, "drain") == 0 && g->draining == NULL) {
-		g->draining = call;
-		atomic_store(&g->drain, true);
-		log_high("draining: sockets are not read any more, they queue");
-	} else if (strcmp(call->op, "drain") == 0)
-		rpc_reply_error(g->proc->ctl, call, "refused", NULL, "a drain is under way");
-	else
-		rpc_reply_error(
-			g->proc->ctl, call, "unknown_op", "/op", "unknown operation '%.64s'", call->op);
+	for (unsigned i = 0; i < sizeof operations / sizeof operations[0]; i++)
+		if (strcmp(call->op, operations[i].op) == 0) {
+			operations[i].run(ctx, call);
+			return;
+		}
+	const struct ingest *g = ctx;
+	rpc_reply_error(g->proc->ctl, call, "unknown_op", "/op", "unknown operation '%.64s'", call->op);
 }
 
 void
@@ -109,7 +195,7 @@ ingest_restore_counters(struct ingest *g)
 		COUNTER_ingest_kernel_drops, COUNTER_ingest_sequence_gaps, COUNTER_ingest_undecodable,
 		COUNTER_ingest_bad_datagrams, COUNTER_ingest_sets_dropped, COUNTER_ingest_old_refused,
 		COUNTER_ingest_exporters_refused, COUNTER_ingest_full_wait_us, COUNTER_ingest_resumed,
-		COUNTER_ingest_bound_hits, COUNTER_ingest_elements_dropped};
+		COUNTER_ingest_bound_hits, COUNTER_ingest_elements_dropped, COUNTER_ingest_flows_disabled};
 	for (unsigned c = 0; c < THREAD_COUNTERS; c++) {
 		uint64_t sum = 0;
 		for (unsigned i = 0; i < g->n; i++)
@@ -134,6 +220,34 @@ ingest_show_buffers(struct ingest *g, uint64_t bytes)
 			(unsigned long long)seconds, (unsigned long long)stall);
 }
 
+/* all threads have */
+static bool
+forgotten(const struct ingest *g)
+{
+	uint32_t serial = atomic_load_explicit(&g->exporters.forget_serial, memory_order_relaxed);
+	for (unsigned i = 0; i < g->n; i++)
+		if (atomic_load_explicit(&g->thread[i].forgot, memory_order_acquire) != serial)
+			return false;
+	return true;
+}
+
+/* for flows an hour */
+static void
+watch(struct ingest *g, mono_t now)
+{
+	if (g->looked.ns != 0 && mono_since(now, g->looked).us < WATCH_US)
+		return;
+	g->looked = now;
+	for (unsigned i = 0; i < g->n; i++) {
+		const struct ingest_thread *t = &g->thread[i];
+		uint64_t n = stage_record(&t->stage)->id[ID_SOURCES];
+		if (g->hourly[i] == NULL)
+			g->hourly[i] = calloc(t->h->sources, sizeof *g->hourly[i]);
+		for (uint64_t k = 0; g->hourly[i] && k < n && k < t->h->sources; k++)
+			hourly_note(&g->hourly[i][k], &t->sources[k], wall_now().us);
+	}
+}
+
 void
 ingest_housekeeping(struct ingest *g)
 {
@@ -148,11 +262,16 @@ ingest_housekeeping(struct ingest *g)
 	counter_set(COUNTER_ingest_sets_waiting, waiting);
 	counter_set(COUNTER_ingest_templates, templates);
 	counter_set(COUNTER_ingest_exporters, atomic_load(&g->exporters.t->count));
+	watch(g, now);
 	if (mono_since(now, g->synced).us >= 1000000) {
 		struct err err;
 		g->synced = now;
 		if (kv_sync(g->kv, &err) != 0)
 			log_limited(LOG_L_CRITICAL, "%s", err.text);
+	}
+	if (g->forgetting && forgotten(g)) {
+		rpc_reply(g->proc->ctl, g->forgetting, NULL, NULL, 0, false, false);
+		g->forgetting = NULL;
 	}
 	if (g->draining && idle) {
 		rpc_reply(g->proc->ctl, g->draining, json_pack("{s:b}", "drained", 1), NULL, 0, false, false);

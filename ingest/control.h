@@ -5,6 +5,8 @@
 #define FT_INGEST_CONTROL_H
 
 #include "common/proc.h"
+#include "ingest/exporter_set.h"
+#include "ingest/hourly.h"
 #include "ingest/socket.h"
 
 /* what config.def allows: netflowport 8, sflowport 4 */
@@ -22,18 +24,24 @@ struct ingest {
 	unsigned n;
 	int wake;
 	_Atomic bool stop, drain;
-	struct rpc_call *draining; /* waits for its answer */
-	mono_t synced;
+	struct rpc_call *draining, *forgetting; /* wait for their answer */
+	struct hourly *hourly[INGEST_PORTS];    /* a source slot; NULL: no memory for it */
+	mono_t synced, looked;
 	struct keep *keep; /* the latest choice of elements, and those before it */
 };
 
-/* control operations: "exporters" (list in words), "drain" (finish what was received, read no more) */
+/* Control operations, contract/rpc.h has them: "exporters", "exporters.list", ".get", ".set", ".forget", "drain" (finish
+ * what was received, read no more). */
 void ingest_control(void *ctx, struct rpc_call *call);
 /* Which elements are kept, as the configuration says (kept.h). */
 void ingest_keep(struct ingest *g, const struct conf *c);
 void ingest_reload(void *ctx, const struct conf *was, const struct conf *now);
 /* SUM counters are the sums of the threads' records; called before threads run */
 void ingest_restore_counters(struct ingest *g);
+/* exporter_show.c; new: each source in words; each exporter with its sources; one, with its interfaces, too */
+json_t *ingest_sources_json(const struct ingest *g);
+json_t *ingest_exporters_json(const struct ingest *g);
+json_t *ingest_exporter_json(const struct ingest *g, uint32_t id);
 void ingest_show_buffers(struct ingest *g, uint64_t bytes);
 /* a few times a second: sync LMDB once a second, gauges, answer a drain */
 void ingest_housekeeping(struct ingest *g);

@@ -32,6 +32,8 @@ struct waiting;
 struct message;
 struct sflow_counters;
 struct sflow_table;
+struct setting;
+struct settings;
 
 struct decode_sink {
 	void *ctx;
@@ -44,7 +46,7 @@ struct decode_sink {
 	/* A set or datagram that can't be decoded, and why.  May be NULL. */
 	void (*trouble)(void *ctx, const struct message *m, unsigned set, const char *why);
 	/* The id of an exporter; 0: refused (maxexporters). */
-	uint32_t (*exporter)(void *ctx, const uint8_t address[16], wall_t now, bool *disabled);
+	uint32_t (*exporter)(void *ctx, const uint8_t address[16], wall_t now);
 	/* The number of a text (contract/labels.h); 0: no room.  May be NULL: flows get no names. */
 	uint32_t (*label)(void *ctx, uint32_t exporter, const void *text, size_t n);
 	/* What a counter sample of sFlow says of an interface.  May be NULL. */
@@ -58,21 +60,22 @@ struct decode_limits {
 	size_t waiting;     /* bytes of sets kept, in all */
 	unsigned sources;
 	bool refuse_old;  /* ignoreoldnetflows no: exports more than a day old are refused */
-	bool trust_clock; /* clock trust: no correction */
+	bool trust_clock; /* no correction, whatever is set for the exporter */
 	bool sflow_from;  /* sflow/agentaddress no: an sFlow exporter is who sends, not the agent it names */
 };
 
 /* totals of one datagram, applied when it is finished */
 struct decode_totals {
 	uint64_t datagrams, flows, sequence_gaps, undecodable, bad_datagrams, sets_dropped, exporters_refused,
-		bound_hits, old_refused, full_wait_us, elements_dropped;
+		bound_hits, old_refused, full_wait_us, elements_dropped, flows_disabled;
 	int64_t sets_waiting; /* change of the gauge */
 };
 
 struct decoder {
 	struct decode_sink sink;
 	struct decode_limits limits;
-	struct learn *learn; /* never NULL: one without a file remembers nothing */
+	struct learn *learn;             /* never NULL: one without a file remembers nothing */
+	const struct settings *settings; /* of exporters, by an administrator; may be NULL; not owned */
 	struct template_table *templates;
 	struct option_table *options;
 	struct waiting *waiting;
@@ -87,6 +90,7 @@ struct decoder {
 	int32_t slot; /* of `work` in the table; -1: none yet, -2: table full */
 	struct decode_totals totals;
 	bool stopped; /* the sink said so */
+	bool resumed; /* some of its flows were handed on before a restart: so it is finished, disabled or not */
 	struct decoded now;
 	const struct keep *keep; /* elements without a column that are kept; NULL: none */
 	uint8_t kept[2][FT_ELEMENTS_MOST]; /* those of the record being decoded, a direction each */
@@ -100,10 +104,13 @@ struct message {
 	wall_t arrived, header; /* header: as sent */
 	struct record_context ctx;
 	uint32_t sequence;
-	uint32_t records;      /* data records seen, options included */
-	bool unknown;          /* a set could not be counted: the next sequence number is not known */
-	bool replay;           /* a kept set: it was counted when it came */
-	uint8_t sampling_mode; /* v5: the header's two bits */
+	uint32_t records;              /* data records seen, options included */
+	bool unknown;                  /* a set could not be counted: the next sequence number is not known */
+	bool replay;                   /* a kept set: it was counted when it came */
+	uint8_t sampling_mode;         /* v5: the header's two bits */
+	bool disabled;                 /* flows are counted and not handed on */
+	bool unsampled;                /* the record is of no sampler: no rate that was set applies */
+	const struct setting *setting; /* NULL: nothing is set for the exporter */
 };
 
 /* sources, index_memory: decoder_init allocates the index and everything learnt.  0 or FT_ENOMEM. */
@@ -145,6 +152,11 @@ void source_bad(struct decoder *d, const struct message *m, const char *why);
 void source_undecodable(struct message *m, unsigned set, const char *why);
 /* a kept set of this source was given up */
 void source_gave_up(struct decoder *d, uint32_t exporter, uint8_t version, uint32_t domain);
+/* The rate a flow says it was sampled at, and who told (FT_SAMPLING_…): for the exporter's figures. */
+void source_sampling(struct message *m, uint32_t rate, unsigned from);
+/* Forget an exporter, everything learnt from it included: its sources' slots are given to the last ones.  To be done
+ * between datagrams, in a batch of its own.  Settings and its id are not the decoder's. */
+void decoder_forget(struct decoder *d, uint32_t exporter);
 /* words of ft_source.state, and why */
 const char *source_state(const struct ft_source *s, wall_t now, char *why, size_t n);
 

@@ -45,10 +45,9 @@ on_signal(int signo)
 }
 
 static uint32_t
-on_exporter(void *ctx, const uint8_t address[16], wall_t now, bool *disabled)
+on_exporter(void *ctx, const uint8_t address[16], wall_t now)
 {
 	(void)ctx, (void)now;
-	*disabled = false;
 	for (unsigned i = 0; i < a.n_exporters; i++)
 		if (memcmp(a.exporter[i], address, 16) == 0)
 			return i + 1;

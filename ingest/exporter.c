@@ -1,5 +1,5 @@
 /*
- * exporter.c - the identity table (exporter.h).  LMDB has the truth (key: address and GUID, value: id and name); the
+ * exporter.c - the identity table (exporter.h).  LMDB has the truth (key: address and GUID, value: id); the
  * segment is filled from it when it is made anew, and both agree at all times after: LMDB is written first.
  */
 #include "ingest/exporter.h"
@@ -10,10 +10,11 @@
 #include "common/clock.h"
 #include "common/hash.h"
 #include "common/log.h"
+#include "ingest/exporter_set.h"
 
 struct stored {
-	uint32_t id, disabled;
-	char name[64];
+	uint32_t id, zero;
+	char zeros[64]; /* name and state are settings: exporter_set.c */
 	int64_t first_seen_us;
 };
 
@@ -37,10 +38,8 @@ publish(struct exporter_table *x, const uint8_t key[32], const struct stored *v)
 	struct ft_exporter *e = &x->t->slot[v->id - 1];
 	memset(e, 0, sizeof *e);
 	e->id = v->id;
-	e->disabled = v->disabled;
 	memcpy(e->address, key, 16);
 	memcpy(e->guid, key + 16, 16);
-	memcpy(e->name, v->name, sizeof e->name);
 	e->first_seen_us = v->first_seen_us;
 	*place(x, e->address, e->guid) = v->id;
 	if (atomic_load_explicit(&x->t->count, memory_order_relaxed) < v->id)
@@ -94,12 +93,16 @@ exporters_open(struct exporter_table *x, const char *shm_dir, struct kv *kv, uin
 	if (x->index == NULL)
 		return err_set(err, FT_ENOMEM, "out of memory for %u exporters", x->t->capacity);
 	rc = load(x, err);
+	if (rc == 0)
+		rc = exporter_sets_load(x, err);
 	return rc == 0 && made ? shm_publish(&x->shm, err) : rc;
 }
 
 void
 exporters_close(struct exporter_table *x)
 {
+	exporter_sets_free(x);
+	settings_drop(x->settings);
 	free(x->index);
 	shm_close(&x->shm);
 	pthread_mutex_destroy(&x->mutex);
@@ -135,7 +138,7 @@ add(struct exporter_table *x, const uint8_t key[32])
 }
 
 uint32_t
-exporters_id(struct exporter_table *x, const uint8_t address[16], const uint8_t guid[16], bool *disabled)
+exporters_id(struct exporter_table *x, const uint8_t address[16], const uint8_t guid[16])
 {
 	uint8_t key[32];
 	memcpy(key, address, 16);
@@ -144,7 +147,6 @@ exporters_id(struct exporter_table *x, const uint8_t address[16], const uint8_t 
 	uint32_t id = *place(x, address, guid);
 	if (id == 0)
 		id = add(x, key);
-	*disabled = id != 0 && x->t->slot[id - 1].disabled != 0;
 	pthread_mutex_unlock(&x->mutex);
 	return id;
 }
@@ -154,4 +156,24 @@ exporters_get(const struct exporter_table *x, uint32_t id)
 {
 	return id >= 1 && id <= atomic_load_explicit(&x->t->count, memory_order_acquire) ? &x->t->slot[id - 1]
 											 : NULL;
+}
+
+struct settings *
+exporters_settings(struct exporter_table *x)
+{
+	pthread_mutex_lock(&x->mutex);
+	struct settings *t = x->settings ? settings_hold(x->settings) : NULL;
+	pthread_mutex_unlock(&x->mutex);
+	return t;
+}
+
+void
+exporters_settings_publish(struct exporter_table *x, struct settings *t)
+{
+	pthread_mutex_lock(&x->mutex);
+	struct settings *was = x->settings;
+	x->settings = t;
+	atomic_store_explicit(&x->generation, settings_generation(t), memory_order_release);
+	pthread_mutex_unlock(&x->mutex);
+	settings_drop(was);
 }

@@ -254,15 +254,15 @@ learn_recover(struct learn *l, bool unfinished, uint32_t from, struct err *err)
 	return kv_commit(t, err);
 }
 
-int
-learn_each(struct learn *l, enum learn_kind kind,
+/* values whose key begins with the first n bytes of `from`; f is given those of `port` (any: all) */
+static int
+walk(const struct learn *l, const struct learn_key *from, size_t n, bool any,
 	int (*f)(void *ctx, const struct learn_key *key, const uint8_t *value, size_t n), void *ctx,
 	struct err *err)
 {
 	struct kv_txn *t;
 	struct kv_cursor *c;
 	struct kv_bytes k, v;
-	uint8_t first = (uint8_t)kind;
 	if (l->kv == NULL)
 		return 0;
 	int rc = kv_begin(l->kv, false, &t, err);
@@ -273,18 +273,39 @@ learn_each(struct learn *l, enum learn_kind kind,
 		kv_abort(t);
 		return err_set(err, rc, "can't read ingest.lmdb");
 	}
-	int found = kv_cursor_seek(c, &first, 1, &k, &v);
+	int found = kv_cursor_seek(c, from, n, &k, &v);
 	for (; found == 0 && rc == 0; found = kv_cursor_next(c, &k, &v)) {
 		struct learn_key key;
 		if (k.n != sizeof key)
-			continue;
+			continue; /* another database's name */
 		memcpy(&key, k.p, sizeof key);
-		if (key.kind != first)
+		if (memcmp(&key, from, n) != 0)
 			break;
-		if (kind == LEARN_EXPORTER || key.port == l->port)
+		if (any || key.port == l->port)
 			rc = f(ctx, &key, v.p, v.n);
 	}
 	kv_cursor_close(c);
 	kv_abort(t);
 	return rc;
+}
+
+int
+learn_each(struct learn *l, enum learn_kind kind,
+	int (*f)(void *ctx, const struct learn_key *key, const uint8_t *value, size_t n), void *ctx,
+	struct err *err)
+{
+	struct learn_key from = {.kind = (uint8_t)kind};
+	return walk(l, &from, 1, kind == LEARN_EXPORTER, f, ctx, err);
+}
+
+int
+learn_each_of(const struct learn *l, enum learn_kind kind, uint8_t version, uint32_t exporter,
+	int (*f)(void *ctx, const struct learn_key *key, const uint8_t *value, size_t n), void *ctx,
+	struct err *err)
+{
+	/* keys are ordered by their bytes, and these members come first */
+	struct learn_key from = {
+		.kind = (uint8_t)kind, .version = version, .port = l->port, .exporter = exporter};
+	_Static_assert(offsetof(struct learn_key, domain) == 8, "the prefix is without holes");
+	return walk(l, &from, offsetof(struct learn_key, domain), false, f, ctx, err);
 }

@@ -67,6 +67,11 @@ int learn_recover(struct learn *l, bool unfinished, uint32_t from, struct err *e
 int learn_each(struct learn *l, enum learn_kind kind,
 	int (*f)(void *ctx, const struct learn_key *key, const uint8_t *value, size_t n), void *ctx,
 	struct err *err);
+/* As learn_each, of one exporter and key version (for options: what they are about); port as l says.  Reads what is
+ * committed, so another thread than the writer's may call it, with a struct learn of its own. */
+int learn_each_of(const struct learn *l, enum learn_kind kind, uint8_t version, uint32_t exporter,
+	int (*f)(void *ctx, const struct learn_key *key, const uint8_t *value, size_t n), void *ctx,
+	struct err *err);
 void learn_close(struct learn *l); /* frees; the file stays open */
 
 #endif

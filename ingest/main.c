@@ -163,6 +163,7 @@ close_all(struct ingest *g)
 	for (unsigned i = 0; i < g->n; i++) {
 		sockets_close(&g->sockets[i]);
 		ingest_thread_close(&g->thread[i]);
+		free(g->hourly[i]);
 	}
 	labels_close(&g->labels);
 	for (struct keep *k = g->keep, *was; k; k = was) {
@@ -196,7 +197,7 @@ main(int argc, char **argv)
 	proc_ready(&p);
 	while (proc_running(&p)) {
 		/* rpc_server_turn needs some time for itself; a quarter of a second is often enough for the rest */
-		proc_turn(&p, (span_t){g.draining ? 20000 : 250000});
+		proc_turn(&p, (span_t){g.draining || g.forgetting ? 20000 : 250000});
 		ingest_housekeeping(&g);
 	}
 	uint64_t one = 1;

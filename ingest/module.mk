@@ -4,6 +4,9 @@ ingest_SRCS := \
 	ingest/control.c \
 	ingest/decode.c \
 	ingest/exporter.c \
+	ingest/exporter_set.c \
+	ingest/exporter_show.c \
+	ingest/hourly.c \
 	ingest/ipfix.c \
 	ingest/label.c \
 	ingest/kept.c \
@@ -13,6 +16,7 @@ ingest_SRCS := \
 	ingest/options.c \
 	ingest/program.c \
 	ingest/program_settle.c \
+	ingest/setting.c \
 	ingest/sets.c \
 	ingest/show.c \
 	ingest/shuffle.c \

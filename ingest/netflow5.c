@@ -142,6 +142,7 @@ decode_netflow5(struct decoder *d, const uint8_t *bytes, size_t n, const uint8_t
 	if (!source_begin(&m, from))
 		return;
 	d->work.sampling = rate;
+	source_sampling(&m, rate, rate ? FT_SAMPLING_HEADER : FT_SAMPLING_UNKNOWN);
 	records(&m, &c, count, 48);
 	source_sequence(&m, count);
 }

@@ -1,8 +1,11 @@
 /*
  * options.c - options data records (RFC 3954 section 6, RFC 7011 section 3.4.2.2) joined to tables by what they are
  * about:
- *   sampler (48 or 302; none: the source's default) -> rate
- *        34, 50: 1 in N;  305/306: interval taken, space left out;  309/310: size out of a population
+ *   rate: 34, 50: 1 in N;  305/306: interval taken, space left out;  309/310: size out of a population;  311: probability
+ *        of a sampler (48 or 302), of the flows of a template (145, or scope 5 of v9), of an interface (10, 252, or
+ *        scope 2 of v9), or of all that the source sends.  A flow's rate is that of the sampler it names, else its
+ *        template's, else its interface's, else the source's; who names no sampler where there are several gets
+ *        the one last told of.
  *   160 systemInitTime -> base of uptime-relative stamps in IPFIX
  *   10 or 252 interface -> names (82, 83);  95 application -> name (94, 96);  234 VRF -> name (236)
  * Tables are by exporter and domain, never by port: exporters send options from another socket than data.
@@ -30,7 +33,12 @@ struct option {
 struct option_table {
 	struct option *bucket[BUCKETS];
 	uint32_t used;
+	bool scoped; /* a rate of a template or an interface is known */
 };
+/* learn_key.sub of a LEARN_SAMPLER: whose rate it is; of samplers and sources 0 */
+#define SCOPE_TEMPLATE (UINT64_C(1) << 32)
+#define SCOPE_INTERFACE (UINT64_C(2) << 32)
+#define SCOPE_SAMPLER (UINT64_C(3) << 32) /* the sampler last told of */
 
 struct option_table *
 option_table_new(void)
@@ -80,6 +88,7 @@ put(struct option_table *t, const struct learn_key *key, const void *value, size
 	(*at)->n = (uint32_t)n;
 	(*at)->label = 0;
 	memcpy((*at)->value, value, n);
+	t->scoped |= key->kind == LEARN_SAMPLER && key->sub != 0 && key->sub < SCOPE_SAMPLER;
 	*changed = true;
 	return true;
 }
@@ -104,14 +113,11 @@ sampler_key(const struct message *m, uint32_t sampler)
 		.id = sampler};
 }
 
-uint32_t
-options_rate(const struct option_table *t, const struct message *m, uint32_t sampler)
+static uint32_t
+rate_at(const struct option_table *t, const struct learn_key *key)
 {
 	uint32_t rate = 0;
-	if (t->used == 0)
-		return 0;
-	struct learn_key key = sampler_key(m, sampler);
-	const struct option *o = *place(t, &key);
+	const struct option *o = *place(t, key);
 	if (o && o->n == sizeof rate)
 		memcpy(&rate, o->value, sizeof rate);
 	return rate;
@@ -138,6 +144,39 @@ options_app_name(const struct option_table *t, const struct message *m, uint64_t
 	return o->label == NO_LABEL ? 0 : o->label;
 }
 
+uint32_t
+options_rate(const struct option_table *t, const struct message *m, uint32_t sampler)
+{
+	if (t->used == 0)
+		return 0;
+	struct learn_key key = sampler_key(m, sampler);
+	uint32_t rate = rate_at(t, &key);
+	if (rate == 0 && sampler == OPTIONS_DEFAULT) {
+		key.sub = SCOPE_SAMPLER;
+		rate = rate_at(t, &key);
+	}
+	return rate;
+}
+
+uint32_t
+options_scoped_rate(
+	const struct option_table *t, const struct message *m, unsigned template_id, const struct ft_flow *f)
+{
+	if (!t->scoped)
+		return 0;
+	struct learn_key key = sampler_key(m, OPTIONS_DEFAULT);
+	key.sub = SCOPE_TEMPLATE | template_id;
+	uint32_t rate = rate_at(t, &key);
+	if (rate || !(f->bits & FT_FLOW_HAS_IF))
+		return rate;
+	key.sub = SCOPE_INTERFACE | f->in_if;
+	rate = rate_at(t, &key);
+	if (rate)
+		return rate;
+	key.sub = SCOPE_INTERFACE | f->out_if;
+	return rate_at(t, &key);
+}
+
 uint64_t
 options_init_time(const struct option_table *t, const struct message *m)
 {
@@ -156,8 +195,9 @@ options_init_time(const struct option_table *t, const struct message *m)
 /* ---- a record --------------------------------------------------------------------------------- */
 
 struct seen { /* what one record says */
-	bool has_sampler, has_interface, has_app, has_vrf;
-	uint64_t sampler, interface, app, vrf;
+	bool has_sampler, has_interface, has_app, has_vrf, has_template;
+	uint64_t sampler, interface, app, vrf, template;
+	uint64_t one_in; /* 311, as a rate */
 	uint64_t interval, random_interval, taken, left_out, size, population, init_ms;
 	const uint8_t *text[4]; /* interface name, description; application name, description */
 	size_t text_n[4];
@@ -178,6 +218,23 @@ text_length(const uint8_t *p, size_t n)
 {
 	const uint8_t *end = n ? memchr(p, 0, n) : NULL;
 	return end ? (size_t)(end - p) : n;
+}
+
+/* a probability, float32 or float64 (RFC 7011 section 6.1.2, 6.2), as 1 in so many; 0: none that can be */
+static uint64_t
+inverse(const uint8_t *p, size_t n)
+{
+	uint64_t wide = number(p, n);
+	uint32_t narrow = (uint32_t)wide;
+	double probability = 0;
+	float single;
+	if (n == 8)
+		memcpy(&probability, &wide, sizeof probability);
+	else if (n == 4) {
+		memcpy(&single, &narrow, sizeof single);
+		probability = (double)single;
+	}
+	return probability > 1e-9 && probability <= 1 ? (uint64_t)(1 / probability + 0.5) : 0;
 }
 
 static void
@@ -223,6 +280,10 @@ note(struct seen *s, uint16_t id, const uint8_t *p, size_t n)
 	case 96: /* applicationName */
 		note_text(s, 2, p, n);
 		break;
+	case 145: /* templateId */
+		s->has_template = true;
+		s->template = number(p, n);
+		break;
 	case 160: /* systemInitTimeMilliseconds */
 		s->init_ms = number(p, n);
 		break;
@@ -246,6 +307,9 @@ note(struct seen *s, uint16_t id, const uint8_t *p, size_t n)
 	case 310: /* samplingPopulation */
 		s->population = number(p, n);
 		break;
+	case 311: /* samplingProbability */
+		s->one_in = inverse(p, n);
+		break;
 	default:
 		break;
 	}
@@ -262,7 +326,9 @@ rate_of(const struct seen *s)
 		return (s->taken + s->left_out) / s->taken;
 	if (s->taken) /* no space: "1 in interval", as some write it */
 		return s->taken;
-	return s->size && s->population >= s->size ? s->population / s->size : 0;
+	if (s->size && s->population >= s->size)
+		return s->population / s->size;
+	return s->one_in;
 }
 
 static void
@@ -272,15 +338,22 @@ learn_rate(struct message *m, const struct seen *s)
 	uint32_t rate = wide > UINT32_MAX ? UINT32_MAX : (uint32_t)wide;
 	if (rate == 0)
 		return;
+	struct learn_key all = sampler_key(m, OPTIONS_DEFAULT);
 	if (s->has_sampler) {
 		struct learn_key key = sampler_key(m, (uint32_t)s->sampler);
 		if (key.id != OPTIONS_DEFAULT)
 			learn_option(m, &key, &rate, sizeof rate);
+		/* flows that name no sampler: what was said of the whole source, else the sampler last told of */
+		all.sub = SCOPE_SAMPLER;
+	} else if (s->has_template || s->has_interface) {
+		struct learn_key key = sampler_key(m, OPTIONS_DEFAULT);
+		key.sub = s->has_template ? SCOPE_TEMPLATE | (uint16_t)s->template
+					  : SCOPE_INTERFACE | (uint32_t)s->interface;
+		learn_option(m, &key, &rate, sizeof rate);
+		return;
 	}
-	/* flows that name no sampler: what was said of the whole source, else the sampler last told of */
-	struct learn_key all = sampler_key(m, OPTIONS_DEFAULT);
 	learn_option(m, &all, &rate, sizeof rate);
-	m->d->work.sampling = rate;
+	m->d->work.sampling = options_rate(m->d->options, m, OPTIONS_DEFAULT);
 }
 
 static void
@@ -331,10 +404,12 @@ options_record(struct message *m, const struct template *t, const uint8_t *p, si
 		const uint8_t *at = cursor_take(&c, n);
 		if (at == NULL)
 			return -1;
-		/* v9 scopes are numbered apart (RFC 3954 section 6.1): 2 is an interface */
+		/* v9 scopes are numbered apart (RFC 3954 section 6.1): 2 is an interface, 5 a template */
 		bool v9_scope = t->version == 9 && i < t->n_scope;
 		if (v9_scope && f->id == 2)
 			note(&s, 10, at, n);
+		else if (v9_scope && f->id == 5)
+			note(&s, 145, at, n);
 		else if (!v9_scope && f->pen == 0)
 			note(&s, f->id, at, n);
 	}
@@ -370,4 +445,44 @@ options_load(struct decoder *d, struct err *err)
 {
 	int rc = learn_each(d->learn, LEARN_SAMPLER, load_one, d, err);
 	return rc ? rc : learn_each(d->learn, LEARN_OPTION, load_one, d, err);
+}
+
+void
+options_forget(struct decoder *d, uint32_t exporter)
+{
+	struct option_table *t = d->options;
+	for (unsigned b = 0; b < BUCKETS; b++)
+		for (struct option **at = &t->bucket[b], *o; (o = *at) != NULL;) {
+			if (o->key.exporter != exporter) {
+				at = &o->next;
+				continue;
+			}
+			*at = o->next;
+			learn_del(d->learn, &o->key);
+			free(o);
+			t->used--;
+		}
+}
+
+struct name_reader {
+	void (*f)(void *ctx, uint32_t index, bool description, const char *text, size_t n);
+	void *ctx;
+};
+
+static int
+read_name(void *ctx, const struct learn_key *key, const uint8_t *value, size_t n)
+{
+	const struct name_reader *r = ctx;
+	r->f(r->ctx, (uint32_t)key->sub, key->version == ABOUT_INTERFACE_TEXT, (const char *)value, n);
+	return 0;
+}
+
+int
+options_interfaces(const struct learn *l, uint32_t exporter,
+	void (*f)(void *ctx, uint32_t index, bool description, const char *text, size_t n), void *ctx,
+	struct err *err)
+{
+	struct name_reader r = {f, ctx};
+	int rc = learn_each_of(l, LEARN_OPTION, ABOUT_INTERFACE, exporter, read_name, &r, err);
+	return rc ? rc : learn_each_of(l, LEARN_OPTION, ABOUT_INTERFACE_TEXT, exporter, read_name, &r, err);
 }

@@ -21,8 +21,16 @@ void options_interface(struct message *m, uint32_t index, const uint8_t *name, s
 uint32_t options_rate(const struct option_table *t, const struct message *m, uint32_t sampler);
 /* label of the name of an application (RFC 6759), as last told; 0 unknown */
 uint32_t options_app_name(const struct option_table *t, const struct message *m, uint64_t app);
+/* rate told of the template of a flow, else of its interfaces; 0: none was */
+uint32_t options_scoped_rate(
+	const struct option_table *t, const struct message *m, unsigned template_id, const struct ft_flow *f);
 uint64_t options_init_time(const struct option_table *t, const struct message *m);
 int options_load(struct decoder *d, struct err *err);
+void options_forget(struct decoder *d, uint32_t exporter);
+/* Names (description: descriptions) of interfaces in the learn log's file, of any domain, for the main thread. */
+int options_interfaces(const struct learn *l, uint32_t exporter,
+	void (*f)(void *ctx, uint32_t index, bool description, const char *text, size_t n), void *ctx,
+	struct err *err);
 
 /* waiting.c: sets that came before their template */
 struct waiting *waiting_new(void);
@@ -32,5 +40,6 @@ size_t waiting_sets(const struct waiting *w);
 /* Give up what is older than 30 minutes at `now`; returns how many sets. */
 unsigned waiting_expire(struct decoder *d, wall_t now);
 int waiting_load(struct decoder *d, struct err *err);
+void waiting_forget(struct decoder *d, uint32_t exporter);
 
 #endif

@@ -6,29 +6,52 @@
 #include "ingest/kept.h"
 #include "ingest/options.h"
 
-/* the rate a flow was sampled at, as far as it or its exporter says; 0 unknown */
+/* a rate in the record itself; 0: none */
 static uint32_t
-sampling(const struct message *m, const struct program *g, const struct decoded *r)
+own_rate(const struct scratch *s)
 {
-	const struct scratch *s = &r->s;
-	if (program_carries(g, HAS_SAMPLING)) {
-		if (s->sampler_interval)
-			return s->sampler_interval;
-		if (s->sampling)
-			return s->sampling;
-		if (s->psamp_interval && s->psamp_space == 0) /* "1 in interval", as some write it */
-			return s->psamp_interval;
-		if (s->psamp_interval)
-			return (uint32_t)(((uint64_t)s->psamp_interval + s->psamp_space) / s->psamp_interval);
-		if (s->psamp_size && s->psamp_population >= s->psamp_size)
-			return s->psamp_population / s->psamp_size;
-	}
-	if (program_carries(g, HAS_SAMPLER)) {
-		uint32_t rate = options_rate(m->d->options, m, (uint32_t)s->sampler);
-		if (rate || s->sampler == 0) /* 0 is "not sampled" unless a sampler 0 was told of */
+	if (s->sampler_interval)
+		return s->sampler_interval;
+	if (s->sampling)
+		return s->sampling;
+	if (s->psamp_interval && s->psamp_space == 0) /* "1 in interval", as some write it */
+		return s->psamp_interval;
+	if (s->psamp_interval)
+		return (uint32_t)(((uint64_t)s->psamp_interval + s->psamp_space) / s->psamp_interval);
+	if (s->psamp_size && s->psamp_population >= s->psamp_size)
+		return s->psamp_population / s->psamp_size;
+	return 0;
+}
+
+/* the rate by options data: of the flow's sampler, template, interface, or source; 0 unknown */
+static uint32_t
+told_rate(const struct message *m, const struct template *t, const struct decoded *r)
+{
+	const struct option_table *options = m->d->options;
+	uint32_t rate;
+	if (program_carries(t->program, HAS_SAMPLER)) {
+		rate = options_rate(options, m, (uint32_t)r->s.sampler);
+		if (rate || r->s.sampler == 0) /* 0 is "not sampled" unless a sampler 0 was told of */
 			return rate;
 	}
-	return m->d->work.sampling;
+	rate = options_scoped_rate(options, m, t->id, &r->f);
+	return rate ? rate : m->d->work.sampling;
+}
+
+/* the rate a flow was sampled at, as far as it or its exporter says; 0 unknown */
+static uint32_t
+sampling(struct message *m, const struct template *t, const struct decoded *r)
+{
+	if (program_carries(t->program, HAS_SAMPLING)) {
+		uint32_t rate = own_rate(&r->s);
+		if (rate) {
+			source_sampling(m, rate, FT_SAMPLING_RECORD);
+			return rate;
+		}
+	}
+	uint32_t rate = told_rate(m, t, r);
+	source_sampling(m, rate, rate ? FT_SAMPLING_OPTION : FT_SAMPLING_UNKNOWN);
+	return rate;
 }
 
 /* Some exporters fill sets or whole datagrams with zeros far beyond the padding that is allowed (PAN-OS, NX-OS).  A
@@ -77,7 +100,7 @@ flow_record(struct message *m, struct template *t, struct cursor *c)
 		return false;
 	const uint8_t *p = cursor_take(c, (size_t)took);
 	m->records++;
-	r->f.sampling = sampling(m, t->program, r);
+	r->f.sampling = sampling(m, t, r);
 	if (program_carries(t->program, HAS_APP) || program_carries(t->program, HAS_APP_NAME))
 		name_application(m, t->program, r);
 	if (d->sink.record) {

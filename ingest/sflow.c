@@ -334,8 +334,11 @@ sflow_samples(struct message *m, struct cursor *c, uint32_t count)
 		sflow_account(m, &s);
 		sflow_flow(&s, m, &d->now);
 		d->now.f.exporter = m->exporter;
-		if (s.rate && !(s.has & SFLOW_DROPPED))
+		m->unsampled = (s.has & SFLOW_DROPPED) != 0;
+		if (s.rate && !m->unsampled) {
 			d->work.sampling = s.rate;
+			source_sampling(m, s.rate, FT_SAMPLING_HEADER);
+		}
 		if (d->sink.record)
 			d->sink.record(d->sink.ctx, m, NULL, &d->now, at, took);
 		(void)source_flow(m, &d->now);

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "common/addr.h"
+#include "common/names.h"
 #include "ingest/sflow.h"
 
 enum show_kind { NUM, IP, MAC, TEXT, HEX, APP, LABEL, ACL };
@@ -535,6 +536,9 @@ show_record(const struct message *m, const struct template *t, const struct deco
 	json_object_set_new(o, "version",
 		json_integer(m->version >= SFLOW_V2 ? (m->version == SFLOW_V5 ? 5 : m->version - 16)
 						    : m->version));
+	const char *protocol = names_help(NAMES_VERSION, m->version);
+	if (protocol)
+		json_object_set_new(o, "protocol", json_string(protocol));
 	put_ip(o, "exporter_ip", exporter);
 	put_number(o, "odid", m->domain);
 	put_number(o, "seq", m->sequence);

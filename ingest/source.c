@@ -17,6 +17,7 @@
 
 #include "common/hash.h"
 #include "ingest/options.h"
+#include "ingest/setting.h"
 #include "ingest/template.h"
 
 #define SECOND INT64_C(1000000)
@@ -84,11 +85,18 @@ decoder_load(struct decoder *d, struct err *err)
 	return rc == 0 ? waiting_load(d, err) : rc;
 }
 
+/* no correction that was found out is in force any more */
+static void
+clock_forget(struct ft_source *s)
+{
+	s->flags &= ~(uint32_t)FT_SOURCE_CORRECTED;
+	s->correction_us = s->offset_since_us = 0;
+}
+
 static void
 clock_correct(struct message *m, struct ft_source *s)
 {
-	int64_t skew = m->header.us - m->arrived.us;
-	s->skew_us = skew;
+	int64_t skew = s->skew_us;
 	if (m->header.us < YEAR_2001 || skew > AHEAD_S * SECOND) {
 		if (!(s->flags & FT_SOURCE_CORRECTED) || magnitude(s->correction_us + skew) > HOLD_S * SECOND)
 			s->correction_us = -skew;
@@ -97,8 +105,7 @@ clock_correct(struct message *m, struct ft_source *s)
 		return;
 	}
 	if (skew < -DAY_S * SECOND || magnitude(skew) < LEAST_S * SECOND) {
-		s->flags &= ~(uint32_t)FT_SOURCE_CORRECTED;
-		s->correction_us = s->offset_since_us = 0;
+		clock_forget(s);
 		return;
 	}
 	/* v9 and IPFIX headers have whole seconds: a steady clock still shows steps of one */
@@ -115,6 +122,23 @@ clock_correct(struct message *m, struct ft_source *s)
 		s->correction_us = -s->offset_us;
 		s->flags |= FT_SOURCE_CORRECTED;
 	}
+}
+
+/* by what the administrator set, or as the clock behaves */
+static void
+clock_judge(struct message *m, struct ft_source *s)
+{
+	unsigned mode = m->d->limits.trust_clock ? SETTING_CLOCK_TRUST
+			: m->setting             ? m->setting->clock
+						 : SETTING_CLOCK_AUTO;
+	s->skew_us = m->header.us - m->arrived.us;
+	if (mode == SETTING_CLOCK_AUTO) {
+		clock_correct(m, s);
+		return;
+	}
+	clock_forget(s);
+	if (mode == SETTING_CLOCK_ARRIVAL)
+		s->correction_us = -s->skew_us;
 }
 
 /* uptime fell back, or the sequence began anew */
@@ -135,9 +159,8 @@ bool
 source_begin(struct message *m, const uint8_t from[16])
 {
 	struct decoder *d = m->d;
-	bool disabled = false;
 	struct ft_source *s = &d->work;
-	m->exporter = d->sink.exporter(d->sink.ctx, from, m->arrived, &disabled);
+	m->exporter = d->sink.exporter(d->sink.ctx, from, m->arrived);
 	d->slot = m->exporter ? find(d, m->exporter, m->version, m->domain) : -2;
 	if (m->exporter == 0 || (d->slot < 0 && *d->n_sources >= d->limits.sources)) {
 		d->slot = -2;
@@ -158,8 +181,8 @@ source_begin(struct message *m, const uint8_t from[16])
 		s->flags = (s->flags & ~(uint32_t)FT_SOURCE_SEQUENCE) | FT_SOURCE_RESTARTED;
 		template_restart(d, m->exporter, m->version, m->domain);
 	}
-	if (!d->limits.trust_clock)
-		clock_correct(m, s);
+	m->setting = settings_find(d->settings, m->exporter);
+	clock_judge(m, s);
 	m->ctx.correction_us = s->correction_us;
 	m->ctx.export_time = (wall_t){m->header.us + s->correction_us};
 	m->ctx.init_ms = (int64_t)s->init_ms;
@@ -167,9 +190,10 @@ source_begin(struct message *m, const uint8_t from[16])
 	s->last_us = m->arrived.us;
 	s->export_s = (uint32_t)(m->header.us / SECOND);
 	s->uptime_ms = m->ctx.uptime.ms;
-	if (disabled || (d->limits.refuse_old && m->header.us >= YEAR_2001 && s->skew_us < -DAY_S * SECOND)) {
-		if (!disabled)
-			d->totals.old_refused++;
+	/* A disabled exporter is decoded all the same, so that its templates are known when it is enabled again. */
+	m->disabled = m->setting && m->setting->disabled && !d->resumed;
+	if (d->limits.refuse_old && m->header.us >= YEAR_2001 && s->skew_us < -DAY_S * SECOND) {
+		d->totals.old_refused++;
 		s->flags &= ~(uint32_t)FT_SOURCE_SEQUENCE;
 		return false;
 	}
@@ -210,6 +234,16 @@ source_flow(struct message *m, struct decoded *r)
 	r->f.exporter = m->exporter;
 	r->f.domain = m->domain;
 	r->f.version = m->version;
+	if (m->disabled) {
+		d->work.flows_disabled++;
+		d->totals.flows_disabled++;
+		return true;
+	}
+	if (m->setting && !m->unsampled) {
+		uint32_t rate = setting_rate(m->setting, r->f.in_if, r->f.out_if);
+		if (rate)
+			r->f.sampling = rate;
+	}
 	d->work.flows++;
 	d->totals.flows++;
 	if (!d->sink.flow(d->sink.ctx, r))
@@ -245,8 +279,9 @@ decode_finish(struct decoder *d)
 	s->state = s->undecodable_sets && s->undecodable_sets * 10 > s->datagrams ? FT_SOURCE_UNDECODABLE
 		   : s->sets_waiting && s->templates == 0                         ? FT_SOURCE_NO_TEMPLATE
 		   : s->flags & FT_SOURCE_CORRECTED                               ? FT_SOURCE_CLOCK_WRONG
-		   : s->sequence_gaps && s->sequence_gaps * 100 > s->flows + s->datagrams ? FT_SOURCE_GAPS
-											  : FT_SOURCE_OK;
+		   : s->sequence_gaps && s->sequence_gaps * 100 > s->flows + s->flows_disabled + s->datagrams
+			   ? FT_SOURCE_GAPS
+			   : FT_SOURCE_OK;
 	s->full_wait_us += d->totals.full_wait_us;
 	bool fresh = d->slot < 0;
 	uint32_t slot = fresh ? (uint32_t)*d->n_sources : (uint32_t)d->slot;
@@ -272,6 +307,42 @@ source_gave_up(struct decoder *d, uint32_t exporter, uint8_t version, uint32_t d
 		d->sink.touch(d->sink.ctx, s);
 	s->sets_dropped++;
 	s->sets_waiting -= s->sets_waiting > 0;
+}
+
+void
+decoder_forget(struct decoder *d, uint32_t exporter)
+{
+	bool any = false;
+	template_forget(d, exporter);
+	options_forget(d, exporter);
+	waiting_forget(d, exporter);
+	for (uint64_t i = 0; i < *d->n_sources;) {
+		struct ft_source *s = &d->source[i], *last = &d->source[*d->n_sources - 1];
+		if (s->exporter != exporter) {
+			i++;
+			continue;
+		}
+		if (d->sink.touch && s != last) {
+			d->sink.touch(d->sink.ctx, s);
+			d->sink.touch(d->sink.ctx, last);
+		}
+		*s = *last;
+		--*d->n_sources;
+		any = true;
+	}
+	if (!any)
+		return;
+	memset(d->index, 0, (d->index_mask + 1) * sizeof *d->index);
+	for (uint64_t i = 0; i < *d->n_sources; i++)
+		enter(d, (uint32_t)i);
+}
+
+void
+source_sampling(struct message *m, uint32_t rate, unsigned from)
+{
+	struct ft_source *s = &m->d->work;
+	s->sampling_seen = rate;
+	s->flags = (s->flags & ~(uint32_t)FT_SOURCE_SAMPLING) | from << FT_SOURCE_SAMPLING_SHIFT;
 }
 
 const char *

@@ -334,6 +334,18 @@ template_restart(struct decoder *d, uint32_t exporter, uint8_t version, uint32_t
 }
 
 void
+template_forget(struct decoder *d, uint32_t exporter)
+{
+	for (uint32_t i = 0; i <= d->templates->mask;) {
+		struct template *t = d->templates->slot[i];
+		if (t && t->exporter == exporter)
+			forget(d, t); /* another may have moved into this place: look again */
+		else
+			i++;
+	}
+}
+
+void
 template_count_known(const struct decoder *d, struct ft_source *s)
 {
 	for (uint32_t i = 0; d->templates->loaded && i <= d->templates->mask; i++) {

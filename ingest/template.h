@@ -42,5 +42,7 @@ int template_load(struct decoder *d, struct err *err);
 void template_count_known(const struct decoder *d, struct ft_source *s);
 /* The exporter restarted: templates not confirmed since our start are void. */
 void template_restart(struct decoder *d, uint32_t exporter, uint8_t version, uint32_t domain);
+/* Everything of an exporter is void. */
+void template_forget(struct decoder *d, uint32_t exporter);
 
 #endif

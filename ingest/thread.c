@@ -40,6 +40,7 @@ static const enum counter rows[THREAD_COUNTERS] = {
 	[THREAD_RESUMED] = COUNTER_ingest_resumed,
 	[THREAD_BOUND_HITS] = COUNTER_ingest_bound_hits,
 	[THREAD_ELEMENTS_DROPPED] = COUNTER_ingest_elements_dropped,
+	[THREAD_FLOWS_DISABLED] = COUNTER_ingest_flows_disabled,
 };
 
 /* ---- commit ----------------------------------------------------------------------------------- */
@@ -142,12 +143,12 @@ on_flow(void *ctx, const struct decoded *d)
 }
 
 static uint32_t
-on_exporter(void *ctx, const uint8_t address[16], wall_t now, bool *disabled)
+on_exporter(void *ctx, const uint8_t address[16], wall_t now)
 {
 	static const uint8_t no_guid[16];
 	struct ingest_thread *t = ctx;
 	(void)now;
-	return exporters_id(t->exporters, address, no_guid, disabled);
+	return exporters_id(t->exporters, address, no_guid);
 }
 
 static uint32_t
@@ -202,6 +203,7 @@ count_totals(struct ingest_thread *t)
 	count(t, THREAD_FULL_WAIT_US, n->full_wait_us);
 	count(t, THREAD_BOUND_HITS, n->bound_hits);
 	count(t, THREAD_ELEMENTS_DROPPED, n->elements_dropped);
+	count(t, THREAD_FLOWS_DISABLED, n->flows_disabled);
 }
 
 static void
@@ -240,6 +242,7 @@ one_datagram(struct ingest_thread *t, unsigned i)
 	size_t n = m->msg_len <= FT_DATAGRAM_BYTES ? m->msg_len : FT_DATAGRAM_BYTES;
 	t->datagram = t->learn.datagram = i;
 	t->done = 0;
+	t->decoder.resumed = t->skip > 0;
 	address_of(&slot->from, from);
 	decode_datagram(&t->decoder, slot->payload, n, from, (wall_t){t->batch->arrived_us});
 	if (t->decoder.stopped)
@@ -254,10 +257,23 @@ one_datagram(struct ingest_thread *t, unsigned i)
 	return true;
 }
 
+/* What an administrator set since (setting.h): for whole batches. */
+static void
+heed_settings(struct ingest_thread *t)
+{
+	if (t->exporters == NULL ||
+		atomic_load_explicit(&t->exporters->generation, memory_order_acquire) == t->generation)
+		return;
+	settings_drop(t->settings);
+	t->decoder.settings = t->settings = exporters_settings(t->exporters);
+	t->generation = t->settings ? settings_generation(t->settings) : 0;
+}
+
 /* The datagrams of the batch, from where the record says.  False: told to stop; what is left is for the next start. */
 static bool
 work_off(struct ingest_thread *t, unsigned n)
 {
+	heed_settings(t);
 	stage_begin(&t->stage);
 	t->learn.batch = t->stage.next.input[IN_BATCH] + 1;
 	t->skip = t->stage.next.input[IN_FLOW];
@@ -353,6 +369,23 @@ expire(struct ingest_thread *t)
 	show(t);
 }
 
+/* An administrator's wish; like giving up waiting sets, a batch without datagrams. */
+static void
+forget(struct ingest_thread *t)
+{
+	uint32_t serial = atomic_load_explicit(&t->exporters->forget_serial, memory_order_acquire);
+	if (serial == atomic_load_explicit(&t->forgot, memory_order_relaxed))
+		return;
+	stage_begin(&t->stage);
+	t->learn.batch = t->stage.next.input[IN_BATCH] + 1;
+	t->learn.datagram = 0;
+	decoder_forget(&t->decoder, atomic_load_explicit(&t->exporters->forget_id, memory_order_relaxed));
+	t->stage.next.input[IN_BATCH]++;
+	commit(t);
+	show(t);
+	atomic_store_explicit(&t->forgot, serial, memory_order_release);
+}
+
 void
 ingest_thread_run(struct ingest_thread *t)
 {
@@ -366,8 +399,10 @@ ingest_thread_run(struct ingest_thread *t)
 		}
 		atomic_store_explicit(&t->idle, false, memory_order_relaxed);
 		(void)ingest_thread_turn(t);
-		if (!(armed(t) && received(t) > 0))
+		if (!(armed(t) && received(t) > 0)) {
 			expire(t);
+			forget(t);
+		}
 	}
 }
 
@@ -497,6 +532,8 @@ void
 ingest_thread_detach(struct ingest_thread *t)
 {
 	decoder_close(&t->decoder);
+	settings_drop(t->settings);
+	t->settings = NULL;
 	learn_close(&t->learn);
 	free(t->touched);
 	t->touched = NULL;

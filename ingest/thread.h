@@ -38,6 +38,7 @@ enum thread_counter {
 	THREAD_RESUMED,
 	THREAD_BOUND_HITS,
 	THREAD_ELEMENTS_DROPPED,
+	THREAD_FLOWS_DISABLED,
 	THREAD_COUNTERS
 };
 
@@ -70,6 +71,9 @@ struct ingest_thread {
 	_Atomic uint64_t waiting_sets, templates; /* for the main thread's gauges */
 	uint64_t shown[THREAD_COUNTERS];
 	mono_t expired;
+	uint32_t generation;     /* of the settings of exporters that are in force */
+	_Atomic uint32_t forgot; /* exporter_table.forget_serial as far as it is done */
+	struct settings *settings;
 
 	/* Waits a little for datagrams, stores batch->arrived_us and batch->socket, then fills batch->msg; returns how
 	 * many, 0 none. */

@@ -195,3 +195,19 @@ waiting_load(struct decoder *d, struct err *err)
 {
 	return learn_each(d->learn, LEARN_WAITING, load_one, d, err);
 }
+
+void
+waiting_forget(struct decoder *d, uint32_t exporter)
+{
+	struct waiting *w = d->waiting;
+	for (unsigned b = 0; b < BUCKETS; b++)
+		for (struct kept *before = NULL, *k; (k = before ? before->next : w->first[b]) != NULL;) {
+			if (k->key.exporter != exporter) {
+				before = k;
+				continue;
+			}
+			(void)unlink_after(w, b, before);
+			learn_del(d->learn, &k->key);
+			free(k);
+		}
+}

@@ -37,6 +37,7 @@ queryd_FRONT := \
 	queryd/curve.c \
 	queryd/jobs.c \
 	queryd/login.c \
+	queryd/op_exporters.c \
 	queryd/op_query.c \
 	queryd/op_server.c \
 	queryd/op_users.c \
@@ -44,7 +45,8 @@ queryd_FRONT := \
 	queryd/server.c \
 	queryd/throttle.c \
 	queryd/tickets.c \
-	queryd/users.c
+	queryd/users.c \
+	queryd/visible.c
 
 queryd_SRCS := $(queryd_ENGINE) $(queryd_FRONT)
 # until the engine's last file is there, nothing can be linked

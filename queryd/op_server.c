@@ -1,4 +1,4 @@
-/* op_server.c - operations on the server itself: status, exporters, settings, audit log. */
+/* op_server.c - operations on the server itself: status, settings, audit log. */
 #include <stdio.h>
 #include <string.h>
 
@@ -25,44 +25,6 @@ op_status(struct request *r)
 	}
 	json_decref(store);
 	request_reply(r, o);
-}
-
-/* what a user without rights may see: that exporters exist */
-static json_t *
-public_exporters(const json_t *list)
-{
-	json_t *out = json_array(), *x;
-	size_t i;
-	json_array_foreach (list, i, x) {
-		static const char *const shown[] = {"id", "address", "name", "domain", "version"};
-		json_t *o = json_object();
-		for (unsigned k = 0; k < sizeof shown / sizeof shown[0]; k++)
-			if (json_object_get(x, shown[k]))
-				json_object_set(o, shown[k], json_object_get(x, shown[k]));
-		json_array_append_new(out, o);
-	}
-	return out;
-}
-
-void
-op_exporters_list(struct request *r)
-{
-	struct rpc_client *c;
-	struct err err = {0};
-	json_t *answer = NULL;
-	int rc = rpc_client_open(&c, r->server->ingest_ctl, NULL, &err);
-	if (rc == 0) {
-		rc = rpc_ask(c, json_pack("{s:s}", "op", "exporters"), &answer, span_seconds(3), &err);
-		rpc_client_close(c);
-	}
-	json_t *list = json_object_get(answer, "exporters");
-	if (rc != 0 || !json_is_array(list))
-		request_error(
-			r, "unavailable", NULL, "ft-ingest does not answer, and only it knows the exporters");
-	else
-		request_reply(r, json_pack("{s:o}", "exporters",
-					 r->who.admin ? json_incref(list) : public_exporters(list)));
-	json_decref(answer);
 }
 
 void

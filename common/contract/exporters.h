@@ -59,7 +59,7 @@ struct ft_source {
 	uint32_t domain;
 	uint8_t version, state;
 	uint16_t port;	   /* local port it arrives at */
-	uint32_t sampling; /* rate in force, 0 unknown */
+	uint32_t sampling; /* what the exporter says of flows that name no sampler, 0 unknown */
 	uint64_t datagrams, flows, options;
 	uint64_t sequence_gaps;	  /* units missing: flows for v5 and IPFIX, datagrams for v9, sFlow */
 	uint64_t undecodable_sets;
@@ -79,13 +79,18 @@ struct ft_source {
 	/* sFlow: samples missing by the numbers of the agent's data sources; packets its samplers had to pass over */
 	uint64_t samples_missing, sampler_drops;
 	uint32_t flags; /* FT_SOURCE_SEQUENCE … */
-	uint8_t pad[12];
+	uint32_t sampling_seen; /* rate of its latest flow as the exporter says it, 0 unknown */
+	uint64_t flows_disabled; /* decoded, counted here and not handed on: an administrator disabled the exporter */
 };
 enum {
 	FT_SOURCE_SEQUENCE = 1u << 0,  /* next_sequence is known */
 	FT_SOURCE_CORRECTED = 1u << 1, /* correction_us is in force */
 	FT_SOURCE_RESTARTED = 1u << 2, /* the exporter restarted before its latest datagram */
+	/* who told sampling_seen: two bits, FT_SAMPLING_… */
+	FT_SOURCE_SAMPLING_SHIFT = 8,
+	FT_SOURCE_SAMPLING = 3u << FT_SOURCE_SAMPLING_SHIFT,
 };
+enum { FT_SAMPLING_UNKNOWN, FT_SAMPLING_HEADER, FT_SAMPLING_OPTION, FT_SAMPLING_RECORD };
 static_assert(sizeof(struct ft_source) == 192, "source slot");
 
 #endif

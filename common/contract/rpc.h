@@ -20,10 +20,10 @@
  *             batches are done; tracker has taken every flow and emitted every delta; store has taken every slice
  *             and committed.  Asked in that order by `ft-ctl drain`, which then removes the rings and stages and
  *             sends SIGTERM; a drained daemon does nothing more until then.  The reply may come late (15 s and more).
- *   exporters (ingest) {"exporters": [{"id", "address", "name", "domain", "version", "port", "state", "why",
- *             "datagrams", "flows", "sequence_gaps", "undecodable", "sets_waiting", "sets_dropped", "kernel_drops",
- *             "full_wait_us", "last_us", "skew_us", "sampling", "templates"}, …]}, one a source; state is a word:
- *             ok, silent, no template yet, clock wrong, sequence gaps, undecodable
+ *   exporters (ingest) {"exporters": […]}, one object a source: "id", "address", "name" of its exporter, and the members
+ *             of `sources` in docs/protocol/exporters.list.json
+ *   exporters.list .get .set .forget (ingest) as docs/protocol has them, without auth: whoever may open the control
+ *             socket may do all.  `forget` answers when every thread of ingest has dropped what it knew.
  *   switches.list (snmp) {"switches": [{"address", members of common/switches.def but secrets ("has_community" instead),
  *             "to_port", "owner", "state", "said", "device", "sends_to", "asked_us", "interfaces_known", "interfaces_us",
  *             "interfaces_said", "mibs": {"1.3": {"state", "said", "version", "interfaces", "samplers", "pollers", "owned",

@@ -56,6 +56,26 @@ VIEW = obj({"entity": STRING, "count": STRING, "direction": {"enum": ["total", "
 ME = {"user": STRING, "admin": BOOLEAN, "restricted": BOOLEAN}
 KEY = {"session_key": {"type": "string", "pattern": "^[0-9a-f]{32}$"}, "session_key_age": INTEGER}
 
+FIGURES = {k: INTEGER for k in ("datagrams", "flows", "flows_disabled", "options", "templates", "sets_waiting", "sets_dropped",
+                                "undecodable", "sequence_gaps", "duplicates", "kernel_drops", "full_wait_us",
+                                "samples_missing", "sampler_drops")}
+STATE = {"enum": ["ok", "silent", "no template yet", "clock wrong", "sequence gaps", "undecodable", "disabled"]}
+SOURCE = {"version": INTEGER, "protocol": STRING, "domain": INTEGER}
+SOURCE_FIGURES = {"port": INTEGER, "state": STATE, "why": STRING, "last_us": INTEGER, "skew_us": INTEGER,
+                  "correction_us": INTEGER, "flows_per_hour": maybe(INTEGER), "sampling": maybe(INTEGER),
+                  "sampling_exported": maybe(INTEGER),
+                  "sampling_source": {"enum": ["unknown", "header", "option", "record", "override"]}, **FIGURES}
+EXPORTER = {"id": INTEGER, "address": STRING, "guid": maybe(STRING), "name": STRING, "tags": listed(STRING),
+            "sources": listed({"anyOf": [obj(SOURCE), obj({**SOURCE, **SOURCE_FIGURES})]})}
+EXPORTER_SETTINGS = {"enabled": BOOLEAN, "clock": {"enum": ["auto", "trust", "arrival"]}, "sampling_override": maybe(INTEGER),
+                     "sampling_interfaces": listed(obj({"index": INTEGER, "sampling": INTEGER})), "first_seen_us": INTEGER,
+                     "last_us": maybe(INTEGER), "state": STATE, "why": STRING, "flows_per_hour": maybe(INTEGER), **FIGURES}
+INTERFACE = obj({"index": INTEGER, "name": maybe(STRING), "description": maybe(STRING), "sampling_override": maybe(INTEGER)},
+                more=True)
+# of a user with a user filter, and of everybody else
+EXPORTER_LISTED = {"anyOf": [obj(EXPORTER), obj({**EXPORTER, **EXPORTER_SETTINGS})]}
+EXPORTER_FULL = obj({**EXPORTER, **EXPORTER_SETTINGS, "interfaces": listed(INTERFACE)})
+
 # operation: (required members of the last reply, optional ones)
 REPLIES = {
     "login": (ME, KEY),
@@ -75,7 +95,10 @@ REPLIES = {
     "users.delete": ({}, {}),
     "users.set": ({}, {}),
     "users.password": ({}, {}),
-    "exporters.list": ({"exporters": listed(obj({"address": STRING}, more=True))}, {}),
+    "exporters.list": ({"exporters": listed(EXPORTER_LISTED)}, {}),
+    "exporters.get": ({"exporter": {"anyOf": [obj(EXPORTER), EXPORTER_FULL]}}, {}),
+    "exporters.set": ({"exporter": EXPORTER_FULL}, {}),
+    "exporters.forget": ({}, {}),
     "audit.list": ({"lines": listed(STRING)}, {}),
     "settings.get": ({"settings": listed(obj({"name": STRING, "value": {}, "default": STRING, "help": STRING,
                                               "live": BOOLEAN}))}, {}),

@@ -33,10 +33,9 @@ on_flow(void *ctx, const struct decoded *d)
 }
 
 static uint32_t
-on_exporter(void *ctx, const uint8_t address[16], wall_t now, bool *disabled)
+on_exporter(void *ctx, const uint8_t address[16], wall_t now)
 {
 	(void)ctx, (void)address, (void)now;
-	*disabled = false;
 	return 1;
 }
 

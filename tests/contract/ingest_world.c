@@ -9,10 +9,9 @@
 static struct ft_datagram_slot slots[FT_DATAGRAMS];
 
 static uint32_t
-exporter(void *ctx, const uint8_t address[16], wall_t now, bool *disabled)
+exporter(void *ctx, const uint8_t address[16], wall_t now)
 {
 	(void)ctx, (void)now;
-	*disabled = false;
 	return 1u + address[15];
 }
 

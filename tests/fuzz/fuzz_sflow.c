@@ -25,11 +25,10 @@ flow(void *ctx, const struct decoded *d)
 }
 
 static uint32_t
-exporter(void *ctx, const uint8_t address[16], wall_t now, bool *disabled)
+exporter(void *ctx, const uint8_t address[16], wall_t now)
 {
 	(void)ctx;
 	(void)now;
-	*disabled = false;
 	return address != NULL;
 }
 

@@ -30,10 +30,9 @@ fuzz_flow(void *ctx, const struct decoded *d)
 }
 
 static uint32_t
-fuzz_exporter(void *ctx, const uint8_t address[16], wall_t now, bool *disabled)
+fuzz_exporter(void *ctx, const uint8_t address[16], wall_t now)
 {
 	(void)ctx, (void)now;
-	*disabled = false;
 	return 1u + (address[15] & 3);
 }
 

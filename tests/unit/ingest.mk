@@ -19,3 +19,6 @@ replay_test_USES := ingest tracker
 TEST_PROGS += tee_test
 tee_test_SRCS := tests/unit/tee_test.c
 tee_test_USES := ingest
+TEST_PROGS += exporter_test
+exporter_test_SRCS := tests/unit/exporter_test.c
+exporter_test_USES := ingest

@@ -144,10 +144,9 @@ on_flow(void *ctx, const struct decoded *d)
 	return true;
 }
 static uint32_t
-on_exporter(void *ctx, const uint8_t address[16], wall_t now, bool *disabled)
+on_exporter(void *ctx, const uint8_t address[16], wall_t now)
 {
 	(void)ctx, (void)now, (void)address;
-	*disabled = false;
 	return 1;
 }
 static uint32_t

@@ -82,11 +82,10 @@ on_counters(void *ctx, const struct message *m, const struct sflow_counters *k)
 }
 
 static inline uint32_t
-on_exporter(void *ctx, const uint8_t address[16], wall_t now, bool *disabled)
+on_exporter(void *ctx, const uint8_t address[16], wall_t now)
 {
 	(void)ctx;
 	(void)now;
-	*disabled = false;
 	for (unsigned i = 0; i < w.agents; i++)
 		if (memcmp(w.agent[i], address, 16) == 0)
 			return i + 1;

@@ -1,0 +1,221 @@
+/*
+ * op_exporters.c - operations on exporters.  ft-ingest owns them: each is forwarded to its control socket and the answer
+ * handed on, cut down to what the user may know.
+ *
+ * Who sees what: administrators, and users without a user filter, may see all traffic, so they see every exporter with
+ * its figures.  A user with a filter sees of an exporter that it exists (identity, and which protocols it speaks), and
+ * not even that where the filter lets nothing of it through (visible.h).  Changes are for administrators, and in the
+ * audit log before they are made.
+ */
+#include <stdio.h>
+#include <string.h>
+
+#include "common/addr.h"
+#include "queryd/operations.h"
+#include "queryd/request.h"
+#include "queryd/visible.h"
+
+enum { ANSWER_S = 10 };
+
+/* what was written before a change was made, and then could not be */
+static void
+audit_failure(struct request *r, const char *why)
+{
+	json_t *details =
+		json_pack("{s:s, s:s}", "exporter", request_string(r, "exporter", ""), "failed", why);
+	if (r->op->right == OP_ADMIN)
+		(void)audit_write(r->server->parts.audit, r->who.name, r->call->peer, r->op->name, details,
+			NULL); /* refused anyway */
+	json_decref(details);
+}
+
+/* The request as it is, but for who asks.  NULL: answered with why not. */
+static json_t *
+ask_ingest(struct request *r)
+{
+	struct rpc_client *c;
+	struct err err = {0};
+	const void *payload;
+	size_t n;
+	bool more = false;
+	json_t *answer = NULL, *ask = json_copy(r->in);
+	json_object_del(ask, "auth");
+	json_object_del(ask, "id");
+	int rc = rpc_client_open(&c, r->server->ingest_ctl, NULL, &err);
+	if (rc == 0) {
+		rc = rpc_client_send(c, json_incref(ask), &err);
+		if (rc == 0)
+			rc = rpc_client_next(c, &answer, &payload, &n, &more, span_seconds(ANSWER_S), &err);
+		rpc_client_close(c);
+	}
+	json_decref(ask);
+	if (rc != 0) {
+		audit_failure(r, "ft-ingest does not answer");
+		request_error(
+			r, "unavailable", NULL, "ft-ingest does not answer, and only it knows the exporters");
+		return NULL;
+	}
+	if (json_is_true(json_object_get(answer, "ok")))
+		return answer;
+	const json_t *e = json_object_get(answer, "error");
+	const char *code = json_string_value(json_object_get(e, "code"));
+	const char *text = json_string_value(json_object_get(e, "message"));
+	audit_failure(r, text ? text : "refused");
+	request_error(r, code ? code : "internal", json_string_value(json_object_get(e, "at")), "%s",
+		text ? text : "ft-ingest refused without a reason");
+	json_decref(answer);
+	return NULL;
+}
+
+/* ---- what a user with a filter may know ---------------------------------------------------------- */
+
+static json_t *
+chosen(const json_t *from, const char *const *name, unsigned n)
+{
+	json_t *o = json_object();
+	for (unsigned i = 0; i < n; i++)
+		if (json_object_get(from, name[i]))
+			json_object_set(o, name[i], json_object_get(from, name[i]));
+	return o;
+}
+
+static void
+guid_of(const json_t *exporter, uint8_t out[16])
+{
+	const char *hex = json_string_value(json_object_get(exporter, "guid"));
+	unsigned byte;
+	memset(out, 0, 16);
+	for (unsigned i = 0; hex && i < 16 && sscanf(hex + 2 * i, "%2x", &byte) == 1; i++)
+		out[i] = (uint8_t)byte;
+}
+
+/* NULL: not even that it exists */
+static json_t *
+public_exporter(const struct filter_node *filter, const json_t *exporter)
+{
+	static const char *const who[] = {"id", "address", "guid", "name", "tags"};
+	static const char *const what[] = {"version", "protocol", "domain"};
+	struct visible_source v = {.version = 0};
+	const char *address = json_string_value(json_object_get(exporter, "address"));
+	json_t *sources = json_array(), *s;
+	size_t i;
+	guid_of(exporter, v.guid);
+	if (address && addr_parse(address, v.address) == 0)
+		json_array_foreach (json_object_get(exporter, "sources"), i, s) {
+			v.version = (uint32_t)json_integer_value(json_object_get(s, "version"));
+			v.domain = (uint32_t)json_integer_value(json_object_get(s, "domain"));
+			if (visible(filter, &v))
+				json_array_append_new(sources, chosen(s, what, 3));
+		}
+	if (json_array_size(sources) == 0) {
+		json_decref(sources);
+		return NULL;
+	}
+	json_t *o = chosen(exporter, who, 5);
+	json_object_set_new(o, "sources", sources);
+	return o;
+}
+
+/* the user's filter, parsed; false: answered */
+static bool
+own_filter(struct request *r, struct arena *a, struct filter_node **out)
+{
+	struct err err = {0};
+	*out = NULL;
+	if (filter_parse(a, r->who.filter, out, &err) == 0)
+		return true;
+	request_error(
+		r, "refused", NULL, "your user filter can't be read, so nothing is shown: %s", err.text);
+	return false;
+}
+
+/* ---- operations ---------------------------------------------------------------------------------- */
+
+void
+op_exporters_list(struct request *r)
+{
+	struct arena a;
+	struct filter_node *filter;
+	json_t *answer = ask_ingest(r), *x;
+	size_t i;
+	if (answer == NULL)
+		return;
+	json_t *list = json_object_get(answer, "exporters");
+	if (r->who.filter == NULL) {
+		request_reply(r, json_pack("{s:O}", "exporters", list));
+		json_decref(answer);
+		return;
+	}
+	arena_init(&a, 0);
+	if (own_filter(r, &a, &filter)) {
+		json_t *out = json_array();
+		json_array_foreach (list, i, x) {
+			json_t *o = public_exporter(filter, x);
+			if (o)
+				json_array_append_new(out, o);
+		}
+		request_reply(r, json_pack("{s:o}", "exporters", out));
+	}
+	arena_free(&a);
+	json_decref(answer);
+}
+
+void
+op_exporters_get(struct request *r)
+{
+	struct arena a;
+	struct filter_node *filter;
+	json_t *answer = ask_ingest(r);
+	if (answer == NULL)
+		return;
+	json_t *one = json_object_get(answer, "exporter");
+	arena_init(&a, 0);
+	if (r->who.filter == NULL)
+		request_reply(r, json_pack("{s:O}", "exporter", one));
+	else if (own_filter(r, &a, &filter)) {
+		json_t *o = public_exporter(filter, one);
+		if (o)
+			request_reply(r, json_pack("{s:o}", "exporter", o));
+		else /* as if it did not exist */
+			request_error(r, "not_found", "/exporter",
+				"no exporter has the name or address '%.64s'",
+				request_string(r, "exporter", ""));
+	}
+	arena_free(&a);
+	json_decref(answer);
+}
+
+/* false: it could not be written, and the request is answered */
+static bool
+audited(struct request *r)
+{
+	struct err err = {0};
+	json_t *details = json_copy(r->in);
+	static const char *const envelope[] = {"v", "id", "op", "auth"};
+	for (unsigned i = 0; i < 4; i++)
+		json_object_del(details, envelope[i]);
+	int rc = audit_write(r->server->parts.audit, r->who.name, r->call->peer, r->op->name, details, &err);
+	json_decref(details);
+	if (rc != 0)
+		request_error(r, "refused", NULL,
+			"nothing was changed, because the audit log can't be written: %s", err.text);
+	return rc == 0;
+}
+
+void
+op_exporters_set(struct request *r)
+{
+	json_t *answer = audited(r) ? ask_ingest(r) : NULL;
+	if (answer)
+		request_reply(r, json_pack("{s:O}", "exporter", json_object_get(answer, "exporter")));
+	json_decref(answer);
+}
+
+void
+op_exporters_forget(struct request *r)
+{
+	json_t *answer = audited(r) ? ask_ingest(r) : NULL;
+	if (answer)
+		request_reply(r, NULL);
+	json_decref(answer);
+}
