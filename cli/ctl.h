@@ -34,6 +34,8 @@ int ctl_switches(int argc, char **argv);
 json_t *ctl_exporters_request(int n, char **word, struct err *err);
 /* Send it (stolen) and print the answer in words, or as JSON. */
 int ctl_exporters(const struct conf *c, json_t *request, bool json, FILE *to, struct err *err);
+/* Which elements an exporter (its address or name) sends; FT_ENOENT: no such exporter. */
+int ctl_elements(const struct conf *c, const char *exporter, bool json, FILE *to, struct err *err);
 
 /* Empty the rings in order and remove them; FT_ETIME if a daemon did not finish. */
 int ctl_drain(const struct conf *c, const char *shm, FILE *say, struct err *err);

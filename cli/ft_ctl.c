@@ -24,6 +24,10 @@ usage(FILE *to)
 		"       ft-ctl exporters [-c FILE] [-j]  every exporter: state, figures, sampling, clock\n"
 		"       ft-ctl exporters NAME            one exporter, by name or address, with all that is "
 		"known\n"
+		"       ft-ctl exporters NAME --elements   the information elements it sends, what becomes "
+		"of "
+		"them,\n"
+		"                                        how often, samples (also: ft-ctl elements NAME)\n"
 		"       ft-ctl exporters set NAME SETTING...\n"
 		"                sampling N|none         1 in N, whatever the exporter says\n"
 		"                if INDEX sampling N|none   the same for one interface\n"
@@ -75,6 +79,7 @@ struct wish {
 	const char *verb, *file;
 	bool json;
 	long seconds;
+	bool elements;
 	int words; /* what is no option */
 	char *word[64];
 };
@@ -96,7 +101,9 @@ run(const struct wish *w, const struct conf *c, json_t *request)
 		return status(c, shm, w->json);
 	if (rc == 0 && strcmp(w->verb, "wait") == 0)
 		return wait_ready(shm, w->seconds);
-	if (rc == 0 && request)
+	if (rc == 0 && w->elements)
+		rc = ctl_elements(c, w->word[0], w->json, stdout, &err);
+	else if (rc == 0 && request)
 		rc = ctl_exporters(c, request, w->json, stdout, &err);
 	else if (rc == 0)
 		rc = ctl_drain(c, shm, stdout, &err);
@@ -111,11 +118,14 @@ parse(struct wish *w, int argc, char **argv)
 		.verb = argc > 1 ? argv[1] : "", .file = "/etc/flowtrove/flowtrove.conf", .seconds = 60};
 	bool status_ = strcmp(w->verb, "status") == 0, exporters = strcmp(w->verb, "exporters") == 0;
 	bool wait_ = strcmp(w->verb, "wait") == 0;
+	w->elements = strcmp(w->verb, "elements") == 0;
 	for (int i = 2; i < argc; i++) {
 		if (strcmp(argv[i], "-c") == 0 && i + 1 < argc)
 			w->file = argv[++i];
-		else if (strcmp(argv[i], "-j") == 0 && (status_ || exporters))
+		else if (strcmp(argv[i], "-j") == 0 && (status_ || exporters || w->elements))
 			w->json = true;
+		else if (strcmp(argv[i], "--elements") == 0 && exporters)
+			w->elements = true;
 		else if (w->words < 64)
 			w->word[w->words++] = argv[i];
 	}
@@ -123,6 +133,8 @@ parse(struct wish *w, int argc, char **argv)
 		w->seconds = strtol(w->word[0], &end, 10);
 		return w->seconds >= 0 && end != w->word[0] && *end == 0;
 	}
+	if (w->elements)
+		return w->words == 1;
 	return exporters || (w->words == 0 && (status_ || wait_ || strcmp(w->verb, "drain") == 0));
 }
 

@@ -2,6 +2,7 @@
 cli_SRCS := \
 	cli/client.c \
 	cli/ctl_drain.c \
+	cli/ctl_elements.c \
 	cli/ctl_exporters.c \
 	cli/ctl_print.c \
 	cli/ctl_status.c \

@@ -303,9 +303,10 @@ parse_compare(struct parser *p, struct filter_node *t)
 	t->cmp = p->cmp;
 	if (t->cmp > FILTER_NE && !(is_element(t) ? ie_type_ordered(ie_type(t->pen, t->id))
 						  : filter_type_ordered(fields[t->field].type))) {
-		char what[96];
+		char what[96 + IE_NAME], name[IE_NAME];
+		(void)ie_name(t->pen, t->id, name);
 		snprintf(what, sizeof what, "== or != or in after %s, which has no order",
-			fields[t->field].name);
+			is_element(t) ? name : fields[t->field].name);
 		return expected(p, sign, what);
 	}
 	t->value = arena_zalloc(p->arena, sizeof *t->value);

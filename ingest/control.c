@@ -6,9 +6,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/addr.h"
 #include "common/counters.h"
 #include "common/log.h"
-#include "ingest/kept.h"
+#include "ingest/census.h"
 
 enum { WATCH_US = 2000000 };
 
@@ -124,6 +125,30 @@ exporters_sources(struct ingest *g, struct rpc_call *call)
 		false);
 }
 
+/* which elements an exporter sends */
+static void
+exporters_elements(struct ingest *g, struct rpc_call *call)
+{
+	struct census *list[INGEST_PORTS];
+	char address[ADDR_TEXT];
+	uint64_t records;
+	unsigned n = 0;
+	bool answered;
+	uint32_t id = meant(g, call, false, &answered);
+	if (answered)
+		return;
+	for (unsigned i = 0; i < g->n; i++)
+		if (g->thread[i].decoder.census)
+			list[n++] = g->thread[i].decoder.census;
+	const struct ft_exporter *e = exporters_get(&g->exporters, id);
+	addr_text(e->address, address);
+	json_t *found = census_answer(list, n, id, g->kept, &records);
+	rpc_reply(g->proc->ctl, call,
+		json_pack("{s:s, s:s, s:I, s:o}", "address", address, "name", e->name, "records",
+			(json_int_t)records, "elements", found),
+		NULL, 0, false, false);
+}
+
 static void
 drain(struct ingest *g, struct rpc_call *call)
 {
@@ -142,7 +167,7 @@ static const struct {
 	void (*run)(struct ingest *g, struct rpc_call *call);
 } operations[] = {{"exporters", exporters_sources}, {"exporters.list", exporters_list},
 	{"exporters.get", exporters_one}, {"exporters.set", exporters_set},
-	{"exporters.forget", exporters_forget}, {"drain", drain}};
+	{"exporters.forget", exporters_forget}, {"exporters.elements", exporters_elements}, {"drain", drain}};
 
 void
 ingest_control(void *ctx, struct rpc_call *call)
@@ -172,6 +197,7 @@ ingest_keep(struct ingest *g, const struct conf *c)
 			bad);
 	if (k)
 		g->keep = k;
+	g->kept = k;
 	for (unsigned i = 0; i < g->n; i++)
 		atomic_store_explicit(&g->thread[i].keep, k, memory_order_release);
 }

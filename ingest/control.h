@@ -27,10 +27,11 @@ struct ingest {
 	struct rpc_call *draining, *forgetting; /* wait for their answer */
 	struct hourly *hourly[INGEST_PORTS];    /* a source slot; NULL: no memory for it */
 	mono_t synced, looked;
-	struct keep *keep; /* the latest choice of elements, and those before it */
+	struct keep *keep;       /* the latest choice of elements, and those before it */
+	const struct keep *kept; /* the one in force; NULL: none */
 };
 
-/* Control operations, contract/rpc.h has them: "exporters", "exporters.list", ".get", ".set", ".forget", "drain" (finish
+/* Control operations, contract/rpc.h has them: "exporters", "exporters.list", ".get", ".set", ".forget", ".elements", "drain" (finish
  * what was received, read no more). */
 void ingest_control(void *ctx, struct rpc_call *call);
 /* Which elements are kept, as the configuration says (kept.h). */

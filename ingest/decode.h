@@ -23,6 +23,7 @@
 #include "common/cursor.h"
 #include "ingest/program.h"
 
+struct census;
 struct keep;
 struct learn;
 struct template_table;
@@ -92,6 +93,7 @@ struct decoder {
 	bool stopped; /* the sink said so */
 	bool resumed; /* some of its flows were handed on before a restart: so it is finished, disabled or not */
 	struct decoded now;
+	struct census *census;   /* NULL: nobody asks which elements come */
 	const struct keep *keep; /* elements without a column that are kept; NULL: none */
 	uint8_t kept[2][FT_ELEMENTS_MOST]; /* those of the record being decoded, a direction each */
 };

@@ -15,8 +15,8 @@ enum { PADDING = 210 };
 /* decoded, but no column of a session says what they said: they only stand in for others, or nothing asks for them */
 static const uint16_t passed_over[] = {18, 23, 24, 48, 49, 57, 63, 81, 230, 302};
 
-static bool
-has_no_column(uint32_t pen, uint16_t id)
+bool
+kept_no_column(uint32_t pen, uint16_t id)
 {
 	if (program_element_name(pen, id) == NULL)
 		return !(pen == 0 && id == PADDING);
@@ -63,7 +63,7 @@ keep_has(const struct keep *k, uint32_t pen, uint16_t id)
 		if (k->list[i].id == id &&
 			(k->list[i].pen == pen || (pen == IE_PEN_REVERSE && k->list[i].pen == 0)))
 			return true;
-	return k->all && has_no_column(pen, id);
+	return k->all && kept_no_column(pen, id);
 }
 
 /* Which fields, and where they are if the template is of fixed length. */

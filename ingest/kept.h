@@ -28,6 +28,8 @@ struct keep {
 /* The choice of a configuration: *out NULL for none.  Words that name no element are left out; the first is written to
  * bad (NULL: none).  was: the one before. */
 int keep_from(const struct conf *c, struct keep *was, struct keep **out, const char **bad, struct err *err);
+/* It does not end in a column, nor is it padding. */
+bool kept_no_column(uint32_t pen, uint16_t id);
 bool keep_has(const struct keep *k, uint32_t pen, uint16_t id);
 
 /* Give the flow of a record, and the one of its other direction (NULL: there is none), their lists: elements of PEN

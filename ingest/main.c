@@ -17,7 +17,7 @@
 #include "common/log.h"
 #include "common/proc.h"
 #include "ingest/control.h"
-#include "ingest/kept.h"
+#include "ingest/census.h"
 
 /* 4 bytes of a flow's share of its datagram's header, kernel bookkeeping and all; 60 of its record */
 enum { QUEUE_BYTES_A_FLOW = 120, SOURCES_AN_EXPORTER = 2 };
@@ -152,6 +152,8 @@ open_all(struct ingest *g, struct proc *p, struct err *err)
 	if (rc == 0) {
 		ingest_restore_counters(g);
 		ingest_keep(g, p->conf);
+		for (unsigned i = 0; i < g->n; i++)
+			g->thread[i].decoder.census = census_new(); /* without memory nobody is told */
 	}
 	return rc;
 }
@@ -162,6 +164,7 @@ close_all(struct ingest *g)
 	struct err err;
 	for (unsigned i = 0; i < g->n; i++) {
 		sockets_close(&g->sockets[i]);
+		census_free(g->thread[i].decoder.census);
 		ingest_thread_close(&g->thread[i]);
 		free(g->hourly[i]);
 	}

@@ -1,6 +1,7 @@
 # ft-ingest: sockets and decoders.  The decoders alone (decode.h) need neither sockets nor shared memory.
 ingest_SRCS := \
 	ingest/capture.c \
+	ingest/census.c \
 	ingest/control.c \
 	ingest/decode.c \
 	ingest/exporter.c \

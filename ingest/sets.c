@@ -3,6 +3,7 @@
  */
 #include <string.h>
 
+#include "ingest/census.h"
 #include "ingest/kept.h"
 #include "ingest/options.h"
 
@@ -129,15 +130,9 @@ option_record(struct message *m, const struct template *t, struct cursor *c)
 	return true;
 }
 
-void
-sets_data(struct message *m, unsigned id, struct cursor c)
+static void
+records(struct message *m, struct template *t, unsigned id, struct cursor c)
 {
-	struct template *t = template_find(m->d->templates, m->exporter, m->version, m->domain, (uint16_t)id);
-	if (t == NULL) {
-		m->unknown = true;
-		waiting_keep(m, id, &c);
-		return;
-	}
 	size_t least = t->program->record_bytes;
 	/* what is shorter than the shortest record is padding, however long it is */
 	while (!m->d->stopped && cursor_left(&c) >= least) {
@@ -151,4 +146,19 @@ sets_data(struct message *m, unsigned id, struct cursor c)
 			return;
 		}
 	}
+}
+
+void
+sets_data(struct message *m, unsigned id, struct cursor c)
+{
+	struct template *t = template_find(m->d->templates, m->exporter, m->version, m->domain, (uint16_t)id);
+	if (t == NULL) {
+		m->unknown = true;
+		waiting_keep(m, id, &c);
+		return;
+	}
+	uint32_t before = m->records;
+	records(m, t, id, c);
+	if (m->d->census)
+		census_set(m->d->census, m, t, c.at, cursor_left(&c), m->records - before);
 }

@@ -4,9 +4,11 @@
 #include "ingest/show.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "common/addr.h"
+#include "common/ie.h"
 #include "common/names.h"
 #include "ingest/sflow.h"
 
@@ -138,16 +140,15 @@ put_kind(json_t *o, const char *name, unsigned kind, const uint8_t *p, size_t n)
 static void
 show_unknown(json_t *o, const struct template_field *f, const uint8_t *p, size_t n)
 {
-	char key[32];
-	const char *name = program_element_name(f->pen, f->id);
-	if (name == NULL) {
-		snprintf(key, sizeof key, "%u.%u", f->pen, f->id);
-		name = key;
-	}
-	if (n <= 8)
-		put_number(o, name, number(p, n));
-	else
-		put_hex(o, name, p, n, 0, 0);
+	char name[IE_NAME], *text = malloc(6 * n + 64);
+	if (text == NULL)
+		return;
+	(void)ie_name(f->pen, f->id, name);
+	size_t bytes = ie_value_json(ie_type(f->pen, f->id), p, n, text, 6 * n + 64);
+	json_t *v = json_loadb(text, bytes, JSON_DECODE_ANY | JSON_ALLOW_NUL, NULL);
+	free(text);
+	if (v)
+		put(o, name, v);
 }
 
 struct seen {

@@ -13,6 +13,8 @@ struct template_kept {
 	uint16_t field, offset; /* in the record, if its length is fixed */
 };
 
+struct census_template;
+
 struct template
 {
 	uint32_t exporter, domain;
@@ -22,6 +24,8 @@ struct template
 	bool provisional; /* from before the start: not yet confirmed by the exporter */
 	uint16_t n_fields, n_scope;
 	struct program *program;
+	struct census_template *census; /* where its records are counted (census.h) */
+	bool met;                       /* census is settled */
 	uint32_t kept_serial; /* the choice that `kept` was made for; 0: none yet */
 	uint16_t n_kept, n_beyond;
 	struct template_kept kept[TEMPLATE_KEPT];

@@ -22,6 +22,7 @@
 #include "common/counters.h"
 #include "common/flow_key.h"
 #include "common/log.h"
+#include "ingest/census.h"
 #include "ingest/options.h"
 
 enum { EXPIRE_S = 30, WAIT_US = 50000 };
@@ -379,6 +380,9 @@ forget(struct ingest_thread *t)
 	stage_begin(&t->stage);
 	t->learn.batch = t->stage.next.input[IN_BATCH] + 1;
 	t->learn.datagram = 0;
+	if (t->decoder.census)
+		census_forget(t->decoder.census,
+			atomic_load_explicit(&t->exporters->forget_id, memory_order_relaxed));
 	decoder_forget(&t->decoder, atomic_load_explicit(&t->exporters->forget_id, memory_order_relaxed));
 	t->stage.next.input[IN_BATCH]++;
 	commit(t);

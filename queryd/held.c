@@ -66,8 +66,8 @@ decode(const struct held_session *s, struct field_value value[SESSION_FIELDS])
 	}
 }
 
-/* the earlier slice's fields, gaps filled from the later one's; what ended it, and what a firewall said last, is the
- * later one's to say.  earlier: begins before what is held; latest: ends no sooner (events of a firewall's connection all
+/* the earlier slice's fields, gaps filled from the later one's; what ended it, what a firewall said last, and kept
+ * elements are the later one's to say.  earlier: begins before what is held; latest: ends no sooner (events of a firewall's connection all
  * begin with the connection). */
 static int
 combine(struct held *h, struct held_session *to, bool earlier, bool latest,
@@ -78,7 +78,8 @@ combine(struct held *h, struct held_session *to, bool earlier, bool latest,
 	decode(to, have);
 	for (int f = 0; f < SESSION_FIELDS; f++) {
 		bool ending = f == SESSION_F_end_reason || f == SESSION_F_direction_disputed;
-		bool event = f == SESSION_F_nsel_event || f == SESSION_F_nsel_ext_event;
+		bool event =
+			f == SESSION_F_nsel_event || f == SESSION_F_nsel_ext_event || f == SESSION_F_elements;
 		bool better = ending ? !earlier : event ? latest : earlier;
 		if (value[f].kind == VALUE_NONE || (have[f].kind != VALUE_NONE && !better))
 			continue;

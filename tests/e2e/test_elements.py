@@ -14,6 +14,7 @@ VARIABLE = 65535
 BASE = [(8, 4), (12, 4), (7, 2), (11, 2), (4, 1), (1, 4), (2, 4), (152, 8), (153, 8)]
 KEPT = [(52, 1), (311, 8), (276, 1), (434, 4), (365, 6), (130, 4), (460, VARIABLE), (266, VARIABLE), (324, 8),
         (33 | 0x8000, 2, 6871), (7 | 0x8000, VARIABLE, 12345), (8 | 0x8000, 4, 12345)]
+RELOADED = re.compile("configuration read again")
 TIME = int(time.time()) - 100
 
 
@@ -78,9 +79,21 @@ SPAN = ((TIME - 60) * 1000000, (TIME + 60) * 1000000)
 NET = "CLNIP == 10.20.0.0/16"
 
 
+def change(instance, settings):
+    """All of these apply while running; what came before is decoded as it was."""
+    instance.configure(settings)
+    for d in ("ingest", "tracker"):
+        loads = len(RELOADED.findall(instance.log(d)))
+        instance.kill(d, signal.SIGHUP)
+        wait_for("%s to have the new settings" % d, lambda: len(RELOADED.findall(instance.log(d))) > loads)
+
+
 @pytest.fixture(scope="module")
 def instance(launch):
-    return launch("elements", {"storage/storageinterval": 1, "netflow/keepfields": "all", "sessiontables/elementbytes": 1024})
+    i = launch("elements")
+    change(i, {"storage/storageinterval": 1, "netflow/keepfields": "all", "sessiontables/elementbytes": 1024})
+    wait_for("room for elements in the tracker's table", lambda: "kept elements" in i.log("tracker"))
+    return i
 
 
 @pytest.fixture(scope="module")
@@ -154,6 +167,27 @@ def test_errors_say_where_and_what_was_expected(instance, where, position, expec
     assert r.returncode != 0 and "position %d" % position in r.stderr and expected in r.stderr
 
 
+def asked(instance, exporter):
+    return json.loads(instance.ask("ft-ctl", "exporters", "-c", instance.conf, "-j", exporter, "--elements", user=None))
+
+
+def test_what_an_exporter_sends_is_listed_kept_or_not(instance, sent):
+    nine = asked(instance, "127.9.0.2")
+    rows = {e["name"]: e for e in nine["elements"]}
+    assert nine["records"] == 1 and rows["maximumTTL"]["samples"] == [9] and rows["aaaUsername"]["samples"] == ["alice"]
+    assert (rows["maximumTTL"]["fate"], rows["octetDeltaCount"]["fate"]) == ("kept", "column")
+    ten = asked(instance, "127.9.0.1")
+    rows = {e["name"]: e for e in ten["elements"]}
+    # a template of four records and one of a single record, all with octets
+    assert ten["records"] == 5 and rows["minimumTTL"]["records"] == 4 and rows["octetDeltaCount"]["records"] == 5
+    assert rows["httpRequestHost"]["lengths"] == ["variable"] and "www.example.org" in rows["httpRequestHost"]["samples"]
+    assert set(rows["minimumTTL"]["samples"]) <= {61, 30, 60} and rows["minimumTTL"]["type"] == "unsigned"
+    text = instance.ask("ft-ctl", "elements", "-c", instance.conf, "127.9.0.1", user=None)
+    assert re.search(r"cert:silkAppLabel +6871\.33 +unsigned +2 +kept +4 +80\.0 %", text)
+    r = instance.run("ft-ctl", "elements", "-c", instance.conf, "nobody", user=None)
+    assert r.returncode == 1 and "nobody" in r.stderr
+
+
 def test_they_outlive_restarts_and_kills_of_every_stage(instance, sent):
     before = elements(instance)
     s, nine = sent
@@ -167,8 +201,8 @@ def test_they_outlive_restarts_and_kills_of_every_stage(instance, sent):
     rows = elements(instance)
     assert {k: rows[k] for k in before} == before
     assert all(rows[20 + n]["minimumTTL"] == 30 for n in range(3))
-    last = max(instance.slices(SPAN, "CLNPORT == 40019"), key=lambda r: (r["position"] == "last", r["start_us"] or 0, r["prev_us"] or 0))
-    assert last["elements"]["minimumTTL"] in (10, 11, 12)
+    assert rows[19]["minimumTTL"] == 12
+    assert [r["elements"]["minimumTTL"] for r in instance.slices(SPAN, "CLNPORT == 40019")][-1] == 12
     assert instance.totals(SPAN, "CLNPORT == 40019 && IE(minimumTTL) in (10, 11, 12)")["sessions"] == 1
     instance.down()
     instance.up()
@@ -179,9 +213,7 @@ def test_a_list_keeps_only_what_it_names_and_none_keeps_nothing(instance, sent):
     s, nine = sent
     n = 40
     for setting, want in (("minimumTTL 12345.7 cert:silkAppLabel", {"minimumTTL", "12345.7", "cert:silkAppLabel"}), ("none", None)):
-        instance.configure({"netflow/keepfields": setting})
-        for d in ("ingest", "tracker"):
-            instance.kill(d, signal.SIGHUP)
+        change(instance, {"netflow/keepfields": setting})
 
         def applied():
             nonlocal n
@@ -190,9 +222,7 @@ def test_a_list_keeps_only_what_it_names_and_none_keeps_nothing(instance, sent):
             row = wait_for("session %d" % n, lambda: instance.session_objects(SPAN, "CLNPORT == %d" % (40000 + n)))[0]["elements"]
             return (row if row is None else set(row)) == want
         wait_for("keepfields %s to be in force" % setting, applied)
-    instance.configure({"netflow/keepfields": "all"})
-    for d in ("ingest", "tracker"):
-        instance.kill(d, signal.SIGHUP)
+    change(instance, {"netflow/keepfields": "all"})
 
 
 def test_elements_beyond_the_bound_are_left_out_and_counted(instance, sent):
