@@ -29,6 +29,7 @@ struct entry {
 	unsigned want;		      /* at once */
 	unsigned failures;	      /* in a row */
 	bool running, forget;
+	bool untold; /* its interfaces: ft-ingest is to hear of them */
 	struct rpc_call *waiting; /* is answered when the wanted job is done */
 };
 

@@ -12,6 +12,7 @@
 #include "common/log.h"
 #include "snmp/files.h"
 #include "snmp/member.h"
+#include "snmp/tell.h"
 #include "snmp/work.h"
 
 enum { LEASES = 3, LEASE_LEAST = 60, FIRST_RETRY_S = 60, LOOK_AGAIN_S = 15, PORTS = 4 };
@@ -231,6 +232,7 @@ take(struct desk *d, struct work_job *j)
 	if (interfaces) {
 		e->interfaces = (unsigned)json_array_size(interfaces);
 		e->interfaces_us = wall_now().us;
+		e->untold = true;
 	}
 	json_decref(interfaces);
 	if (!well)
@@ -275,6 +277,7 @@ desk_turn(struct desk *d)
 		else if (e->waiting && !e->running)
 			answer(d, e, e->result ? e->result : json_null());
 	}
+	tell_ingest(d);
 	counter_set(COUNTER_snmp_switches, d->book.n);
 	counter_set(COUNTER_snmp_registered, registered);
 	return (span_t){250000};

@@ -20,7 +20,7 @@ struct desk {
 	struct book book;
 	struct work *work;
 	struct shm exporters; /* ingest's; not mapped until there is one */
-	mono_t looked;
+	mono_t tell_at; /* ft-ingest, not before */
 };
 
 int desk_open(struct desk *d, struct proc *p, struct err *err);

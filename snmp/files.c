@@ -47,6 +47,18 @@ files_write(const struct proc *p, const char *address, json_t *interfaces, struc
 	return 0;
 }
 
+json_t *
+files_read(const struct proc *p, const char *address)
+{
+	char path[PATH_ROOM];
+	path_of(p, address, "", path);
+	json_t *o = json_load_file(path, 0, NULL);
+	if (json_is_array(json_object_get(o, "interfaces")) && json_is_integer(json_object_get(o, "at_us")))
+		return o;
+	json_decref(o);
+	return NULL;
+}
+
 void
 files_remove(const struct proc *p, const char *address)
 {

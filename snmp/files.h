@@ -1,5 +1,5 @@
 /*
- * files.h - what devices call their interfaces, for whoever wants to know (ft-ingest puts it into its interface table):
+ * files.h - what devices call their interfaces, for whoever wants to know and until ft-ingest has been told (tell.h):
  * statedir/interfaces/ADDRESS.json, replaced whole by renaming.
  *
  *   {"address": "10.0.0.1", "at_us": 1750000000000000, "source": "snmp",
@@ -16,6 +16,8 @@
 #include "common/proc.h"
 
 int files_write(const struct proc *p, const char *address, json_t *interfaces, struct err *err);
+/* The file as it stands; NULL: there is none, or it is not whole. */
+json_t *files_read(const struct proc *p, const char *address);
 void files_remove(const struct proc *p, const char *address);
 
 #endif

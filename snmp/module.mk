@@ -11,6 +11,7 @@ snmp_SRCS := \
 	snmp/sflow_mib12.c \
 	snmp/sflow_mib13.c \
 	snmp/sflow_rows.c \
+	snmp/tell.c \
 	snmp/work.c
 snmp_PROGS := ft-snmp:snmp/main.c ft-snmp-job:snmp/job_main.c
 # ft-snmp itself uses nothing of the library and so must not load it

@@ -103,18 +103,19 @@ struct given {
 	int64_t header;
 };
 
+/* A row that is ours already keeps its receiver: agents of early drafts refuse even the same one again. */
 static enum session_outcome
 give_row(struct session *s, const struct given *g, const struct sflow_row *row, struct session_result *why)
 {
 	struct session_oid t = entry(g->table);
-	struct session_var v[3] = {
-		session_int(g->receiver_name, sflow_column(&t, RECEIVER, row), g->receiver)};
-	unsigned n = 1;
-	if (g->receiver)
-		v[n++] = session_int(g->value_name, sflow_column(&t, RATE, row), g->value);
-	if (g->receiver && g->header_name)
+	struct session_var v[3];
+	unsigned n = 0;
+	if (row->number != g->receiver)
+		v[n++] = session_int(g->receiver_name, sflow_column(&t, RECEIVER, row), g->receiver);
+	v[n++] = session_int(g->value_name, sflow_column(&t, RATE, row), g->value);
+	if (g->header_name)
 		v[n++] = session_int(g->header_name, sflow_column(&t, HEADER, row), g->header);
-	return sflow_set(s, v, n, 0x03, why);
+	return sflow_set(s, v, n, row->number != g->receiver ? 0x03 : 0x01, why);
 }
 
 /* Of the rows from `from` that are of one interface: the one to use, or NULL; *next is behind them. */
