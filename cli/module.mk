@@ -12,11 +12,12 @@ cli_SRCS := \
 	cli/table.c \
 	cli/view.c
 cli_PROGS := \
+	ft-chart:cli/ft_chart.c \
 	ft-config:cli/ft_config.c \
 	ft-ctl:cli/ft_ctl.c \
 	ftsq:cli/ftsq.c \
 	ftstat:cli/ftstat.c \
 	ftum:cli/ftum.c
 cli_USES := render
-# only ftstat draws: the others must not load Cairo
+# only ft-chart draws: the others must not load Cairo
 cli_LIBS := -Wl,--as-needed

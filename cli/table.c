@@ -13,8 +13,14 @@ struct table {
 	unsigned columns, cells, room;
 	const char *title[COLUMNS_MOST];
 	bool right[COLUMNS_MOST];
-	char **cell; /* NULL: a rule, in the first column of a row of nothing */
+	struct cell {
+		size_t at;      /* in text; RULE: a line of dashes */
+		unsigned width; /* columns on the screen */
+	} * cell;
+	char *text; /* of all cells, each ended by 0 */
+	size_t used, text_room;
 };
+#define RULE SIZE_MAX
 
 struct table *
 table_new(void)
@@ -27,9 +33,8 @@ table_new(void)
 void
 table_free(struct table *t)
 {
-	for (unsigned i = 0; i < t->cells; i++)
-		free(t->cell[i]);
 	free(t->cell);
+	free(t->text);
 	free(t);
 }
 
@@ -39,47 +44,6 @@ table_column(struct table *t, const char *title, bool right)
 	CHECK(t->columns < COLUMNS_MOST && t->cells == 0);
 	t->title[t->columns] = title;
 	t->right[t->columns++] = right;
-}
-
-static void
-add(struct table *t, char *text)
-{
-	if (t->cells == t->room) {
-		t->room = t->room ? 2 * t->room : 256;
-		t->cell = realloc(t->cell, t->room * sizeof *t->cell);
-		CHECK(t->cell != NULL);
-	}
-	t->cell[t->cells++] = text;
-}
-
-void
-table_cell(struct table *t, const char *text)
-{
-	char *copy = strdup(text);
-	CHECK(copy != NULL);
-	for (char *p = copy; *p; p++)
-		if ((unsigned char)*p < 0x20 || *p == 0x7f)
-			*p = '?';
-	add(t, copy);
-}
-
-void
-table_cellf(struct table *t, const char *fmt, ...)
-{
-	char text[256];
-	va_list ap;
-	va_start(ap, fmt);
-	vsnprintf(text, sizeof text, fmt, ap);
-	va_end(ap);
-	table_cell(t, text);
-}
-
-void
-table_line(struct table *t)
-{
-	CHECK(t->cells % t->columns == 0);
-	for (unsigned c = 0; c < t->columns; c++)
-		add(t, NULL);
 }
 
 /* columns a text takes: characters, wide ones of East Asia twice */
@@ -98,10 +62,57 @@ width(const char *text)
 }
 
 static void
+add(struct table *t, size_t at, unsigned wide)
+{
+	if (t->cells == t->room) {
+		t->room = t->room ? 2 * t->room : 256;
+		t->cell = realloc(t->cell, t->room * sizeof *t->cell);
+		CHECK(t->cell != NULL);
+	}
+	t->cell[t->cells++] = (struct cell){at, wide};
+}
+
+void
+table_cell(struct table *t, const char *text)
+{
+	size_t n = strlen(text) + 1, at = t->used;
+	if (n > t->text_room - t->used) {
+		t->text_room = 2 * t->text_room + n + 4096;
+		t->text = realloc(t->text, t->text_room);
+		CHECK(t->text != NULL);
+	}
+	char *copy = memcpy(t->text + at, text, n);
+	for (char *p = copy; *p; p++)
+		if ((unsigned char)*p < 0x20 || *p == 0x7f)
+			*p = '?';
+	t->used += n;
+	add(t, at, width(copy));
+}
+
+void
+table_cellf(struct table *t, const char *fmt, ...)
+{
+	char text[256];
+	va_list ap;
+	va_start(ap, fmt);
+	vsnprintf(text, sizeof text, fmt, ap);
+	va_end(ap);
+	table_cell(t, text);
+}
+
+void
+table_line(struct table *t)
+{
+	CHECK(t->cells % t->columns == 0);
+	for (unsigned c = 0; c < t->columns; c++)
+		add(t, RULE, 0);
+}
+
+static void
 pad(FILE *to, unsigned n, char with)
 {
 	while (n-- > 0)
-		fputc(with, to);
+		putc_unlocked(with, to);
 }
 
 void
@@ -110,30 +121,29 @@ table_print(const struct table *t, FILE *to)
 	unsigned wide[COLUMNS_MOST];
 	for (unsigned c = 0; c < t->columns; c++)
 		wide[c] = width(t->title[c]);
-	for (unsigned i = 0; i < t->cells; i++) {
-		unsigned w = t->cell[i] ? width(t->cell[i]) : 0;
-		if (w > wide[i % t->columns])
-			wide[i % t->columns] = w;
-	}
+	for (unsigned i = 0; i < t->cells; i++)
+		if (t->cell[i].width > wide[i % t->columns])
+			wide[i % t->columns] = t->cell[i].width;
 	for (unsigned i = 0; i < t->cells + t->columns; i++) {
 		unsigned c = i % t->columns;
-		const char *text = i < t->columns ? t->title[c] : t->cell[i - t->columns];
-		unsigned space = wide[c] - (text ? width(text) : 0);
+		const struct cell *cell = i < t->columns ? NULL : &t->cell[i - t->columns];
+		const char *text = cell == NULL ? t->title[c] : cell->at == RULE ? NULL : t->text + cell->at;
+		unsigned space = wide[c] - (cell == NULL ? width(text) : cell->width);
 		bool last = c + 1 == t->columns;
 		if (c > 0)
-			fputs("  ", to);
+			fputs_unlocked("  ", to);
 		if (text == NULL)
 			pad(to, wide[c], '-');
 		else if (t->right[c]) {
 			pad(to, space, ' ');
-			fputs(text, to);
+			fputs_unlocked(text, to);
 		} else {
-			fputs(text, to);
+			fputs_unlocked(text, to);
 			if (!last)
 				pad(to, space, ' ');
 		}
 		if (last)
-			fputc('\n', to);
+			putc_unlocked('\n', to);
 	}
 }
 

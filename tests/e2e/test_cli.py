@@ -78,6 +78,9 @@ def test_ftsq_formats_agree(instance, span):
     head = instance.ask("ftsq", "-C", *frame).splitlines()[0]
     assert head.split(",") == SESSION_COLUMNS
     assert len(instance.ask("ftsq", "-c", "-r", 10, *frame).splitlines()) == 10
+    table = [x for x in instance.ask("ftsq", *frame).splitlines() if " -> " in x]
+    assert len(table) == len(objects)
+    assert all(o["client_ip"] in x and o["server_ip"] in x for o, x in zip(objects, table))
     assert "172.16." in instance.ask("ftsq", "-r", 5, *frame)
 
 
