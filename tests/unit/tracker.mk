@@ -11,3 +11,6 @@ tracker_differential_test_USES := tracker
 TEST_PROGS += tracker_thread_test
 tracker_thread_test_SRCS := tests/unit/tracker_thread_test.c tests/unit/tracker_world.c
 tracker_thread_test_USES := tracker
+TEST_PROGS += tracker_kept_test
+tracker_kept_test_SRCS := tests/unit/tracker_kept_test.c tests/unit/tracker_world.c
+tracker_kept_test_USES := tracker
