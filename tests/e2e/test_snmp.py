@@ -46,6 +46,11 @@ def agent(folder):
 CONF = """instance ftsnmp-%d
 rundir %s/run
 statedir %s/state
+peakflows 1000
+<netflow>
+	netflowport %d
+	listenaddress localhost
+</netflow>
 <sflow>
 	sflowport 16343 16344
 </sflow>
@@ -65,7 +70,7 @@ class Alone(Instance):
         self.conf, self.base = os.path.join(self.dir, "flowtrove.conf"), 9
         os.makedirs(self.dir)
         with open(self.conf, "w") as f:
-            f.write(CONF % (os.getpid(), self.dir, self.dir))
+            f.write(CONF % (os.getpid(), self.dir, self.dir, free_ports(1)))
         self.start()
 
     def start(self):
@@ -316,6 +321,26 @@ def test_names_and_speeds_of_interfaces_are_written_for_ingest(system, agent, ta
         [{"index": i, "name": d, "description": d, "speed": s if s < 2**32 - 1 else 0} for i, n, d, a, s in PORTS]
     ctl(system, "forget", "127.0.0.1")
     assert not os.path.exists(path)
+
+
+@pytest.fixture
+def ingest(system):
+    with open(os.path.join(system.dir, "ingest.log"), "w") as log:
+        p = subprocess.Popen([os.path.join(BIN, "ft-ingest"), "-c", system.conf, "-f"], stderr=log, stdin=subprocess.DEVNULL)
+        wait_for("ft-ingest to be ready", lambda: "ready (" in open(log.name).read())
+        yield p
+        p.terminate()
+        p.wait(20)
+
+
+def test_a_switch_whose_exporter_is_disabled_is_left_alone(system, agent, tables, ingest):
+    tables.add_13([1])
+    register(system, agent)
+    system.ask("ft-ctl", "exporters", "disable", "127.0.0.1", "-c", system.conf, user=None)
+    tables.sets.clear()
+    assert "exporter disabled" in ctl(system, "refresh", "127.0.0.1", good=False) and not tables.sets
+    system.ask("ft-ctl", "exporters", "enable", "127.0.0.1", "-c", system.conf, user=None)
+    assert "registered" in ctl(system, "refresh", "127.0.0.1") and tables.sets
 
 
 def test_secrets_are_in_no_log_no_listing_no_argument_and_in_one_private_file(system, agent, tables):
