@@ -24,6 +24,21 @@ packed_fits(uint64_t bytes, uint64_t at, uint64_t n, unsigned bits)
 	return need <= bytes - at;
 }
 
+/* their list lies inside, and names rows of the page */
+static bool
+exceptions_fit(const uint8_t *data, uint64_t bytes, const struct codec_page *p, uint64_t rows)
+{
+	uint64_t at = codec_exceptions_at(p, rows), n = p->exceptions;
+	bool good = p->bits < 64 && n <= rows && at <= bytes && n * 6 <= bytes - at;
+	for (uint64_t i = 0, row = 0; i < n && good; i++, row++) {
+		uint16_t next;
+		memcpy(&next, data + at + n * 4 + i * 2, sizeof next);
+		good = next >= row && next < rows;
+		row = next;
+	}
+	return good;
+}
+
 static bool
 paged_fits(const uint8_t *data, uint64_t bytes, uint64_t count)
 {
@@ -34,7 +49,8 @@ paged_fits(const uint8_t *data, uint64_t bytes, uint64_t count)
 		struct codec_page p;
 		memcpy(&p, data + i * sizeof p, sizeof p);
 		uint64_t rows = i + 1 < pages ? (uint64_t)CODEC_PAGE : count - i * CODEC_PAGE;
-		if (p.running > 1 || !packed_fits(bytes, p.offset, rows, p.bits))
+		if (p.running > CODEC_STEPS || !packed_fits(bytes, p.offset, rows, p.bits) ||
+			(p.exceptions > 0 && !exceptions_fit(data, bytes, &p, rows)))
 			return false;
 	}
 	return true;
@@ -147,23 +163,64 @@ narrow(uint32_t *out, const uint64_t *v, uint64_t n)
 		out[i] = (uint32_t)v[i];
 }
 
+/* Exceptions in rows [at, at + take) of a page of `rows`: their high bits, times scale, are added. */
+#define ADD_EXCEPTIONS(out_t)                                                                                \
+	const uint8_t *high_ = data + codec_exceptions_at(p, rows), *row_ = high_ + p->exceptions * 4;       \
+	for (uint32_t i = 0; i < p->exceptions; i++) {                                                       \
+		uint32_t h_;                                                                                 \
+		uint16_t r_;                                                                                 \
+		memcpy(&r_, row_ + i * sizeof r_, sizeof r_);                                                \
+		if (r_ < at)                                                                                 \
+			continue;                                                                            \
+		if (r_ >= at + take)                                                                         \
+			break;                                                                               \
+		memcpy(&h_, high_ + i * sizeof h_, sizeof h_);                                               \
+		out[r_ - at] += (out_t)(((uint64_t)h_ << p->bits) * scale);                                  \
+	}
+
 static void
-paged_u64(const uint8_t *data, uint64_t from, uint64_t n, uint32_t scale, uint64_t *out)
+add_u64(const uint8_t *data, const struct codec_page *p, uint64_t rows, uint64_t at, uint64_t take,
+	uint64_t scale, uint64_t *out)
+{
+	ADD_EXCEPTIONS(uint64_t)
+}
+
+static void
+add_u32(const uint8_t *data, const struct codec_page *p, uint64_t rows, uint64_t at, uint64_t take,
+	uint64_t scale, uint32_t *out){ADD_EXCEPTIONS(uint32_t)}
+
+/* A page of differences, from its first row on; the first is 0. */
+VECTOR static void running_u64(const uint8_t *data, const struct codec_page *p, uint64_t rows, uint64_t at,
+	uint64_t take, uint32_t scale, uint64_t *out)
+{
+	uint64_t all[CODEC_PAGE], v = p->base, n = at + take;
+	codec_unpack_u64(data + p->offset, p->bits, 0, n, 0, 1, all);
+	if (p->exceptions > 0)
+		add_u64(data, p, rows, 0, n, 1, all);
+	if (p->running == CODEC_STEPS)
+		for (uint64_t i = 0; i < n; i++)
+			all[i] = all[i] >> 1 ^ -(all[i] & 1);
+	for (uint64_t i = 0; i < at; i++)
+		v += all[i] * scale;
+	for (uint64_t i = 0; i < take; i++)
+		out[i] = v += all[at + i] * scale;
+}
+
+/* `count` rows in the whole column: the last page may be short */
+static void
+paged_u64(const uint8_t *data, uint64_t count, uint64_t from, uint64_t n, uint32_t scale, uint64_t *out)
 {
 	while (n > 0) {
 		uint64_t at = from % CODEC_PAGE, take = CODEC_PAGE - at < n ? CODEC_PAGE - at : n;
+		uint64_t left = count - (from - at), rows = left < CODEC_PAGE ? left : CODEC_PAGE;
 		struct codec_page p;
 		memcpy(&p, data + from / CODEC_PAGE * sizeof p, sizeof p);
 		if (p.running) {
-			uint64_t all[CODEC_PAGE], v = p.base;
-			codec_unpack_u64(data + p.offset, p.bits, 0, at + take, 0, scale, all);
-			for (uint64_t i = 0; i < at + take; i++) {
-				v += all[i];
-				if (i >= at)
-					out[i - at] = v;
-			}
+			running_u64(data, &p, rows, at, take, scale, out);
 		} else {
 			codec_unpack_u64(data + p.offset, p.bits, at, take, p.base, scale, out);
+			if (p.exceptions > 0)
+				add_u64(data, &p, rows, at, take, scale, out);
 		}
 		from += take;
 		n -= take;
@@ -172,18 +229,21 @@ paged_u64(const uint8_t *data, uint64_t from, uint64_t n, uint32_t scale, uint64
 }
 
 static void
-paged_u32(const uint8_t *data, uint64_t from, uint64_t n, uint32_t scale, uint32_t *out)
+paged_u32(const uint8_t *data, uint64_t count, uint64_t from, uint64_t n, uint32_t scale, uint32_t *out)
 {
 	while (n > 0) {
 		uint64_t at = from % CODEC_PAGE, take = CODEC_PAGE - at < n ? CODEC_PAGE - at : n;
+		uint64_t left = count - (from - at), rows = left < CODEC_PAGE ? left : CODEC_PAGE;
 		struct codec_page p;
 		memcpy(&p, data + from / CODEC_PAGE * sizeof p, sizeof p);
 		if (p.running) {
 			uint64_t wide[CODEC_PAGE];
-			paged_u64(data, from, take, scale, wide);
+			running_u64(data, &p, rows, at, take, scale, wide);
 			narrow(out, wide, take);
 		} else {
 			codec_unpack_u32(data + p.offset, p.bits, at, take, p.base, scale, out);
+			if (p.exceptions > 0)
+				add_u32(data, &p, rows, at, take, scale, out);
 		}
 		from += take;
 		n -= take;
@@ -219,7 +279,7 @@ sparse_u64(const struct block_column *c, uint64_t from, uint64_t n, uint64_t *ou
 		}
 		if (some > 0) {
 			const uint64_t *next = values;
-			paged_u64(c->data + h.offset, p.rank + before, some, c->scale, values);
+			paged_u64(c->data + h.offset, h.exceptions, p.rank + before, some, c->scale, values);
 			for (unsigned w = 0; w < CODEC_PAGE / 64; w++)
 				for (uint64_t m = p.bitmap[w]; m; m &= m - 1)
 					out[(uint64_t)w * 64 + (unsigned)__builtin_ctzll(m) - at] = *next++;
@@ -255,7 +315,7 @@ common_u64(const struct block_column *c, uint64_t from, uint64_t n, uint64_t *ou
 		if (rank > h.others || some > h.others - rank)
 			return FT_EFORMAT;
 		if (some > 0)
-			paged_u64(c->data + h.offset, rank, some, 1, others);
+			paged_u64(c->data + h.offset, h.others, rank, some, 1, others);
 		for (uint64_t i = 0; i < some; i++)
 			out[other[i]] = others[i];
 		from += take;
@@ -305,7 +365,7 @@ codec_u64(struct block_column *c, uint64_t from, uint64_t n, uint64_t *out)
 		dict_u64(c, from, n, out);
 		return FT_OK;
 	case CODEC_PAGED:
-		paged_u64(c->data, from, n, c->scale, out);
+		paged_u64(c->data, c->count, from, n, c->scale, out);
 		return FT_OK;
 	case CODEC_SPARSE:
 		sparse_u64(c, from, n, out);
@@ -336,7 +396,7 @@ codec_u32(struct block_column *c, uint64_t from, uint64_t n, uint32_t *out)
 		dict_u32(c, from, n, out);
 		return FT_OK;
 	case CODEC_PAGED:
-		paged_u32(c->data, from, n, c->scale, out);
+		paged_u32(c->data, c->count, from, n, c->scale, out);
 		return FT_OK;
 	default:
 		break;
@@ -382,7 +442,7 @@ codec_sum(struct block_column *c, uint64_t *sum)
 		*sum = c->base * (n - h.exceptions);
 		for (uint64_t at = 0, take; at < h.exceptions; at += take) {
 			take = h.exceptions - at < CODEC_PAGE ? h.exceptions - at : CODEC_PAGE;
-			paged_u64(c->data + h.offset, at, take, c->scale, run);
+			paged_u64(c->data + h.offset, h.exceptions, at, take, c->scale, run);
 			*sum += add_up(run, take);
 		}
 		return FT_OK;

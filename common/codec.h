@@ -7,7 +7,8 @@
  *   PACKED   base + scale * p, p packed in `bits` bits, lowest bit first.  0, 8, 16, 32, 64 are plain arrays
  *            (an open block's columns are these, with base 0)
  *   DICT     distinct values in ascending order, packed codes into them
- *   PAGED    for each CODEC_PAGE rows a base and a width: values that drift (times, ids)
+ *   PAGED    for each CODEC_PAGE rows a base and a width: values that drift (times, ids); rows that need more
+ *            bits than their page has are in a list behind it
  *   SPARSE   base, but for the rows marked in a bitmap; their values are a PAGED column
  *   RAW      bytes as they are (count is bytes)        ZSTD   bytes, compressed
  *   ZPAGED   for each CODEC_PAGE * 4 rows a zstd frame of byte planes of p = value - base
@@ -88,6 +89,8 @@ enum {
 	CODEC_ASCENDING = 1u << 1, /* read as a whole only: pages may be running differences */
 	CODEC_DIRECT = 1u << 2,    /* ranked or filtered often: CONST, PACKED, DICT or PAGED only */
 	CODEC_COLD = 1u << 3,      /* seldom read: zstd may be tried */
+	CODEC_TAIL = 1u << 4,      /* few values are much larger than most: pages may have exceptions */
+	CODEC_STEPWISE = 1u << 5,  /* rows go on by small steps: pages may be differences */
 };
 
 /* Where packed columns go: a growing buffer, each column 64-byte aligned and followed by CODEC_PAD zero bytes. */
@@ -108,7 +111,7 @@ size_t codec_pack(
 size_t codec_pack_quick(struct codec_out *out, const uint64_t *v, uint64_t n, struct block_column *d);
 /* Write n bytes, compressed if that saves a tenth. */
 size_t codec_pack_bytes(struct codec_out *out, const void *bytes, uint64_t n, struct block_column *d);
-/* Smallest and largest of n > 0 values; n values - base as plain arrays of 8, 16 or 32 bits.  For the journal. */
+/* Smallest and largest of n > 0 values; n values - base as plain arrays of 8, 16, 32 or 64 bits.  For the journal. */
 void codec_limits(const uint64_t *v, uint64_t n, uint64_t *low, uint64_t *high);
 void codec_narrow(void *to, const uint64_t *v, uint64_t n, uint64_t base, unsigned bits);
 void *codec_room(

@@ -9,7 +9,6 @@
 #include <string.h>
 
 #include "common/codec_parts.h"
-#include "common/hash.h"
 #include "common/vector.h"
 
 /* ---- the buffer -------------------------------------------------------------------------------- */
@@ -50,8 +49,8 @@ codec_out_free(struct codec_out *out)
 	*out = (struct codec_out){0};
 }
 
-static uint64_t *
-scratch(struct codec_out *out, uint64_t n)
+uint64_t *
+codec_scratch(struct codec_out *out, uint64_t n)
 {
 	if (out->scratch_room < n) {
 		free(out->scratch);
@@ -122,8 +121,8 @@ put_bits(uint8_t *to, const uint64_t *v, uint64_t n, uint64_t base, uint32_t sca
 	}
 
 /* n values to the end of out, CODEC_PAD bytes after them; false without memory */
-static bool
-write_packed(
+bool
+codec_packed_write(
 	struct codec_out *out, const uint64_t *v, uint64_t n, uint64_t base, uint32_t scale, unsigned bits)
 {
 	uint8_t *to = codec_room(out, codec_packed_bytes(n, bits) + CODEC_PAD);
@@ -146,13 +145,6 @@ write_packed(
 }
 
 /* ---- measuring --------------------------------------------------------------------------------- */
-
-struct measure {
-	uint64_t low, high;
-	uint32_t scale;
-	uint64_t paged_bytes;
-	bool ascending;
-};
 
 /* The factor is a constant in both callers: see put_scaled. */
 static inline __attribute__((always_inline)) bool
@@ -177,30 +169,18 @@ page_bytes(uint64_t rows, unsigned bits)
 	return bits == 0 ? 0 : (codec_packed_bytes(rows, bits) + CODEC_PAD + 7) & ~(uint64_t)7;
 }
 
-VECTOR static void
-page_limits(const uint64_t *v, uint64_t rows, uint64_t *low, uint64_t *high)
-{
-	uint64_t a = v[0], b = v[0];
-	for (uint64_t i = 1; i < rows; i++) {
-		a = v[i] < a ? v[i] : a;
-		b = v[i] > b ? v[i] : b;
-	}
-	*low = a;
-	*high = b;
-}
-
 static void
-measure(struct measure *m, const uint64_t *v, uint64_t n, unsigned hints)
+measure(struct codec_measure *m, const uint64_t *v, uint64_t n, unsigned hints)
 {
 	uint64_t pages = (n + CODEC_PAGE - 1) / CODEC_PAGE;
-	*m = (struct measure){
+	*m = (struct codec_measure){
 		.low = UINT64_MAX, .high = 0, .scale = 1, .ascending = (hints & CODEC_ASCENDING) != 0};
 	uint64_t paged = pages * sizeof(struct codec_page);
 	uint64_t saved = 0;
 	for (uint64_t i = 0; i < pages; i++) {
 		uint64_t first = i * CODEC_PAGE, rows = n - first < CODEC_PAGE ? n - first : CODEC_PAGE, low,
 			 high;
-		page_limits(v + first, rows, &low, &high);
+		codec_limits(v + first, rows, &low, &high);
 		m->low = low < m->low ? low : m->low;
 		m->high = high > m->high ? high : m->high;
 		paged += page_bytes(rows, codec_width(high - low));
@@ -213,289 +193,6 @@ measure(struct measure *m, const uint64_t *v, uint64_t n, unsigned hints)
 	m->paged_bytes = paged > saved ? paged - saved : 0;
 }
 
-/* ---- PAGED ------------------------------------------------------------------------------------- */
-
-static unsigned
-running_width(const uint64_t *v, uint64_t rows)
-{
-	uint64_t most = 0;
-	for (uint64_t i = 1; i < rows; i++) {
-		if (v[i] < v[i - 1])
-			return 65;
-		most = v[i] - v[i - 1] > most ? v[i] - v[i - 1] : most;
-	}
-	return codec_width(most);
-}
-
-static bool
-write_paged(struct codec_out *out, const uint64_t *v, uint64_t n, uint32_t scale, bool ascending)
-{
-	uint64_t pages = (n + CODEC_PAGE - 1) / CODEC_PAGE;
-	size_t start = out->used;
-	if (codec_room(out, pages * sizeof(struct codec_page)) == NULL && pages > 0)
-		return false;
-	for (uint64_t i = 0; i < pages; i++) {
-		uint64_t first = i * CODEC_PAGE, rows = n - first < CODEC_PAGE ? n - first : CODEC_PAGE, low,
-			 high;
-		uint64_t steps[CODEC_PAGE];
-		const uint64_t *from = v + first;
-		page_limits(from, rows, &low, &high);
-		struct codec_page p = {.base = low, .bits = (uint8_t)codec_width((high - low) / scale)};
-		if (ascending && running_width(from, rows) < p.bits) {
-			p.running = 1;
-			p.bits = (uint8_t)running_width(from, rows);
-			p.base = from[0];
-			steps[0] = 0;
-			for (uint64_t k = 1; k < rows; k++)
-				steps[k] = from[k] - from[k - 1];
-			from = steps;
-			low = 0;
-		}
-		p.offset = (uint32_t)(out->used - start);
-		if (p.bits > 0 && !write_packed(out, from, rows, low, p.running ? 1 : scale, p.bits))
-			return false;
-		if ((out->used - start) % 8 != 0 && codec_room(out, 8 - (out->used - start) % 8) == NULL)
-			return false;
-		memcpy(out->p + start + i * sizeof p, &p, sizeof p);
-	}
-	return true;
-}
-
-/* ---- DICT -------------------------------------------------------------------------------------- */
-
-enum { SLOTS = CODEC_MAX_DICT * 4 };
-struct distinct {
-	uint64_t key[SLOTS];
-	uint16_t code[SLOTS]; /* + 1; 0 free */
-	uint64_t value[CODEC_MAX_DICT];
-	uint16_t near_code[65536]; /* instead of the hash table, if `near` */
-	bool near;
-	uint32_t n;
-};
-
-static uint32_t
-distinct_slot(const struct distinct *d, uint64_t v)
-{
-	uint32_t at = (uint32_t)((v * UINT64_C(0x9e3779b97f4a7c15)) >> 50) % SLOTS;
-	while (d->code[at] != 0 && d->key[at] != v)
-		at = (at + 1) % SLOTS;
-	return at;
-}
-
-/* false: more than `most` */
-static bool
-distinct_add(struct distinct *d, const uint64_t *v, uint64_t n, uint32_t most)
-{
-	for (uint64_t i = 0; i < n; i++) {
-		uint32_t at = distinct_slot(d, v[i]);
-		if (d->code[at] != 0)
-			continue;
-		if (d->n >= most)
-			return false;
-		d->key[at] = v[i];
-		d->value[d->n++] = v[i];
-		d->code[at] = (uint16_t)d->n;
-	}
-	return true;
-}
-
-/* Values within 65,536 of each other: one look into a table each.  *t->value ascending, t->code by v - low. */
-static bool
-distinct_near(struct distinct *t, const uint64_t *v, uint64_t n, uint64_t low, uint64_t range)
-{
-	uint8_t *have = (uint8_t *)t->key; /* large enough: SLOTS * 8 bytes */
-	_Static_assert(sizeof t->key >= 65536, "the table of near values fits");
-	for (uint64_t i = 0; i < n; i++)
-		have[v[i] - low] = 1;
-	for (uint64_t x = 0; x <= range; x++) {
-		if (!have[x])
-			continue;
-		if (t->n == CODEC_MAX_DICT)
-			return false;
-		t->value[t->n++] = low + x;
-		t->near_code[x] = (uint16_t)(t->n - 1);
-	}
-	return true;
-}
-
-static int
-by_value(const void *a, const void *b)
-{
-	uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
-	return (x > y) - (x < y);
-}
-
-static bool
-write_dict(struct codec_out *out, struct distinct *t, const uint64_t *v, uint64_t n, const struct measure *m,
-	struct block_column *d)
-{
-	size_t start = out->used;
-	struct codec_dict h = {.distinct = t->n, .base = m->low};
-	uint64_t *codes = scratch(out, n);
-	if (codes == NULL)
-		return false;
-	if (t->near) {
-		for (uint64_t i = 0; i < n; i++)
-			codes[i] = t->near_code[v[i] - m->low];
-	} else {
-		qsort(t->value, t->n, sizeof t->value[0], by_value);
-		for (uint32_t i = 0; i < t->n; i++)
-			t->code[distinct_slot(t, t->value[i])] = (uint16_t)(i + 1);
-		for (uint64_t i = 0; i < n; i++)
-			codes[i] = (uint64_t)t->code[distinct_slot(t, v[i])] - 1;
-	}
-	h.bits = (uint8_t)codec_width((m->high - m->low) / m->scale);
-	if (codec_room(out, sizeof h) == NULL || !write_packed(out, t->value, t->n, m->low, m->scale, h.bits))
-		return false;
-	h.codes = (uint32_t)(out->used - start);
-	d->bits = (uint8_t)codec_width((uint64_t)t->n - 1);
-	if (!write_packed(out, codes, n, 0, 1, d->bits))
-		return false;
-	memcpy(out->p + start, &h, sizeof h);
-	return true;
-}
-
-static uint64_t
-dict_bytes(const struct distinct *t, uint64_t n, const struct measure *m)
-{
-	return sizeof(struct codec_dict) +
-	       codec_packed_bytes(t->n, codec_width((m->high - m->low) / m->scale)) +
-	       codec_packed_bytes(n, codec_width((uint64_t)t->n - 1)) + 2 * (uint64_t)CODEC_PAD;
-}
-
-/* Distinct values if a dictionary may win against `best` bytes; NULL otherwise.  A sample of rows spread over
- * the column is tried first, so that ids and ports of clients are given up after 1,000 rows. */
-static struct distinct *
-try_dict(const uint64_t *v, uint64_t n, const struct measure *m, uint64_t best)
-{
-	uint64_t sample[1024], step = n / 1024;
-	struct distinct *t = calloc(1, sizeof *t);
-	if (t == NULL)
-		return NULL;
-	if (step > 1) {
-		for (unsigned i = 0; i < 1024; i++)
-			sample[i] = v[i * step];
-		if (!distinct_add(t, sample, 1024, 700))
-			goto no;
-	}
-	t->near = m->high - m->low < 65536;
-	if (t->near) {
-		memset(t->key, 0, sizeof t->key);
-		t->n = 0;
-		if (!distinct_near(t, v, n, m->low, m->high - m->low))
-			goto no;
-	} else if (!distinct_add(t, v, n, CODEC_MAX_DICT)) {
-		goto no;
-	}
-	if (dict_bytes(t, n, m) < best - best / 10)
-		return t;
-no:
-	free(t);
-	return NULL;
-}
-
-/* ---- COMMON ---- */
-
-struct common {
-	uint32_t count[65536]; /* by v - low */
-	uint16_t code[65536];  /* + 1; 0: one of the others */
-	uint32_t candidate[8192], n;
-	unsigned bits; /* of the codes */
-	uint64_t others;
-};
-
-static int
-by_count(const void *a, const void *b, void *counts)
-{
-	const uint32_t *count = counts, x = *(const uint32_t *)a, y = *(const uint32_t *)b;
-	return count[x] != count[y] ? (count[x] < count[y]) - (count[x] > count[y]) : (x > y) - (x < y);
-}
-
-/* The best number of common values, if any; *bytes is then what it takes.  Candidates are values of at least one row
- * in 8,192: rarer ones are no gain in a table. */
-static struct common *
-try_common(const uint64_t *v, uint64_t n, const struct measure *m, uint64_t *bytes)
-{
-	struct common *t = calloc(1, sizeof *t);
-	unsigned wide = codec_width(m->high - m->low);
-	uint64_t sum = 0, best = UINT64_MAX, most = n / 8192 + 1;
-	if (t == NULL)
-		return NULL;
-	for (uint64_t i = 0; i < n; i++)
-		t->count[v[i] - m->low]++;
-	for (uint32_t x = 0; x <= m->high - m->low && t->n < 8192; x++)
-		if (t->count[x] >= most)
-			t->candidate[t->n++] = x;
-	qsort_r(t->candidate, t->n, sizeof t->candidate[0], by_count, t->count);
-	uint32_t at = 0;
-	for (unsigned bits = 1; bits <= 10; bits++) {
-		uint32_t size = (UINT32_C(1) << bits) - 1;
-		while (at < t->n && at < size)
-			sum += t->count[t->candidate[at++]];
-		uint64_t cost = sizeof(struct codec_common) + codec_packed_bytes(n, bits) +
-				codec_packed_bytes(at, wide) + (n - sum) * wide / 8 + n / CODEC_PAGE * 4 +
-				(n - sum) / CODEC_PAGE * 24 + 64;
-		if (cost < best) {
-			best = cost;
-			t->bits = bits;
-			t->others = n - sum;
-		}
-		if (at == t->n)
-			break;
-	}
-	if (t->n > (UINT32_C(1) << t->bits) - 1)
-		t->n = (UINT32_C(1) << t->bits) - 1;
-	*bytes = best;
-	return t;
-}
-
-static bool
-write_common(struct codec_out *out, struct common *t, const uint64_t *v, uint64_t n, const struct measure *m,
-	struct block_column *d)
-{
-	struct codec_common h = {.common = t->n, .base = m->low};
-	size_t start = out->used;
-	uint64_t pages = (n + CODEC_PAGE - 1) / CODEC_PAGE, table[1024], some = 0;
-	uint64_t *work = scratch(out, 2 * n);
-	uint32_t *rank = calloc(pages + 1, sizeof *rank);
-	bool ok = work != NULL && rank != NULL;
-	if (ok) {
-		uint64_t *codes = work, *others = work + n;
-		for (uint32_t i = 0; i < t->n; i++) {
-			table[i] = m->low + t->candidate[i];
-			t->code[t->candidate[i]] = (uint16_t)(i + 1);
-		}
-		for (uint64_t i = 0; i < n; i++) {
-			uint32_t code = t->code[v[i] - m->low];
-			if (i % CODEC_PAGE == 0)
-				rank[i / CODEC_PAGE] = (uint32_t)some;
-			codes[i] = code ? code - 1 : t->n;
-			others[some] = v[i];
-			some += code == 0;
-		}
-		h.bits = (uint8_t)codec_width(m->high - m->low);
-		h.others = (uint32_t)some;
-		d->bits = (uint8_t)t->bits;
-		ok = codec_room(out, sizeof h) != NULL && write_packed(out, table, t->n, m->low, 1, h.bits);
-		h.codes = (uint32_t)(out->used - start);
-		ok = ok && write_packed(out, codes, n, 0, 1, d->bits);
-		h.ranks = (uint32_t)(out->used - start);
-		void *room = ok ? codec_room(out, (pages * sizeof *rank + 7) & ~(size_t)7) : NULL;
-		ok = room != NULL;
-		if (ok) {
-			memcpy(room, rank, pages * sizeof *rank);
-			if ((out->used - start) % 8 != 0)
-				ok = codec_room(out, 8 - (out->used - start) % 8) != NULL;
-			h.offset = (uint32_t)(out->used - start);
-			ok = ok && write_paged(out, others, some, 1, false);
-		}
-		if (ok)
-			memcpy(out->p + start, &h, sizeof h);
-	}
-	free(rank);
-	return ok;
-}
-
 /* ---- SPARSE ------------------------------------------------------------------------------------ */
 
 static bool
@@ -505,7 +202,7 @@ write_sparse(struct codec_out *out, const uint64_t *v, uint64_t n, uint64_t base
 	size_t start = out->used,
 	       head = sizeof(struct codec_sparse) + pages * sizeof(struct codec_sparse_page);
 	struct codec_sparse h = {0};
-	uint64_t *values = scratch(out, n);
+	uint64_t *values = codec_scratch(out, n);
 	if (values == NULL || codec_room(out, head) == NULL)
 		return false;
 	for (uint64_t i = 0; i < pages; i++) {
@@ -522,7 +219,7 @@ write_sparse(struct codec_out *out, const uint64_t *v, uint64_t n, uint64_t base
 		return false;
 	h.offset = (uint32_t)(out->used - start);
 	memcpy(out->p + start, &h, sizeof h);
-	return write_paged(out, values, h.exceptions, scale, false);
+	return codec_paged_write(out, values, h.exceptions, scale, false);
 }
 
 VECTOR static uint64_t
@@ -553,7 +250,7 @@ commonest(const uint64_t *v, uint64_t n, uint64_t *value)
 /* Bytes of a sparse column if the rest were packed in one go: an upper bound of what write_sparse makes.
  * *common is set to the value left out. */
 static uint64_t
-sparse_bytes(const uint64_t *v, uint64_t n, const struct measure *m, uint64_t *common)
+sparse_bytes(const uint64_t *v, uint64_t n, const struct codec_measure *m, uint64_t *common)
 {
 	uint64_t low = UINT64_MAX, high = 0, some = 0, base;
 	if (!commonest(v, n, &base))
@@ -576,7 +273,8 @@ sparse_bytes(const uint64_t *v, uint64_t n, const struct measure *m, uint64_t *c
 
 /* A zstd trial on every 16th page says what the whole would take. */
 static uint64_t
-zpaged_guess(struct codec_out *out, const uint64_t *v, uint64_t n, const struct measure *m, unsigned planes)
+zpaged_guess(
+	struct codec_out *out, const uint64_t *v, uint64_t n, const struct codec_measure *m, unsigned planes)
 {
 	size_t before = out->used;
 	uint64_t tried = 0, got = 0;
@@ -589,32 +287,46 @@ zpaged_guess(struct codec_out *out, const uint64_t *v, uint64_t n, const struct 
 }
 
 static bool
-write_best(struct codec_out *out, const uint64_t *v, uint64_t n, unsigned hints, const struct measure *m,
-	struct block_column *d)
+write_best(struct codec_out *out, const uint64_t *v, uint64_t n, unsigned hints,
+	const struct codec_measure *m, struct block_column *d)
 {
 	unsigned bits = codec_width((m->high - m->low) / m->scale);
 	uint64_t best = codec_packed_bytes(n, bits) + CODEC_PAD, common = 0;
+	bool patched = false;
 	d->encoding = CODEC_PACKED;
 	/* a byte-aligned width within a twentieth reads as a plain array */
 	unsigned plain = bits <= 8 ? 8 : bits <= 16 ? 16 : bits <= 32 ? 32 : 64;
 	if (m->scale == 1 && (plain - bits) * 20 <= plain)
 		bits = plain;
-	if (m->paged_bytes < best - best / 10 || (hints & CODEC_ASCENDING && n > 64)) {
+	size_t start = out->used;
+	if (hints & (CODEC_TAIL | CODEC_STEPWISE) && n >= CODEC_PAGE) {
+		if (!codec_paged_patched(out, v, n, m->scale, (hints & CODEC_STEPWISE) != 0))
+			return false;
+		if (out->used - start < best - best / 20) {
+			best = out->used - start;
+			d->encoding = CODEC_PAGED;
+			patched = true;
+		} else {
+			out->used = start;
+		}
+	} else if (m->paged_bytes < best - best / 10 || (hints & CODEC_ASCENDING && n > 64)) {
 		d->encoding = CODEC_PAGED;
 		best = m->paged_bytes < best ? m->paged_bytes : best;
 	}
+	size_t end = out->used;
+	out->used = start; /* a better one is written over it */
 	if (!(hints & CODEC_ASCENDING) && n >= 64 && best > n / 8) {
-		struct distinct *t = try_dict(v, n, m, best);
-		uint64_t dict = t ? dict_bytes(t, n, m) : UINT64_MAX;
+		struct codec_distinct *t = codec_dict_try(v, n, m, best);
+		uint64_t dict = t ? codec_dict_bytes(t, n, m) : UINT64_MAX;
 		uint64_t limit = t ? dict : best;
 		bool direct = (hints & CODEC_DIRECT) != 0;
 		uint64_t sparse = direct ? UINT64_MAX : sparse_bytes(v, n, m, &common);
 		uint64_t few = UINT64_MAX;
 		bool near = bits > 8 && m->scale == 1 && m->high - m->low < 65536;
-		struct common *k = near ? try_common(v, n, m, &few) : NULL;
+		struct codec_frequent *k = near ? codec_common_try(v, n, m, &few) : NULL;
 		if (k != NULL && few < limit - limit / 10 && few < sparse) {
 			d->encoding = CODEC_COMMON;
-			bool ok = write_common(out, k, v, n, m, d);
+			bool ok = codec_common_write(out, k, v, n, m, d);
 			free(k);
 			free(t);
 			return ok;
@@ -624,7 +336,7 @@ write_best(struct codec_out *out, const uint64_t *v, uint64_t n, unsigned hints,
 			d->encoding = CODEC_SPARSE;
 		} else if (t != NULL) {
 			d->encoding = CODEC_DICT;
-			bool ok = write_dict(out, t, v, n, m, d);
+			bool ok = codec_dict_write(out, t, v, n, m, d);
 			free(t);
 			return ok;
 		}
@@ -641,20 +353,24 @@ write_best(struct codec_out *out, const uint64_t *v, uint64_t n, unsigned hints,
 	}
 	switch (d->encoding) {
 	case CODEC_PAGED:
-		return write_paged(out, v, n, m->scale, (hints & CODEC_ASCENDING) != 0);
+		if (patched) {
+			out->used = end;
+			return true;
+		}
+		return codec_paged_write(out, v, n, m->scale, (hints & CODEC_ASCENDING) != 0);
 	case CODEC_SPARSE:
 		d->base = common;
 		return write_sparse(out, v, n, common, m->scale);
 	default:
 		d->bits = (uint8_t)bits;
-		return write_packed(out, v, n, m->low, m->scale, bits);
+		return codec_packed_write(out, v, n, m->low, m->scale, bits);
 	}
 }
 
 size_t
 codec_pack(struct codec_out *out, const uint64_t *v, uint64_t n, unsigned hints, struct block_column *d)
 {
-	struct measure m;
+	struct codec_measure m;
 	*d = (struct block_column){.encoding = CODEC_CONST, .scale = 1, .count = n};
 	codec_align(out, 64);
 	size_t start = out->used;
@@ -681,7 +397,7 @@ codec_pack_quick(struct codec_out *out, const uint64_t *v, uint64_t n, struct bl
 	size_t start = out->used;
 	if (n == 0)
 		return start;
-	page_limits(v, n, &low, &high);
+	codec_limits(v, n, &low, &high);
 	d->base = d->low = low;
 	d->high = high;
 	if (low == high)
@@ -689,7 +405,7 @@ codec_pack_quick(struct codec_out *out, const uint64_t *v, uint64_t n, struct bl
 	unsigned w = codec_width(high - low);
 	d->encoding = CODEC_PACKED;
 	d->bits = (uint8_t)(w <= 8 ? 8 : w <= 16 ? 16 : w <= 32 ? 32 : 64);
-	if (!write_packed(out, v, n, low, 1, d->bits))
+	if (!codec_packed_write(out, v, n, low, 1, d->bits))
 		out->failed = true;
 	d->bytes = out->used - start;
 	return start;
@@ -715,8 +431,10 @@ codec_narrow(void *out, const uint64_t *v, uint64_t n, uint64_t base, unsigned b
 		PUT_PLAIN(uint8_t)
 	} else if (bits == 16) {
 		PUT_PLAIN(uint16_t)
-	} else {
+	} else if (bits == 32) {
 		PUT_PLAIN(uint32_t)
+	} else {
+		PUT_PLAIN(uint64_t)
 	}
 }
 

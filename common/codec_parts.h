@@ -6,14 +6,26 @@
 
 #include "common/codec.h"
 
-/* PAGED: one of these for each CODEC_PAGE rows, then the packed pages, each 8-byte aligned. */
+/* PAGED: one of these for each CODEC_PAGE rows, then the packed pages, each 8-byte aligned.  Behind a page that has
+ * exceptions, 8-byte aligned again: u32 of high bits for each of them (packed value = low bits | high << bits), then
+ * u16 row in the page, ascending. */
 struct codec_page {
 	uint64_t base;
 	uint32_t offset; /* from the start of the column's data */
 	uint8_t bits;
-	uint8_t running; /* 1: differences to the value before; the first is base */
-	uint16_t zero;
+	uint8_t running; /* CODEC_UP, CODEC_STEPS: differences to the value before; the first is base */
+	uint16_t exceptions;
 };
+enum {
+	CODEC_UP = 1,    /* no difference is negative */
+	CODEC_STEPS = 2, /* d >= 0 is 2d, d < 0 is -2d - 1; in units of the column's scale */
+};
+/* Where the exceptions of a page are. */
+static inline uint64_t
+codec_exceptions_at(const struct codec_page *p, uint64_t rows)
+{
+	return p->offset + (p->bits ? (codec_packed_bytes(rows, p->bits) + CODEC_PAD + 7) & ~UINT64_C(7) : 0);
+}
 
 /* DICT: this, the values, the codes.  Values are base + scale * p, in ascending order. */
 struct codec_dict {
@@ -40,6 +52,35 @@ struct codec_common {
 	uint32_t codes, ranks;   /* offsets */
 	uint32_t others, offset; /* how many, and where their PAGED column is, 8-byte aligned */
 };
+
+/* ---- parts of packing: codec_pack.c chooses, codec_pages.c and codec_values.c write ---- */
+
+struct codec_measure {
+	uint64_t low, high;
+	uint32_t scale;
+	uint64_t paged_bytes;
+	bool ascending;
+};
+/* n values to the end of out, CODEC_PAD bytes after them; false without memory */
+bool codec_packed_write(
+	struct codec_out *out, const uint64_t *v, uint64_t n, uint64_t base, uint32_t scale, unsigned bits);
+uint64_t *codec_scratch(struct codec_out *out, uint64_t n);
+
+bool codec_paged_write(struct codec_out *out, const uint64_t *v, uint64_t n, uint32_t scale, bool ascending);
+/* Pages with exceptions, and (delta) steps where they are smaller; out->used must be a multiple of 8. */
+bool codec_paged_patched(struct codec_out *out, const uint64_t *v, uint64_t n, uint32_t scale, bool delta);
+
+/* Distinct values if a dictionary saves a tenth of `best` bytes, else NULL; free(). */
+struct codec_distinct *codec_dict_try(
+	const uint64_t *v, uint64_t n, const struct codec_measure *m, uint64_t best);
+uint64_t codec_dict_bytes(const struct codec_distinct *t, uint64_t n, const struct codec_measure *m);
+bool codec_dict_write(struct codec_out *out, struct codec_distinct *t, const uint64_t *v, uint64_t n,
+	const struct codec_measure *m, struct block_column *d);
+/* The best set of common values of a column whose range is below 65,536, and what it would take; free(). */
+struct codec_frequent *codec_common_try(
+	const uint64_t *v, uint64_t n, const struct codec_measure *m, uint64_t *bytes);
+bool codec_common_write(struct codec_out *out, struct codec_frequent *t, const uint64_t *v, uint64_t n,
+	const struct codec_measure *m, struct block_column *d);
 
 /* n bytes out of a frame; malloc'd; NULL if the frame is damaged or says another size */
 void *codec_unzip(const uint8_t *frame, uint64_t bytes, uint64_t n);

@@ -5,6 +5,8 @@ common_SRCS := \
 	common/catalog.c \
 	common/codec.c \
 	common/codec_pack.c \
+	common/codec_pages.c \
+	common/codec_values.c \
 	common/kernel_unpack.c \
 	common/codec_zstd.c \
 	common/conf.c \

@@ -36,8 +36,43 @@ value_at(const uint8_t *p, unsigned width)
 	return v;
 }
 
-/* How each column will lie in the record: a constant, the whole array, or (64 bits wide) differences to the smallest
- * value in fewer bytes. */
+enum { PIECE = 1024 }; /* rows that are widened at a time */
+
+static void
+limits(const uint8_t *p, unsigned width, uint32_t rows, uint64_t *low, uint64_t *high)
+{
+	uint64_t v[PIECE], a, b;
+	*low = UINT64_MAX;
+	*high = 0;
+	if (width == 1) { /* can't be narrower */
+		*low = 0;
+		*high = UINT8_MAX;
+		return;
+	}
+	for (uint32_t at = 0, n; at < rows; at += n) {
+		n = rows - at < PIECE ? rows - at : PIECE;
+		codec_unpack_u64(p, width * 8, at, n, 0, 1, v);
+		codec_limits(v, n, &a, &b);
+		*low = a < *low ? a : *low;
+		*high = b > *high ? b : *high;
+	}
+}
+
+/* n values of one width, less base, as values of another */
+static void
+convert(uint8_t *to, unsigned to_bits, const uint8_t *from, unsigned from_bits, uint32_t n, uint64_t add,
+	uint64_t base)
+{
+	uint64_t v[PIECE];
+	for (uint32_t at = 0, take; at < n; at += take) {
+		take = n - at < PIECE ? n - at : PIECE;
+		codec_unpack_u64(from, from_bits, at, take, add, 1, v);
+		codec_narrow(to + (size_t)at * (to_bits / 8), v, take, base, to_bits);
+	}
+}
+
+/* How each column will lie in the record: a constant, the whole array, or differences to the smallest value in fewer
+ * bytes. */
 struct plan {
 	struct block_entry e[FT_COLUMNS];
 	size_t bytes;
@@ -56,17 +91,13 @@ plan_column(struct plan *p, const struct open_block *b, unsigned c, uint32_t fro
 		e->base = value_at(at, width);
 		return;
 	}
+	uint64_t low, high;
+	limits(at, width, rows, &low, &high);
+	unsigned w = codec_width(high - low);
 	e->encoding = CODEC_PACKED;
-	e->bits = open_column_bits[c];
-	if (width == 8) {
-		uint64_t low, high;
-		codec_limits((const uint64_t *)(const void *)at, rows, &low, &high);
-		unsigned w = codec_width(high - low);
-		if (w <= 32) {
-			e->bits = w <= 8 ? 8 : w <= 16 ? 16 : 32;
-			e->base = low;
-		}
-	}
+	e->bits = w <= 8 ? 8 : w <= 16 ? 16 : w <= 32 ? 32 : 64;
+	if (e->bits < open_column_bits[c])
+		e->base = low;
 	e->offset = p->bytes;
 	e->bytes = (uint64_t)rows * e->bits / 8;
 	p->bytes += eight(e->bytes);
@@ -169,8 +200,7 @@ journal_put(struct store *st, struct kv_txn *t, uint32_t segment, uint32_t block
 		if (e->bits == open_column_bits[c])
 			memcpy(base + e->offset, column, e->bytes);
 		else
-			codec_narrow(base + e->offset, (const uint64_t *)(const void *)column, e->count,
-				e->base, e->bits);
+			convert(base + e->offset, e->bits, column, open_column_bits[c], e->count, 0, e->base);
 		at = e->offset + e->bytes;
 		memset(base + at, 0, eight(at) - at);
 		at = eight(at);
@@ -225,12 +255,12 @@ apply_column(struct open_block *b, const uint8_t *base, size_t n, const struct j
 			memcpy(to + (size_t)r * width, &e.base, width);
 		return FT_OK;
 	}
-	bool narrow = width == 8 && (e.bits == 8 || e.bits == 16 || e.bits == 32);
+	bool narrow = e.bits < open_column_bits[e.id] && (e.bits == 8 || e.bits == 16 || e.bits == 32);
 	if (e.encoding != CODEC_PACKED || (e.bits != open_column_bits[e.id] && !narrow) ||
 		e.bytes != (uint64_t)rows * e.bits / 8 || e.offset > n || e.bytes > n - e.offset)
 		return FT_EFORMAT;
 	if (narrow)
-		codec_unpack_u64(base + e.offset, e.bits, 0, rows, e.base, 1, (uint64_t *)(void *)to);
+		convert(to, open_column_bits[e.id], base + e.offset, e.bits, rows, e.base, 0);
 	else
 		memcpy(to, base + e.offset, e.bytes);
 	return FT_OK;

@@ -142,11 +142,20 @@ static unsigned
 hints_of(enum ft_column c)
 {
 	switch (c) {
+	case FT_COL_session:
+		return CODEC_STEPWISE;
 	case FT_COL_first_us:
-	case FT_COL_last_us:
+		return CODEC_TIMES | CODEC_STEPWISE;
+	case FT_COL_last_us: /* stored as a duration */
+		return CODEC_TIMES | CODEC_TAIL;
 	case FT_COL_start_us:
 	case FT_COL_prev_us:
 		return CODEC_TIMES;
+	case FT_COL_client_bytes:
+	case FT_COL_server_bytes:
+	case FT_COL_client_packets:
+	case FT_COL_server_packets:
+		return CODEC_TAIL;
 	case FT_COL_client:
 	case FT_COL_server:
 	case FT_COL_exporter:
@@ -236,7 +245,7 @@ pack_column(struct build *k, enum ft_column c)
 			k->st->wide[0][i] = v[i] - k->st->wide[1][i];
 		}
 		ref = FT_COL_first_us + 1;
-		size_t at = codec_pack(k->out, k->st->wide[0], n, CODEC_TIMES, &d);
+		size_t at = codec_pack(k->out, k->st->wide[0], n, hints_of(c), &d);
 		d.low = low;
 		d.high = high;
 		add_entry(k, c, &d, at, ref);

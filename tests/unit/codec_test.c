@@ -68,6 +68,37 @@ round_trip(const uint64_t *v, uint64_t n, unsigned hints)
 	return d.encoding;
 }
 
+/* a long tail, ids that go on and jump, and both with few, many and no exceptions in a page */
+static void
+rows_wider_than_their_page_are_read_back(void **s)
+{
+	static const unsigned hints[] = {CODEC_TAIL, CODEC_STEPWISE, CODEC_TAIL | CODEC_STEPWISE,
+		CODEC_TIMES | CODEC_STEPWISE, CODEC_TIMES | CODEC_TAIL};
+	static const uint64_t lengths[] = {1024, 1025, 1031, 5000};
+	enum { MOST = 5000 };
+	uint64_t *v = malloc(MOST * sizeof *v);
+	unsigned paged = 0;
+	(void)s;
+	for (unsigned h = 0; h < sizeof hints / sizeof hints[0]; h++)
+		for (unsigned l = 0; l < sizeof lengths / sizeof lengths[0]; l++)
+			for (unsigned wide = 1; wide <= 64; wide += 3)
+				for (unsigned jump = 2; jump <= 2048; jump *= 8) {
+					uint64_t scale = hints[h] & CODEC_TIMES && wide < 50 ? 1000 : 1,
+						 at = 0;
+					for (uint64_t i = 0; i < lengths[l]; i++) {
+						uint64_t big = next() >> (64 - wide), step = next() % 9;
+						at = next() % jump == 0 ? big : at + step - 3;
+						v[i] = (hints[h] & CODEC_STEPWISE   ? at + (1 << 20)
+							       : next() % jump == 0 ? big
+										    : next() % 700) *
+						       scale;
+					}
+					paged += round_trip(v, lengths[l], hints[h]) == CODEC_PAGED;
+				}
+	assert_true(paged > 100);
+	free(v);
+}
+
 static void
 every_width_at_every_length(void **s)
 {
@@ -191,9 +222,10 @@ damaged_columns_are_refused_or_wrong_but_never_read_outside(void **s)
 {
 	uint64_t *v = malloc(5000 * 8), *back = malloc(5000 * 8);
 	(void)s;
-	for (unsigned kind = 0; kind < 6; kind++) {
+	for (unsigned kind = 0; kind < 8; kind++) {
 		for (unsigned i = 0; i < 5000; i++)
-			v[i] = kind == 0   ? next() % 1000
+			v[i] = kind >= 6   ? (kind == 7 ? i : 0) + (next() % 50 ? next() % 64 : next() >> 20)
+			       : kind == 0 ? next() % 1000
 			       : kind == 1 ? (next() % 5) * 1000003
 			       : kind == 2 ? i * 1000 + next() % 64
 			       : kind == 5 ? (next() % 20 ? 443 : next() % 65536)
@@ -201,7 +233,13 @@ damaged_columns_are_refused_or_wrong_but_never_read_outside(void **s)
 					   : (next() % 8) << 30 | (next() % 512 == 0 ? next() % 65536 : 0);
 		struct codec_out out = {0};
 		struct block_column d;
-		size_t at = codec_pack(&out, v, 5000, kind == 4 ? CODEC_COLD : 0, &d);
+		size_t at = codec_pack(&out, v, 5000,
+			kind == 4   ? CODEC_COLD
+			: kind == 6 ? CODEC_TAIL
+			: kind == 7 ? CODEC_STEPWISE
+				    : 0,
+			&d);
+		assert_true(kind < 6 || d.encoding == CODEC_PAGED);
 		for (unsigned turn = 0; turn < 300; turn++) {
 			struct block_column bad = d;
 			uint8_t *data = malloc(d.bytes);
@@ -230,6 +268,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(every_width_at_every_length),
+		cmocka_unit_test(rows_wider_than_their_page_are_read_back),
 		cmocka_unit_test(no_rows),
 		cmocka_unit_test(each_encoding_is_chosen_where_it_is_lightest),
 		cmocka_unit_test(ascending_columns_are_running_differences),

@@ -1,0 +1,201 @@
+/*
+ * codec_pages.c - writing PAGED columns: each page of CODEC_PAGE rows has a base and a width of its own.
+ *
+ * A page's width need not hold its largest value.  Bytes of sessions have a long tail, and ids and times go on by
+ * small steps but for a jump now and then: a page as wide as its widest row would pay for that row a thousand
+ * times.  So the width is the one that makes the page smallest, and rows beyond it keep their low bits in place and
+ * their high bits in a list behind the page.
+ */
+#include <string.h>
+
+#include "common/codec_parts.h"
+#include "common/vector.h"
+
+enum { HIGH_BITS = 32, EXCEPTION_BYTES = sizeof(uint32_t) + sizeof(uint16_t) };
+
+static uint64_t
+page_rows(uint64_t n, uint64_t first)
+{
+	return n - first < CODEC_PAGE ? n - first : CODEC_PAGE;
+}
+
+static bool
+line_up(struct codec_out *out, size_t start)
+{
+	size_t over = (out->used - start) % 8;
+	return over == 0 || codec_room(out, 8 - over) != NULL;
+}
+
+static unsigned
+running_width(const uint64_t *v, uint64_t rows)
+{
+	uint64_t most = 0;
+	for (uint64_t i = 1; i < rows; i++) {
+		if (v[i] < v[i - 1])
+			return 65;
+		most = v[i] - v[i - 1] > most ? v[i] - v[i - 1] : most;
+	}
+	return codec_width(most);
+}
+
+bool
+codec_paged_write(struct codec_out *out, const uint64_t *v, uint64_t n, uint32_t scale, bool ascending)
+{
+	uint64_t pages = (n + CODEC_PAGE - 1) / CODEC_PAGE;
+	size_t start = out->used;
+	if (codec_room(out, pages * sizeof(struct codec_page)) == NULL && pages > 0)
+		return false;
+	for (uint64_t i = 0; i < pages; i++) {
+		uint64_t rows = page_rows(n, i * CODEC_PAGE), low, high, steps[CODEC_PAGE];
+		const uint64_t *from = v + i * CODEC_PAGE;
+		codec_limits(from, rows, &low, &high);
+		struct codec_page p = {.base = low, .bits = (uint8_t)codec_width((high - low) / scale)};
+		if (ascending && running_width(from, rows) < p.bits) {
+			p.running = CODEC_UP;
+			p.bits = (uint8_t)running_width(from, rows);
+			p.base = from[0];
+			steps[0] = 0;
+			for (uint64_t k = 1; k < rows; k++)
+				steps[k] = from[k] - from[k - 1];
+			from = steps;
+			low = 0;
+		}
+		p.offset = (uint32_t)(out->used - start);
+		if (p.bits > 0 && !codec_packed_write(out, from, rows, low, p.running ? 1 : scale, p.bits))
+			return false;
+		if (!line_up(out, start))
+			return false;
+		memcpy(out->p + start + i * sizeof p, &p, sizeof p);
+	}
+	return true;
+}
+
+/* ---- pages with exceptions --------------------------------------------------------------------------- */
+
+struct plan { /* of a page: what is packed, and how wide */
+	uint64_t value[CODEC_PAGE];
+	unsigned bits, exceptions;
+	uint64_t bytes;
+};
+
+/* The scale is a constant in each caller (codec_pack.c says why). */
+static inline __attribute__((always_inline)) void
+distances(uint64_t *to, const uint64_t *v, uint64_t rows, uint64_t low, uint32_t scale)
+{
+	for (uint64_t i = 0; i < rows; i++)
+		to[i] = (v[i] - low) / scale;
+}
+
+/* Steps from row to row, the sign in the lowest bit.  A difference of two multiples of `scale` is one, and is small enough to
+ * be taken as signed only where the page's range is. */
+static inline __attribute__((always_inline)) void
+steps(uint64_t *to, const uint64_t *v, uint64_t rows, int64_t scale)
+{
+	to[0] = 0;
+	for (uint64_t i = 1; i < rows; i++) {
+		int64_t step = (int64_t)(v[i] - v[i - 1]) / scale;
+		to[i] = (uint64_t)step << 1 ^ (uint64_t)(step >> 63);
+	}
+}
+
+static void
+widths(struct plan *p, uint64_t rows)
+{
+	uint32_t count[4][65] = {{0}};
+	uint64_t i = 0;
+	for (; i + 4 <= rows; i += 4)
+		for (unsigned k = 0; k < 4; k++)
+			count[k][codec_width(p->value[i + k])]++;
+	for (; i < rows; i++)
+		count[0][codec_width(p->value[i])]++;
+	unsigned widest = 64;
+	while (widest > 0 && count[0][widest] + count[1][widest] + count[2][widest] + count[3][widest] == 0)
+		widest--;
+	uint64_t over = 0;
+	p->bytes = UINT64_MAX;
+	for (unsigned bits = widest;; bits--) {
+		uint64_t bytes = codec_packed_bytes(rows, bits) + over * EXCEPTION_BYTES;
+		if (bytes < p->bytes) {
+			p->bytes = bytes;
+			p->bits = bits;
+			p->exceptions = (unsigned)over;
+		}
+		if (bits == 0 || widest - bits == HIGH_BITS)
+			return;
+		over += (uint64_t)count[0][bits] + count[1][bits] + count[2][bits] + count[3][bits];
+	}
+}
+
+static bool
+write_page(struct codec_out *out, struct plan *p, uint64_t rows)
+{
+	/* an exception takes more than the widest page saves, so that there are never as many as rows */
+	uint64_t mask = p->bits == 64 ? UINT64_MAX : (UINT64_C(1) << p->bits) - 1;
+	uint32_t high[CODEC_PAGE], n = 0;
+	uint16_t at[CODEC_PAGE];
+	for (uint64_t i = 0; i < rows && p->exceptions > 0; i++) {
+		at[n] = (uint16_t)i;
+		high[n] = p->bits == 64 ? 0 : (uint32_t)(p->value[i] >> p->bits);
+		n += p->value[i] > mask;
+		p->value[i] &= mask;
+	}
+	if (p->bits > 0 && !codec_packed_write(out, p->value, rows, 0, 1, p->bits))
+		return false;
+	if (p->exceptions == 0)
+		return true;
+	if (!line_up(out, 0))
+		return false;
+	uint8_t *to = codec_room(out, (size_t)p->exceptions * EXCEPTION_BYTES);
+	if (to == NULL)
+		return false;
+	memcpy(to, high, p->exceptions * sizeof high[0]);
+	memcpy(to + p->exceptions * sizeof high[0], at, p->exceptions * sizeof at[0]);
+	return true;
+}
+
+bool
+codec_paged_patched(struct codec_out *out, const uint64_t *v, uint64_t n, uint32_t scale, bool delta)
+{
+	uint64_t pages = (n + CODEC_PAGE - 1) / CODEC_PAGE;
+	size_t start = out->used;
+	struct plan plain, step;
+	CHECK(start % 8 == 0);
+	if (codec_room(out, pages * sizeof(struct codec_page)) == NULL && pages > 0)
+		return false;
+	for (uint64_t i = 0; i < pages; i++) {
+		uint64_t rows = page_rows(n, i * CODEC_PAGE), low, high;
+		const uint64_t *from = v + i * CODEC_PAGE;
+		struct plan *best = &plain;
+		codec_limits(from, rows, &low, &high);
+		struct codec_page p = {.base = low};
+		if (scale == 1000)
+			distances(plain.value, from, rows, low, 1000);
+		else if (scale == 1)
+			distances(plain.value, from, rows, low, 1);
+		else
+			distances(plain.value, from, rows, low, scale);
+		widths(&plain, rows);
+		if (delta && high - low < UINT64_C(1) << 62) {
+			if (scale == 1000)
+				steps(step.value, from, rows, 1000);
+			else if (scale == 1)
+				steps(step.value, from, rows, 1);
+			else
+				steps(step.value, from, rows, scale);
+			widths(&step, rows);
+			/* steps are summed up by whoever reads: they must save a tenth */
+			if (step.bytes < plain.bytes - plain.bytes / 10) {
+				best = &step;
+				p.running = CODEC_STEPS;
+				p.base = from[0];
+			}
+		}
+		p.bits = (uint8_t)best->bits;
+		p.exceptions = (uint16_t)best->exceptions;
+		p.offset = (uint32_t)(out->used - start);
+		if (!write_page(out, best, rows) || !line_up(out, start))
+			return false;
+		memcpy(out->p + start + i * sizeof p, &p, sizeof p);
+	}
+	return true;
+}
