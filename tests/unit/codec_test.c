@@ -224,7 +224,7 @@ damaged_columns_are_refused_or_wrong_but_never_read_outside(void **s)
 	(void)s;
 	for (unsigned kind = 0; kind < 8; kind++) {
 		for (unsigned i = 0; i < 5000; i++)
-			v[i] = kind >= 6   ? (kind == 7 ? i : 0) + (next() % 50 ? next() % 64 : next() >> 20)
+			v[i] = kind >= 6 ? (kind == 7 ? i : 0) + (next() % 50 ? next() % 9000 : next() >> 20)
 			       : kind == 0 ? next() % 1000
 			       : kind == 1 ? (next() % 5) * 1000003
 			       : kind == 2 ? i * 1000 + next() % 64
