@@ -219,3 +219,17 @@ op_exporters_forget(struct request *r)
 		request_reply(r, NULL);
 	json_decref(answer);
 }
+
+/* samples are traffic: for administrators, who may see all of it */
+void
+op_exporters_elements(struct request *r)
+{
+	json_t *answer = ask_ingest(r);
+	if (answer)
+		request_reply(
+			r, json_pack("{s:O, s:O, s:O, s:O}", "address", json_object_get(answer, "address"),
+				   "name", json_object_get(answer, "name"), "records",
+				   json_object_get(answer, "records"), "elements",
+				   json_object_get(answer, "elements")));
+	json_decref(answer);
+}

@@ -76,6 +76,11 @@ INTERFACE = obj({"index": INTEGER, "name": maybe(STRING), "description": maybe(S
 EXPORTER_LISTED = {"anyOf": [obj(EXPORTER), obj({**EXPORTER, **EXPORTER_SETTINGS})]}
 EXPORTER_FULL = obj({**EXPORTER, **EXPORTER_SETTINGS, "interfaces": listed(INTERFACE)})
 
+ELEMENT = obj({"name": STRING, "element": STRING, "type": {"enum": ["unsigned", "signed", "float", "address", "mac", "string",
+                                                                    "octets", "boolean", "time", "unknown"]},
+               "lengths": listed({"type": ["integer", "string"]}), "fate": {"enum": ["column", "kept", "skipped", "option"]},
+               "records": INTEGER, "samples": {"type": "array"}})
+
 # operation: (required members of the last reply, optional ones)
 REPLIES = {
     "login": (ME, KEY),
@@ -99,6 +104,7 @@ REPLIES = {
     "exporters.get": ({"exporter": {"anyOf": [obj(EXPORTER), EXPORTER_FULL]}}, {}),
     "exporters.set": ({"exporter": EXPORTER_FULL}, {}),
     "exporters.forget": ({}, {}),
+    "exporters.elements": ({"address": STRING, "name": STRING, "records": INTEGER, "elements": listed(ELEMENT)}, {}),
     "audit.list": ({"lines": listed(STRING)}, {}),
     "settings.get": ({"settings": listed(obj({"name": STRING, "value": {}, "default": STRING, "help": STRING,
                                               "live": BOOLEAN}))}, {}),

@@ -8,6 +8,7 @@ import time
 
 import pytest
 
+from checked import Checked
 from flowtrove import wait_for
 
 VARIABLE = 65535
@@ -190,6 +191,17 @@ def test_what_an_exporter_sends_is_listed_kept_or_not(instance, sent):
     assert re.search(r"cert:silkAppLabel +6871\.33 +unsigned +2 +kept +4 +80\.0 %", text)
     r = instance.run("ft-ctl", "elements", "-c", instance.conf, "nobody", user=None)
     assert r.returncode == 1 and "nobody" in r.stderr
+
+
+def test_the_query_protocol_has_the_list_for_administrators(instance, sent):
+    admin = {"user": "admin", "password": instance.password}
+    worker = {"user": "worker", "password": "a password of a worker"}
+    c = Checked("tcp://127.0.0.1:%d" % instance.base)
+    assert c.last("users.add", admin, name=worker["user"], password=worker["password"])["ok"]
+    answer = c.last("exporters.elements", admin, exporter="127.9.0.2")
+    assert {e["name"]: e["fate"] for e in answer["elements"]}["maximumTTL"] == "kept"
+    assert c.last("exporters.elements", admin, exporter="127.9.9.9")["error"]["code"] == "not_found"
+    assert c.last("exporters.elements", worker, exporter="127.9.0.2")["error"]["code"] == "forbidden"
 
 
 def test_they_outlive_restarts_and_kills_of_every_stage(instance, sent):
