@@ -159,7 +159,7 @@ main(int argc, char **argv)
 		usage(stderr);
 		return EXIT_USAGE_;
 	}
-	if (strcmp(w.verb, "exporters") == 0 &&
+	if (!w.elements && strcmp(w.verb, "exporters") == 0 &&
 		(request = ctl_exporters_request(w.words, w.word, &err)) == NULL)
 		return failed(&err);
 	struct conf_problems problems;
