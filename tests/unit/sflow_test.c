@@ -1,6 +1,7 @@
 /*
  * sflow_test.c - version 5, encoded here, and what becomes of it; what was lost on the way.
  */
+#include "ingest/setting.h"
 #include "tests/unit/sflow_world.h"
 
 /* ---- version 5 -------------------------------------------------------------------------------- */
@@ -386,6 +387,37 @@ pitfall_14_a_discarded_packet_is_a_flow_that_was_not_forwarded(void **state)
 	assert_int_equal(w.table[0].sampling, 0);
 }
 
+/* a rate that an administrator set is of the samplers: a discarded packet that is told of is one packet */
+static void
+an_override_is_of_samples_not_of_discarded_packets(void **state)
+{
+	struct settings *set = settings_new(1);
+	(void)state;
+	assert_non_null(set);
+	assert_int_equal(settings_add(set, &(struct setting){.exporter = 1, .sampling = 1000}), 0);
+	w.d.settings = set;
+	datagram(5, "192.0.2.7", 0, 1);
+	flow_sample(1, 2);
+	tcp_header();
+	sample_end();
+	sample_begin(5);
+	U32(1, 0, 7, 0, 7, 8, 258);
+	e.records = e.n;
+	u32(0);
+	tcp_header();
+	sample_end();
+	flow_sample(1, 2);
+	tcp_header();
+	sample_end();
+	send();
+	settings_drop(set);
+	w.d.settings = NULL;
+	assert_int_equal(w.n, 3);
+	assert_int_equal(w.flow[0].f.sampling, 1000);
+	assert_int_equal(w.flow[1].f.sampling, 1);
+	assert_int_equal(w.flow[2].f.sampling, 1000);
+}
+
 static void
 header_protocols_without_ethernet(void **state)
 {
@@ -560,6 +592,7 @@ main(void)
 		T(pitfall_14_expanded_samples_carry_indexes_of_32_bits),
 		T(pitfall_14_unknown_samples_and_records_are_passed_over),
 		T(pitfall_14_a_discarded_packet_is_a_flow_that_was_not_forwarded),
+		T(an_override_is_of_samples_not_of_discarded_packets),
 		T(fields_stand_in_for_a_header),
 		T(pitfall_17_icmp_in_the_ports_of_a_fields_record),
 		T(pitfall_17_frames_without_addresses_count_too),
