@@ -42,7 +42,8 @@ magnitude(int64_t v)
 static uint32_t
 place(const struct decoder *d, uint32_t exporter, uint8_t version, uint32_t domain)
 {
-	return (uint32_t)hash_mix((uint64_t)exporter << 32 | domain, version) & d->index_mask;
+	/* domains are the sender's to choose: without a secret it could make all of them meet in one place */
+	return (uint32_t)hash_mix((uint64_t)exporter << 32 | domain, version ^ hash_secret()) & d->index_mask;
 }
 
 static int32_t

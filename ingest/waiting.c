@@ -9,7 +9,7 @@
 #include "common/hash.h"
 #include "ingest/options.h"
 
-enum { BUCKETS = 4096, LIFE_S = 1800 };
+enum { BUCKETS = 16384, LIFE_S = 1800 };
 
 struct kept {
 	struct kept *next;
