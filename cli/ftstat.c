@@ -44,7 +44,8 @@ draw(const struct options *o, const json_t *view)
 	int fd[2], status = 0;
 	ssize_t n = readlink("/proc/self/exe", path, sizeof path - 16);
 	char *slash = n > 0 ? strrchr(path, '/') : NULL;
-	strcpy(slash ? slash + 1 : path, "ft-chart");
+	char *name = slash ? slash + 1 : path;
+	snprintf(name, (size_t)(path + sizeof path - name), "ft-chart");
 	snprintf(width, sizeof width, "%lld", (long long)o->width);
 	snprintf(height, sizeof height, "%lld", (long long)o->height);
 	fflush(stdout);

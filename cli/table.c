@@ -81,7 +81,8 @@ table_cell(struct table *t, const char *text)
 		t->text = realloc(t->text, t->text_room);
 		CHECK(t->text != NULL);
 	}
-	char *copy = memcpy(t->text + at, text, n);
+	char *copy = t->text + at;
+	memcpy(copy, text, n);
 	for (char *p = copy; *p; p++)
 		if ((unsigned char)*p < 0x20 || *p == 0x7f)
 			*p = '?';

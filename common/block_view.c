@@ -465,27 +465,29 @@ block_addresses(struct block_view *v, uint32_t from, uint32_t n, uint8_t (*out)[
 	return FT_OK;
 }
 
-bool
-block_addresses_differ(struct block_view *v)
+int
+block_bare(struct block_view *v, uint32_t *out, bool *differ)
 {
 	uint32_t count = v->dict_count[FT_DICT_ADDR];
 	const struct block_column *c = &v->dict_column[BLOCK_PART_BARE - BLOCK_PART_FIRST];
-	bool same = false;
-	if (v->addr != NULL) {
-		for (uint32_t i = 0; i < count; i++)
-			same |= v->addr[i].bare != i;
-		return !same;
-	}
-	for (uint32_t from = 0; from < count && !same;) {
+	*differ = true;
+	for (uint32_t from = 0; from < count;) {
 		uint64_t bare[1024];
 		uint32_t take = count - from < 1024 ? count - from : 1024;
-		if (!part_run(v, BLOCK_PART_BARE, c->count == 0 ? 0 : count, from, take, bare))
-			return false;
-		for (uint32_t i = 0; i < take; i++)
-			same |= bare[i] != from + i;
+		if (v->addr != NULL)
+			for (uint32_t i = 0; i < take; i++)
+				bare[i] = v->addr[from + i].bare;
+		else if (!part_run(v, BLOCK_PART_BARE, c->count == 0 ? 0 : count, from, take, bare))
+			return FT_EFORMAT;
+		for (uint32_t i = 0; i < take; i++) {
+			*differ &= bare[i] == from + i;
+			if (bare[i] > from + i)
+				return FT_EFORMAT;
+			out[from + i] = (uint32_t)bare[i];
+		}
 		from += take;
 	}
-	return !same;
+	return FT_OK;
 }
 
 /* A part that is an array of structs; it may lie at any alignment in RAW form, so it is copied unless aligned. */

@@ -61,8 +61,8 @@ bool block_range(struct block_view *v, enum ft_column c, uint64_t *min, uint64_t
 
 /* Addresses of the codes [from, from + n) alone, without what else their entries have.  out has room for n. */
 int block_addresses(struct block_view *v, uint32_t from, uint32_t n, uint8_t (*out)[16]);
-/* true: no address has two codes */
-bool block_addresses_differ(struct block_view *v);
+/* For each of all codes the first one with the same address.  *differ: that is the code itself, for all. */
+int block_bare(struct block_view *v, uint32_t *out, bool *differ);
 
 /* Dictionaries, decoded on first use: entries 0 … dict_count - 1.  NULL on damage. */
 const struct ft_addr_entry *block_addrs(struct block_view *v);

@@ -17,12 +17,44 @@ values_room(struct budget *b, uint64_t **value, uint32_t *values, uint32_t n)
 	return true;
 }
 
-void
-coded_block(struct coded *c, struct block_view *v)
+int
+coded_codes_block(struct coded_codes *c, struct block_view *v, struct budget *b)
 {
 	c->n = v->dict_count[FT_DICT_ADDR];
+	if (c->n > c->room) {
+		uint32_t room = c->n + c->n / 4;
+		uint32_t *p = budget_realloc(b, c->bare, c->room * sizeof *p, room * sizeof *p);
+		if (p == NULL)
+			return FT_EFULL;
+		c->bare = p;
+		c->room = room;
+	}
+	return block_bare(v, c->bare, &c->differ);
+}
+
+const uint32_t *
+coded_codes_of(const struct coded_codes *c, struct batch *b, enum ft_column column, uint32_t *room)
+{
+	const uint32_t *code = batch_sel32(b, column);
+	if (c->differ || b->rc != 0)
+		return code;
+	for (uint32_t j = 0; j < b->m; j++)
+		room[j] = c->bare[code[j]];
+	return room;
+}
+
+void
+coded_codes_free(struct coded_codes *c, struct budget *b)
+{
+	budget_free(b, c->bare, c->room * sizeof *c->bare);
+	*c = (struct coded_codes){0};
+}
+
+int
+coded_block(struct coded *c, struct block_view *v, struct budget *b)
+{
 	c->blank = true;
-	c->on = block_addresses_differ(v);
+	return coded_codes_block(&c->codes, v, b);
 }
 
 bool
@@ -30,15 +62,15 @@ coded_begin(struct coded *c, struct budget *b)
 {
 	if (!c->blank)
 		return true;
-	if (c->n > c->room) {
-		uint32_t room = c->n + c->n / 4;
+	if (c->codes.n > c->room) {
+		uint32_t room = c->codes.n + c->codes.n / 4;
 		uint64_t *p = budget_realloc(b, c->sum, c->room * sizeof *p, room * sizeof *p);
 		if (p == NULL)
 			return false;
 		c->sum = p;
 		c->room = room;
 	}
-	memset(c->sum, 0, c->n * sizeof *c->sum);
+	memset(c->sum, 0, c->codes.n * sizeof *c->sum);
 	c->blank = false;
 	return true;
 }
@@ -51,12 +83,12 @@ coded_leave(struct coded *c, struct block_view *v, struct keys *k, uint64_t **va
 	uint8_t address[RUN][16];
 	uint64_t amount[RUN];
 	uint32_t id[RUN], take;
-	if (!c->on || c->blank)
+	if (c->blank)
 		return 0;
-	for (uint32_t from = 0; from < c->n; from += take) {
+	for (uint32_t from = 0; from < c->codes.n; from += take) {
 		const uint64_t *sum = c->sum + from;
 		uint32_t some = 0;
-		take = c->n - from < RUN ? c->n - from : RUN;
+		take = c->codes.n - from < RUN ? c->codes.n - from : RUN;
 		for (uint32_t i = 0; i < take; i++)
 			some += sum[i] != 0;
 		if (some == 0)
@@ -81,6 +113,7 @@ coded_leave(struct coded *c, struct block_view *v, struct keys *k, uint64_t **va
 void
 coded_free(struct coded *c, struct budget *b)
 {
+	coded_codes_free(&c->codes, b);
 	budget_free(b, c->sum, c->room * sizeof *c->sum);
 	*c = (struct coded){0};
 }
@@ -105,12 +138,11 @@ coded_sieve(struct sieve *s, const struct keys *few)
 	}
 }
 
-void
-coded_rows_block(struct coded_rows *c, struct block_view *v)
+int
+coded_rows_block(struct coded_rows *c, struct block_view *v, struct budget *b)
 {
-	c->n = v->dict_count[FT_DICT_ADDR];
 	c->blank = true;
-	c->on = block_addresses_differ(v);
+	return coded_codes_block(&c->codes, v, b);
 }
 
 int
@@ -123,18 +155,18 @@ coded_rows_begin(
 	uint32_t id[RUN], take;
 	if (!c->blank)
 		return 0;
-	if (c->n > c->room) {
-		uint32_t room = c->n + c->n / 4;
+	if (c->codes.n > c->room) {
+		uint32_t room = c->codes.n + c->codes.n / 4;
 		uint16_t *p = budget_realloc(b, c->row, c->room * sizeof *p, room * sizeof *p);
 		if (p == NULL)
 			return FT_EFULL;
 		c->row = p;
 		c->room = room;
 	}
-	memset(c->row, 0, c->n * sizeof *c->row);
-	for (uint32_t from = 0; from < c->n; from += take) {
+	memset(c->row, 0, c->codes.n * sizeof *c->row);
+	for (uint32_t from = 0; from < c->codes.n; from += take) {
 		uint32_t some = 0;
-		take = c->n - from < RUN ? c->n - from : RUN;
+		take = c->codes.n - from < RUN ? c->codes.n - from : RUN;
 		if (block_addresses(v, from, take, address) != 0)
 			return FT_EFORMAT;
 		for (uint32_t i = 0; i < take; i++) {
@@ -155,6 +187,7 @@ coded_rows_begin(
 void
 coded_rows_free(struct coded_rows *c, struct budget *b)
 {
+	coded_codes_free(&c->codes, b);
 	budget_free(b, c->row, c->room * sizeof *c->row);
 	*c = (struct coded_rows){0};
 }

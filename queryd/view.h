@@ -43,6 +43,7 @@ struct view {
 	uint32_t entities; /* with a value */
 	uint64_t all;      /* sum of their values */
 	/* detail pass */
+	bool detail_by_code;
 	struct sieve sieve;  /* of `few` */
 	struct keys few;     /* only the shown ones, unless a series needs the others too */
 	struct keys *detail; /* &few or &keys; ids of the detail pass are of it */

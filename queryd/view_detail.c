@@ -85,9 +85,9 @@ detail_block(void *ctx, struct worker *w, struct block_view *b)
 	struct view *v = ctx;
 	struct detail_part *p = w->part;
 	p->whole = false;
-	if (v->by_code && v->detail == &v->few && v->q->frame.slots == 0 && v->rows < UINT16_MAX)
-		coded_rows_block(&p->code, b);
 	int rc = keymap_block(&p->map, v->detail, b, &v->q->budget);
+	if (rc == 0 && v->detail_by_code)
+		rc = coded_rows_block(&p->code, b, &v->q->budget);
 	if (rc == 0 && v->unique != NULL && v->q->frame.slots > 0)
 		rc = keymap_block(&p->member_map, &v->members, b, &v->q->budget);
 	return rc;
@@ -130,13 +130,14 @@ static int
 hits_of_batch(struct view *v, struct detail_part *p, struct worker *w)
 {
 	struct batch *b = &w->batch;
-	if (!p->code.on) {
+	if (!v->detail_by_code) {
 		int rc = keys_batch(v->detail, false, &p->map, w, p->x, p->y);
 		if (rc == 0)
 			find_hits(v, p, b->m);
 		return rc;
 	}
-	const uint32_t *x = batch_sel32(b, FT_COL_client), *y = batch_sel32(b, FT_COL_server);
+	const uint32_t *x = coded_codes_of(&p->code.codes, b, FT_COL_client, p->x),
+		       *y = coded_codes_of(&p->code.codes, b, FT_COL_server, p->y);
 	int rc = b->rc ? b->rc : coded_rows_begin(&p->code, b->v, &v->few, &v->sieve, &v->q->budget);
 	if (rc == 0)
 		find_coded_hits(p, x, y, b->m);
@@ -459,7 +460,10 @@ view_detail(struct view *v)
 	if (v->first == NULL || arrays(v, &v->row, &v->series) != 0)
 		return query_full(v->q);
 	v->ids.budget = v->first_seen.budget = &v->q->budget;
-	coded_sieve(&v->sieve, &v->few);
+	v->detail_by_code =
+		v->by_code && v->detail == &v->few && v->q->frame.slots == 0 && v->rows < UINT16_MAX;
+	if (v->detail_by_code)
+		coded_sieve(&v->sieve, &v->few);
 	for (uint32_t r = 0; r < v->rows; r++) {
 		char part[2][KEY_TEXT];
 		keys_text(v->detail, v->detail == &v->few ? r : v->top[v->offset + r], part, &v->first[r]);

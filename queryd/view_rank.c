@@ -42,9 +42,9 @@ rank_block(void *ctx, struct worker *w, struct block_view *b)
 {
 	struct view *v = ctx;
 	struct rank_part *p = w->part;
-	if (v->by_code)
-		coded_block(&p->code, b);
 	int rc = keymap_block(&p->map, &p->keys, b, &v->q->budget);
+	if (rc == 0 && v->by_code)
+		rc = coded_block(&p->code, b, &v->q->budget);
 	if (rc == 0 && v->unique != NULL)
 		rc = keymap_block(&p->member_map, &p->members, b, &v->q->budget);
 	return rc;
@@ -100,7 +100,7 @@ rank_sessions(const struct view *v, struct rank_part *p, const struct target *t,
 				t->sum[id[k]]++;
 				continue;
 			}
-			if (p->code.on)
+			if (v->by_code)
 				id[k] = keys_of_code(&p->keys, true, &p->map, w, id[k]);
 			if (id[k] == ID_NONE || min128_add(&p->counts, session[j], id[k], 0) < 0)
 				return b->rc ? b->rc : FT_EFULL;
@@ -200,11 +200,11 @@ rank_batch(void *ctx, struct worker *w)
 	struct target t;
 	if (v->by_part)
 		return rank_pairs(v, p, w);
-	if (p->code.on) {
+	if (v->by_code) {
 		if (!coded_begin(&p->code, &v->q->budget))
 			return FT_EFULL;
-		t = (struct target){
-			p->code.sum, batch_sel32(b, FT_COL_client), batch_sel32(b, FT_COL_server)};
+		t = (struct target){p->code.sum, coded_codes_of(&p->code.codes, b, FT_COL_client, p->x),
+			coded_codes_of(&p->code.codes, b, FT_COL_server, p->y)};
 		if (b->rc != 0)
 			return b->rc;
 	} else {
@@ -231,7 +231,7 @@ rank_leave(void *ctx, struct worker *w, struct block_view *b)
 {
 	struct view *v = ctx;
 	struct rank_part *p = w->part;
-	return coded_leave(&p->code, b, &p->keys, &p->value, &p->values, &v->q->budget);
+	return !v->by_code ? 0 : coded_leave(&p->code, b, &p->keys, &p->value, &p->values, &v->q->budget);
 }
 
 struct remaps {
