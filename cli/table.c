@@ -129,7 +129,7 @@ table_print(const struct table *t, FILE *to)
 		unsigned c = i % t->columns;
 		const struct cell *cell = i < t->columns ? NULL : &t->cell[i - t->columns];
 		const char *text = cell == NULL ? t->title[c] : cell->at == RULE ? NULL : t->text + cell->at;
-		unsigned space = wide[c] - (cell == NULL ? width(text) : cell->width);
+		unsigned space = wide[c] - (cell == NULL ? width(t->title[c]) : cell->width);
 		bool last = c + 1 == t->columns;
 		if (c > 0)
 			fputs_unlocked("  ", to);
