@@ -94,7 +94,7 @@ steps(uint64_t *to, const uint64_t *v, uint64_t rows, int64_t scale)
 	to[0] = 0;
 	for (uint64_t i = 1; i < rows; i++) {
 		int64_t step = (int64_t)(v[i] - v[i - 1]) / scale;
-		to[i] = (uint64_t)step << 1 ^ (uint64_t)(step >> 63);
+		to[i] = (uint64_t)step << 1 ^ (step < 0 ? UINT64_MAX : 0);
 	}
 }
 

@@ -2,6 +2,7 @@ store_SRCS := \
 	store/admin.c \
 	store/catalog.c \
 	store/columns.c \
+	store/examine.c \
 	store/expire.c \
 	store/geo.c \
 	store/groups.c \

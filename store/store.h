@@ -103,7 +103,7 @@ struct store {
 	int commit_rc;
 };
 
-/* ---- recover.c: start and stop ---- */
+/* ---- recover.c: start and stop; examine.c: what a segment's file holds ---- */
 int store_open(struct store *st, const char *shm_dir, const char *database, const struct store_settings *set,
 	struct err *err);
 /* What LMDB says of a segment, walked with a guard round it. */
@@ -118,6 +118,9 @@ struct segment_state {
 /* write: look whether it can be written to as well */
 int segment_examine(const char *database, uint32_t number, bool write, struct segment_state *s,
 	struct journal_head *last);
+/* Append what its journal holds to an empty block; s as segment_examine left it. */
+int segment_replay(const char *database, uint32_t number, struct segment_state *s, struct journal_head *last,
+	struct open_block *to, struct err *err);
 /* The active segment is damaged (st->damaged): the open block's rows go to a new one. */
 int store_move_on(struct store *st, struct err *err);
 void store_close(struct store *st); /* memory and handles; commits nothing */
