@@ -131,6 +131,37 @@ print_loss(FILE *to, const json_t *status)
 			    "CAP_NET_ADMIN\n");
 }
 
+/* Losses of connections are said where there are any. */
+static void
+print_tcp(FILE *to, const json_t *status)
+{
+	static const struct {
+		const char *counter, *words;
+	} row[] = {{"tcp_refused", "refused: maxconnections reached"},
+		{"tcp_bad", "closed because what came was no IPFIX message"},
+		{"tcp_cut", "ended in the middle of a message, which is lost"},
+		{"tcp_broken", "broke, or were silent for tcptimeout"},
+		{"tcp_lost", "lost by a restart of ft-ingest (TLS, or not kept)"},
+		{"tls_failed", "without a good TLS handshake"},
+		{"tcp_not_kept", "not handed to the keeper: a restart loses them"}};
+	const json_t *tcp = json_object_get(status, "tcp"), *l;
+	const json_t *ingest = json_array_get(json_object_get(status, "daemons"), 0);
+	size_t i, n = json_array_size(json_object_get(tcp, "connections"));
+	if (json_array_size(json_object_get(tcp, "listeners")) == 0)
+		return;
+	fprintf(to, "TCP: IPFIX at");
+	json_array_foreach (json_object_get(tcp, "listeners"), i, l)
+		fprintf(to, "%s %" PRIu64 "%s%s", i ? "," : "", num(l, "port"),
+			json_is_true(json_object_get(l, "tls")) ? " (TLS)" : "",
+			json_is_true(json_object_get(l, "listening")) ? "" : " (can't listen: see the log)");
+	fprintf(to, "; %zu connection%s of at most %" PRIu64 "\n", n, n == 1 ? "" : "s", num(tcp, "most"));
+	for (i = 0; i < sizeof row / sizeof row[0]; i++) {
+		uint64_t k = num(json_object_get(ingest, "counters"), row[i].counter);
+		if (k)
+			fprintf(to, "  %" PRIu64 " connections %s\n", k, row[i].words);
+	}
+}
+
 static void
 print_exporters(FILE *to, const json_t *status)
 {
@@ -185,5 +216,6 @@ ctl_print(FILE *to, const json_t *status)
 		fprintf(to, "store: from %s, complete up to %s\n", moment(a, num(st, "oldest_us")),
 			moment(b, num(st, "complete_us")));
 	print_loss(to, status);
+	print_tcp(to, status);
 	print_exporters(to, status);
 }

@@ -119,8 +119,9 @@ rings(json_t *list, const char *shm, const char *pattern, const struct shm_kind 
 	globfree(&g);
 }
 
+/* What ft-ingest answers to op (its member `part`, NULL: all of it); null if it does not. */
 static json_t *
-exporters(const struct conf *c)
+ask_ingest(const struct conf *c, const char *op, const char *part)
 {
 	char endpoint[400];
 	struct rpc_client *client;
@@ -128,8 +129,8 @@ exporters(const struct conf *c)
 	snprintf(endpoint, sizeof endpoint, "ipc://%s/ingest.ctl", conf_str(c, CONF_rundir));
 	if (rpc_client_open(&client, endpoint, NULL, NULL) != 0)
 		return json_null();
-	if (rpc_ask(client, json_pack("{s:s}", "op", "exporters"), &body, (span_t){ASK_US}, NULL) == 0)
-		list = json_incref(json_object_get(body, "exporters"));
+	if (rpc_ask(client, json_pack("{s:s}", "op", op), &body, (span_t){ASK_US}, NULL) == 0)
+		list = json_incref(part ? json_object_get(body, part) : body);
 	json_decref(body);
 	rpc_client_close(client);
 	return list ? list : json_null();
@@ -213,7 +214,9 @@ ctl_status(const struct conf *c, const char *shm, span_t sample)
 		(int)ready, "daemons", daemons, "rates", measured, "rings", ring_list, "loss", loss,
 		"tracker", tracker, "store", store, "socket_seconds",
 		number(value(peer[0], COUNTER_ingest_socket_seconds)), "exporters",
-		ingest_up && sample.us ? exporters(c) : json_null());
+		ingest_up && sample.us ? ask_ingest(c, "exporters", "exporters") : json_null());
+	json_object_set_new(
+		o, "tcp", ingest_up && sample.us ? ask_ingest(c, "connections", NULL) : json_null());
 	for (unsigned i = 0; i < CTL_DAEMONS; i++)
 		if (peer[i])
 			counters_peer_close(peer[i]);

@@ -7,12 +7,14 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -23,7 +25,7 @@
 #include "common/log.h"
 #include "common/shm.h"
 
-enum { EXIT_USAGE_ = 100, EXIT_SYSTEM = 111, KEPT_MAX = 64, KEPT_NAME = 96 };
+enum { EXIT_USAGE_ = 100, EXIT_SYSTEM = 111, KEPT_NAME = 96 };
 
 /* Signal handlers can only reach what is static; a process has one struct proc. */
 static struct proc *self;
@@ -248,16 +250,17 @@ notify(const char *text, int fd)
 static struct {
 	char name[KEPT_NAME];
 	int fd;
-} kept[KEPT_MAX];
+} kept[PROC_KEPT_MAX];
 static unsigned n_kept;
-static int keeper = -1; /* connection to ft-sockets */
+static pthread_mutex_t kept_mutex = PTHREAD_MUTEX_INITIALIZER; /* of all this, once threads run */
+static int keeper = -1;                                        /* connection to ft-sockets */
 static bool kept_by_keeper;
 
 static void
 kept_add(const char *name, int fd)
 {
-	if (n_kept == KEPT_MAX)
-		return; /* never: ft-sockets keeps no more, and ports are fewer */
+	if (n_kept == PROC_KEPT_MAX)
+		return; /* never: ft-sockets keeps no more, and its owners bound what they give */
 	snprintf(kept[n_kept].name, KEPT_NAME, "%s", name);
 	kept[n_kept++].fd = fd;
 }
@@ -330,8 +333,9 @@ keeper_connect(const struct proc *p)
 	keeper = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
 	if (keeper < 0)
 		return FT_ESYS;
-	(void)setsockopt(
-		keeper, SOL_SOCKET, SO_RCVTIMEO, &most, sizeof most); /* a keeper that hangs is none */
+	/* a keeper that hangs is none */
+	(void)setsockopt(keeper, SOL_SOCKET, SO_RCVTIMEO, &most, sizeof most);
+	(void)setsockopt(keeper, SOL_SOCKET, SO_SNDTIMEO, &most, sizeof most);
 	if (connect(keeper, (struct sockaddr *)&to, sizeof to) == 0)
 		return 0;
 	close(keeper);
@@ -364,7 +368,7 @@ kept_from_keeper(const struct proc *p)
 
 /* A keeper that was killed has lost what it held; its successor is given everything again. */
 static void
-keeper_watch(const struct proc *p)
+keeper_look(const struct proc *p)
 {
 	char name[KEPT_NAME];
 	int fd = -1;
@@ -387,6 +391,14 @@ keeper_watch(const struct proc *p)
 }
 
 static void
+keeper_watch(const struct proc *p)
+{
+	pthread_mutex_lock(&kept_mutex);
+	keeper_look(p);
+	pthread_mutex_unlock(&kept_mutex);
+}
+
+static void
 kept_take_over(const struct proc *p)
 {
 	kept_from_systemd();
@@ -403,33 +415,94 @@ same_name(const char *a, const char *b)
 	return *a == *b;
 }
 
+static unsigned
+kept_find(const char *name)
+{
+	unsigned i = 0;
+	while (i < n_kept && !same_name(kept[i].name, name))
+		i++;
+	return i;
+}
+
 int
 proc_kept_fd(const char *name)
 {
-	for (unsigned i = 0; i < n_kept; i++)
-		if (same_name(kept[i].name, name))
-			return kept[i].fd;
-	return -1;
+	pthread_mutex_lock(&kept_mutex);
+	unsigned i = kept_find(name);
+	int fd = i < n_kept ? kept[i].fd : -1;
+	pthread_mutex_unlock(&kept_mutex);
+	return fd;
+}
+
+int
+proc_kept_at(unsigned i, char *name, size_t room)
+{
+	int fd = -1;
+	pthread_mutex_lock(&kept_mutex);
+	if (i < n_kept) {
+		fd = kept[i].fd;
+		snprintf(name, room, "%s", kept[i].name);
+	}
+	pthread_mutex_unlock(&kept_mutex);
+	return fd;
+}
+
+/* systemd's way: FDSTORE=1 or FDSTOREREMOVE=1.  FDPOLL=0: a connection whose sender has gone still holds what it sent. */
+static int
+store_tell(const char *verb, const char *name, int fd)
+{
+	char text[KEPT_NAME + 48];
+	int from = snprintf(text, sizeof text, "%s=1\n%sFDNAME=", verb, fd >= 0 ? "FDPOLL=0\n" : "");
+	snprintf(text + from, sizeof text - (size_t)from, "%s", name);
+	for (char *c = text + from; *c; c++)
+		if (*c == ':')
+			*c = '_';
+	return notify(text, fd);
 }
 
 int
 proc_keep_fd(const char *name, int fd)
 {
-	char text[KEPT_NAME + 32];
-	unsigned i = 0;
-	while (i < n_kept && !same_name(kept[i].name, name))
-		i++;
+	int rc;
+	pthread_mutex_lock(&kept_mutex);
+	unsigned i = kept_find(name);
 	if (i < n_kept)
 		kept[i].fd = fd;
 	else
 		kept_add(name, fd);
 	if (kept_by_keeper)
-		return keeper >= 0 ? keeper_send(name, fd) : FT_ENOENT;
-	int n = snprintf(text, sizeof text, "FDSTORE=1\nFDNAME=%s", name);
-	for (int k = 17; k < n; k++)
-		if (text[k] == ':')
-			text[k] = '_';
-	return notify(text, fd);
+		rc = keeper >= 0 ? keeper_send(name, fd) : FT_ENOENT;
+	else
+		rc = store_tell("FDSTORE", name, fd);
+	pthread_mutex_unlock(&kept_mutex);
+	return rc;
+}
+
+void
+proc_drop_fd(const char *name)
+{
+	char text[KEPT_NAME + 1];
+	pthread_mutex_lock(&kept_mutex);
+	unsigned i = kept_find(name);
+	if (i < n_kept)
+		kept[i] = kept[--n_kept];
+	snprintf(text, sizeof text, "-%s", name);
+	if (!kept_by_keeper)
+		(void)store_tell("FDSTOREREMOVE", name, -1);
+	else if (keeper >= 0) /* a keeper that is away has lost it anyway */
+		(void)send(keeper, text, strlen(text), MSG_NOSIGNAL);
+	pthread_mutex_unlock(&kept_mutex);
+}
+
+unsigned long
+proc_raise_files(void)
+{
+	struct rlimit r;
+	if (getrlimit(RLIMIT_NOFILE, &r) != 0)
+		return 1024;
+	r.rlim_cur = r.rlim_max;
+	(void)setrlimit(RLIMIT_NOFILE, &r); /* lowering none, raising what is allowed: can't be refused */
+	return (unsigned long)r.rlim_cur;
 }
 
 void

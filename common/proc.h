@@ -61,5 +61,11 @@ int proc_stop(struct proc *p); /* last log line, frees; returns exit code */
  * those handed over at start ($LISTEN_FDS, $LISTEN_FDNAMES). */
 int proc_kept_fd(const char *name);		 /* -1: none of that name */
 int proc_keep_fd(const char *name, int fd);	 /* FDSTORE=1 to $NOTIFY_SOCKET; 0 or FT_ENOENT */
+void proc_drop_fd(const char *name);		 /* the keeper lets go of it; the caller closes its own */
+/* The i-th kept descriptor and its name; -1: there are no more.  A name that went through systemd has '_' for ':'. */
+int proc_kept_at(unsigned i, char *name, size_t room);
+/* These may be called by any thread. */
+enum { PROC_KEPT_MAX = 2048 + 64 };		 /* netflow/maxconnections, and sockets that listen */
+unsigned long proc_raise_files(void);		 /* open files up to the hard limit; returns it */
 
 #endif

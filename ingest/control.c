@@ -129,7 +129,7 @@ exporters_sources(struct ingest *g, struct rpc_call *call)
 static void
 exporters_elements(struct ingest *g, struct rpc_call *call)
 {
-	struct census *list[INGEST_PORTS];
+	struct census *list[INGEST_THREADS];
 	char address[ADDR_TEXT];
 	uint64_t records;
 	unsigned n = 0;
@@ -162,12 +162,19 @@ drain(struct ingest *g, struct rpc_call *call)
 	log_high("draining: sockets are not read any more, they queue");
 }
 
+static void
+connections(struct ingest *g, struct rpc_call *call)
+{
+	rpc_reply(g->proc->ctl, call, g->has_tcp ? tcp_json(&g->tcp) : json_object(), NULL, 0, false, false);
+}
+
 static const struct {
 	const char *op;
 	void (*run)(struct ingest *g, struct rpc_call *call);
 } operations[] = {{"exporters", exporters_sources}, {"exporters.list", exporters_list},
 	{"exporters.get", exporters_one}, {"exporters.set", exporters_set},
-	{"exporters.forget", exporters_forget}, {"exporters.elements", exporters_elements}, {"drain", drain}};
+	{"exporters.forget", exporters_forget}, {"exporters.elements", exporters_elements},
+	{"connections", connections}, {"drain", drain}};
 
 void
 ingest_control(void *ctx, struct rpc_call *call)
@@ -212,21 +219,17 @@ ingest_reload(void *ctx, const struct conf *was, const struct conf *now)
 		atomic_store(&g->thread[i].sflow_from, !conf_bool(now, CONF_sflow_agentaddress));
 	}
 	ingest_keep(g, now);
+	atomic_store(&g->tcp.timeout_us, (int64_t)conf_uint(now, CONF_netflow_tcptimeout) * 1000000);
 }
 
 void
 ingest_restore_counters(struct ingest *g)
 {
-	static const enum counter row[THREAD_COUNTERS] = {COUNTER_ingest_datagrams, COUNTER_ingest_flows,
-		COUNTER_ingest_kernel_drops, COUNTER_ingest_sequence_gaps, COUNTER_ingest_undecodable,
-		COUNTER_ingest_bad_datagrams, COUNTER_ingest_sets_dropped, COUNTER_ingest_old_refused,
-		COUNTER_ingest_exporters_refused, COUNTER_ingest_full_wait_us, COUNTER_ingest_resumed,
-		COUNTER_ingest_bound_hits, COUNTER_ingest_elements_dropped, COUNTER_ingest_flows_disabled};
 	for (unsigned c = 0; c < THREAD_COUNTERS; c++) {
 		uint64_t sum = 0;
 		for (unsigned i = 0; i < g->n; i++)
 			sum += g->thread[i].shown[c] = stage_record(&g->thread[i].stage)->counter[c];
-		counter_set(row[c], sum);
+		counter_set(ingest_thread_counter(c), sum);
 	}
 }
 
@@ -234,7 +237,7 @@ void
 ingest_show_buffers(struct ingest *g, uint64_t bytes)
 {
 	uint64_t least = UINT64_MAX, stall = conf_uint(g->proc->conf, CONF_stall);
-	for (unsigned i = 0; i < g->n; i++)
+	for (unsigned i = 0; i < g->n - g->has_tcp; i++)
 		least = g->sockets[i].buffer_bytes < least ? g->sockets[i].buffer_bytes : least;
 	/* the kernel doubles what is asked for, for its bookkeeping */
 	uint64_t seconds = bytes ? least / 2 * stall / bytes : 0;

@@ -7,10 +7,12 @@
 #include "common/proc.h"
 #include "ingest/exporter_set.h"
 #include "ingest/hourly.h"
-#include "ingest/socket.h"
+#include "ingest/tcp.h"
 
 /* what config.def allows: netflowport 8, sflowport 4 */
 enum { INGEST_PORTS = 8 + 4 };
+/* segments of the thread of TCP have this number, however many UDP ports there are: it can't be taken for one of them */
+enum { INGEST_TCP = INGEST_PORTS, INGEST_THREADS };
 
 struct ingest {
 	struct proc *proc;
@@ -18,20 +20,22 @@ struct ingest {
 	unsigned db;
 	struct exporter_table exporters;
 	struct label_table labels;
-	struct ingest_thread thread[INGEST_PORTS];
+	struct ingest_thread thread[INGEST_THREADS]; /* that of TCP, if there is one, is the last */
 	struct port_sockets sockets[INGEST_PORTS];
 	struct tee tee[2]; /* of NetFlow ports, of sFlow ports */
+	struct tcp tcp;
+	bool has_tcp;
 	unsigned n;
 	int wake;
 	_Atomic bool stop, drain;
 	struct rpc_call *draining, *forgetting; /* wait for their answer */
-	struct hourly *hourly[INGEST_PORTS];    /* a source slot; NULL: no memory for it */
+	struct hourly *hourly[INGEST_THREADS];  /* a source slot; NULL: no memory for it */
 	mono_t synced, looked;
 	struct keep *keep;       /* the latest choice of elements, and those before it */
 	const struct keep *kept; /* the one in force; NULL: none */
 };
 
-/* Control operations, contract/rpc.h has them: "exporters", "exporters.list", ".get", ".set", ".forget", ".elements", "drain" (finish
+/* Control operations, contract/rpc.h has them: "exporters", "exporters.list", ".get", ".set", ".forget", ".elements", "connections", "drain" (finish
  * what was received, read no more). */
 void ingest_control(void *ctx, struct rpc_call *call);
 /* Which elements are kept, as the configuration says (kept.h). */

@@ -86,6 +86,9 @@ struct decoder {
 	uint32_t *index; /* hash of (exporter, version, domain) -> slot + 1 */
 	uint32_t index_mask;
 	uint16_t port; /* local port that datagrams come in by */
+	/* The transport session (RFC 7011 section 8) that the message came by: 0 for datagrams, else a TCP connection's
+	 * id.  Templates, waiting sets and sequence numbers are of one connection; what options say is of the exporter. */
+	uint32_t connection;
 	/* the datagram being decoded */
 	struct ft_source work;
 	int32_t slot; /* of `work` in the table; -1: none yet, -2: table full */
@@ -93,8 +96,8 @@ struct decoder {
 	bool stopped; /* the sink said so */
 	bool resumed; /* some of its flows were handed on before a restart: so it is finished, disabled or not */
 	struct decoded now;
-	struct census *census;   /* NULL: nobody asks which elements come */
-	const struct keep *keep; /* elements without a column that are kept; NULL: none */
+	struct census *census;             /* NULL: nobody asks which elements come */
+	const struct keep *keep;           /* elements without a column that are kept; NULL: none */
 	uint8_t kept[2][FT_ELEMENTS_MOST]; /* those of the record being decoded, a direction each */
 };
 
@@ -126,6 +129,9 @@ void decode_datagram(
 	struct decoder *d, const uint8_t *bytes, size_t n, const uint8_t from[16], wall_t arrived);
 /* Put `work` into the table. */
 void decode_finish(struct decoder *d);
+/* Connections have ended: their templates and waiting sets go, their sources are free for the next of their
+ * exporter.  gone says so of a connection's id.  Returns how many sources were freed. */
+unsigned decoder_disconnect(struct decoder *d, bool (*gone)(void *ctx, uint32_t connection), void *ctx);
 
 /* ---- for the formats -------------------------------------------------------------------------- */
 void decode_netflow5(

@@ -22,12 +22,12 @@
 #include "common/log.h"
 #include "common/proc.h"
 
-enum { KEPT_MAX = 64, NAME_MAX_ = 96, PEERS_MAX = 8 };
+enum { NAME_MAX_ = 96, PEERS_MAX = 8 };
 
 static struct {
 	char name[NAME_MAX_];
 	int fd;
-} kept[KEPT_MAX];
+} kept[PROC_KEPT_MAX];
 static unsigned n_kept;
 
 static void
@@ -45,8 +45,8 @@ keep(const char *name, int fd)
 			drop(i);
 			break;
 		}
-	if (n_kept == KEPT_MAX) {
-		log_limited(LOG_L_CRITICAL, "more than %d sockets: %s is not kept", KEPT_MAX, name);
+	if (n_kept == PROC_KEPT_MAX) {
+		log_limited(LOG_L_CRITICAL, "more than %d sockets: %s is not kept", PROC_KEPT_MAX, name);
 		close(fd);
 		return;
 	}
@@ -142,6 +142,7 @@ main(int argc, char **argv)
 	unsigned peers = 0;
 	if (proc_start(&p, "ft-sockets", argc, argv) != 0)
 		return p.exit_code;
+	proc_raise_files();
 	int door = listen_at(&p, &err);
 	if (door < 0)
 		return proc_fail(&p, &err);

@@ -1,7 +1,9 @@
 /*
- * ft-ingest - takes flow datagrams from UDP sockets, decodes them, and hands flows to ft-tracker.
+ * ft-ingest - takes flow datagrams from UDP sockets and IPFIX messages from TCP connections, decodes them, and hands
+ * flows to ft-tracker.
  *
- * Owns: statedir/ingest.lmdb, segments "ingest.<i>", "flow.<i>.<s>", "exporters", "labels".  One thread a port; the main thread
+ * Owns: statedir/ingest.lmdb, segments "ingest.<i>", "flow.<i>.<s>", "exporters", "labels".  One thread a UDP port, one for
+ * TCP; the main thread
  * answers the control socket.  Must never wait for a disk on the way of a datagram.
  */
 #include <errno.h>
@@ -20,7 +22,7 @@
 #include "ingest/census.h"
 
 /* 4 bytes of a flow's share of its datagram's header, kernel bookkeeping and all; 60 of its record */
-enum { QUEUE_BYTES_A_FLOW = 120, SOURCES_AN_EXPORTER = 2 };
+enum { QUEUE_BYTES_A_FLOW = 120, SOURCES_AN_EXPORTER = 2, TCP_RING_FLOWS = 65536 };
 
 static int
 open_state(struct ingest *g, const char *dir, struct err *err)
@@ -30,12 +32,13 @@ open_state(struct ingest *g, const char *dir, struct err *err)
 	return learn_open(&g->kv, &g->db, dir, err);
 }
 
+/* The next thread, with segment and rings; port 0: that of TCP. */
 static int
-open_port(struct ingest *g, const struct proc *p, unsigned port, uint64_t *memory, struct err *err)
+open_thread(struct ingest *g, const struct proc *p, unsigned index, unsigned port, uint64_t flows,
+	uint64_t *memory, struct err *err)
 {
 	const struct conf *c = p->conf;
-	uint64_t flows = conf_uint(c, CONF_stall) * conf_uint(c, CONF_peakflows);
-	struct ingest_thread_options o = {.index = g->n,
+	struct ingest_thread_options o = {.index = index,
 		.port = port,
 		.shards = (unsigned)conf_uint(c, CONF_sessiontables_trackerthreads),
 		.sources = (uint32_t)conf_uint(c, CONF_netflow_maxexporters) * SOURCES_AN_EXPORTER,
@@ -45,10 +48,7 @@ open_port(struct ingest *g, const struct proc *p, unsigned port, uint64_t *memor
 		.kv = g->kv,
 		.db = g->db};
 	struct ingest_thread *t = &g->thread[g->n];
-	struct port_sockets *s = &g->sockets[g->n];
 	o.ring_slots = flows / o.shards;
-	/* A port that can't be bound leaves its rings in place all the same: the tracker expects one a port, and they may
-	 * hold flows. */
 	int rc = ingest_thread_open(t, p->shm, &o, &g->exporters, &g->stop, &g->drain, err);
 	if (rc != 0)
 		return rc;
@@ -57,8 +57,22 @@ open_port(struct ingest *g, const struct proc *p, unsigned port, uint64_t *memor
 	*memory += t->shm.size;
 	for (unsigned i = 0; i < o.shards; i++)
 		*memory += t->ring[i].shm.size;
-	if (sockets_open(
-		    s, conf_str(c, CONF_netflow_listenaddress), o.port, flows * QUEUE_BYTES_A_FLOW, err) != 0)
+	return 0;
+}
+
+static int
+open_port(struct ingest *g, const struct proc *p, unsigned port, uint64_t *memory, struct err *err)
+{
+	const struct conf *c = p->conf;
+	uint64_t flows = conf_uint(c, CONF_stall) * conf_uint(c, CONF_peakflows);
+	struct ingest_thread *t = &g->thread[g->n];
+	struct port_sockets *s = &g->sockets[g->n];
+	/* A port that can't be bound leaves its rings in place all the same: they may hold flows. */
+	int rc = open_thread(g, p, g->n, port, flows, memory, err);
+	if (rc != 0)
+		return rc;
+	if (sockets_open(s, conf_str(c, CONF_netflow_listenaddress), port, flows * QUEUE_BYTES_A_FLOW, err) !=
+		0)
 		log_critical("%s", err->text);
 	for (unsigned i = 0; i < s->n; i++)
 		if (s->fresh[i])
@@ -71,13 +85,39 @@ open_port(struct ingest *g, const struct proc *p, unsigned port, uint64_t *memor
 	return 0;
 }
 
+/* All TCP ports and their connections are one thread's.  Its ring need not hold `stall` seconds: when it is full, senders
+ * wait. */
+static int
+open_tcp(struct ingest *g, const struct proc *p, uint64_t *memory, unsigned *listening, struct err *err)
+{
+	struct ingest_thread *t = &g->thread[g->n];
+	uint64_t flows = conf_uint(p->conf, CONF_stall) * conf_uint(p->conf, CONF_peakflows);
+	if (!tcp_wanted(p->conf)) {
+		tcp_abandon();
+		return 0;
+	}
+	int rc = open_thread(
+		g, p, INGEST_TCP, 0, flows < TCP_RING_FLOWS ? flows : TCP_RING_FLOWS, memory, err);
+	if (rc == 0)
+		rc = tcp_open(&g->tcp, p->conf, g->wake, err);
+	if (rc != 0)
+		return rc;
+	for (unsigned i = 0; i < g->tcp.ports; i++)
+		*listening += g->tcp.port[i].n > 0;
+	t->receive = tcp_receive;
+	t->receive_ctx = &g->tcp;
+	g->has_tcp = true;
+	g->n++;
+	return 0;
+}
+
 /* Ports of NetFlow and of sFlow differ by nothing but their setting: a datagram says itself what it is. */
 static int
 open_ports(struct ingest *g, const struct proc *p, struct err *err)
 {
 	static const enum conf_key keys[] = {CONF_netflow_netflowport, CONF_sflow_sflowport};
 	const char *const *words;
-	unsigned ports = 0, listening = 0;
+	unsigned ports = 0, listening = 0, tcp = 0;
 	uint64_t memory = 0;
 	for (unsigned k = 0; k < sizeof keys / sizeof keys[0]; k++) {
 		unsigned n = conf_list(p->conf, keys[k], &words);
@@ -92,10 +132,13 @@ open_ports(struct ingest *g, const struct proc *p, struct err *err)
 	if (listening == 0)
 		return err_set(err, FT_EBUSY,
 			"none of the %u ports of netflowport and sflowport can be listened at", ports);
+	int rc = open_tcp(g, p, &memory, &tcp, err);
+	if (rc != 0)
+		return rc;
 	ingest_show_buffers(
 		g, conf_uint(p->conf, CONF_stall) * conf_uint(p->conf, CONF_peakflows) * QUEUE_BYTES_A_FLOW);
-	log_high("listening at %u of %u ports; %.0f MB of shared memory", listening, ports,
-		(double)memory / 1e6);
+	log_high("listening at %u of %u UDP ports and %u of %u TCP ports; %.0f MB of shared memory",
+		listening, ports, tcp, g->tcp.ports, (double)memory / 1e6);
 	return 0;
 }
 
@@ -163,11 +206,15 @@ close_all(struct ingest *g)
 {
 	struct err err;
 	for (unsigned i = 0; i < g->n; i++) {
-		sockets_close(&g->sockets[i]);
 		census_free(g->thread[i].decoder.census);
 		ingest_thread_close(&g->thread[i]);
-		free(g->hourly[i]);
 	}
+	for (unsigned i = 0; i < INGEST_THREADS; i++)
+		free(g->hourly[i]);
+	for (unsigned i = 0; i < g->n - g->has_tcp; i++)
+		sockets_close(&g->sockets[i]);
+	if (g->has_tcp)
+		tcp_close(&g->tcp);
 	labels_close(&g->labels);
 	for (struct keep *k = g->keep, *was; k; k = was) {
 		was = k->was;
@@ -187,7 +234,7 @@ main(int argc, char **argv)
 	static struct ingest g;
 	struct proc p = {.ctx = &g, .on_ctl = ingest_control, .on_reload = ingest_reload};
 	struct err err = {0};
-	pthread_t thread[INGEST_PORTS];
+	pthread_t thread[INGEST_THREADS];
 	if (proc_start(&p, "ft-ingest", argc, argv) != 0)
 		return p.exit_code;
 	if (open_all(&g, &p, &err) != 0)

@@ -27,7 +27,12 @@ ingest_SRCS := \
 	ingest/socket.c \
 	ingest/source.c \
 	ingest/tee.c \
+	ingest/stream.c \
+	ingest/tcp.c \
+	ingest/tcp_read.c \
 	ingest/template.c \
 	ingest/thread.c \
+	ingest/tls.c \
 	ingest/waiting.c
 ingest_PROGS := ft-ingest:ingest/main.c ft-decode:ingest/decode_main.c ft-sockets:ingest/keeper_main.c
+ingest_LIBS := -Wl,--as-needed -lssl -lcrypto

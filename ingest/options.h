@@ -39,6 +39,8 @@ void waiting_keep(struct message *m, unsigned id, const struct cursor *body);
 size_t waiting_sets(const struct waiting *w);
 /* Give up what is older than 30 minutes at `now`; returns how many sets. */
 unsigned waiting_expire(struct decoder *d, wall_t now);
+/* Give up those of connections that are gone: no template can come for them any more. */
+void waiting_disconnect(struct decoder *d, bool (*gone)(void *ctx, uint32_t connection), void *ctx);
 int waiting_load(struct decoder *d, struct err *err);
 void waiting_forget(struct decoder *d, uint32_t exporter);
 

@@ -151,7 +151,7 @@ records(struct message *m, struct template *t, unsigned id, struct cursor c)
 void
 sets_data(struct message *m, unsigned id, struct cursor c)
 {
-	struct template *t = template_find(m->d->templates, m->exporter, m->version, m->domain, (uint16_t)id);
+	struct template *t = template_find(m, (uint16_t)id);
 	if (t == NULL) {
 		m->unknown = true;
 		waiting_keep(m, id, &c);

@@ -39,8 +39,8 @@ enum {
 	SFLOW_VNI_IN = 1u << 9,
 	SFLOW_VNI_OUT = 1u << 10,
 	SFLOW_VLAN_TUNNEL = 1u << 11,
-	SFLOW_DROPPED = 1u << 12, /* a discarded packet (sample format 5): `reason` says why */
-	SFLOW_CUT = 1u << 13,     /* shorter than it says: what was there was used */
+	SFLOW_DROPPED = 1u << 12,     /* a discarded packet (sample format 5): `reason` says why */
+	SFLOW_CUT = 1u << 13,         /* shorter than it says: what was there was used */
 	SFLOW_APPLICATION = 1u << 14, /* a record of an application's request */
 	SFLOW_PACKET = SFLOW_HEADER | SFLOW_ETHERNET | SFLOW_IP, /* something of a packet */
 };

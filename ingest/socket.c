@@ -25,7 +25,8 @@ set_up(struct port_sockets *p, int fd, uint64_t want)
 {
 	int one = 1, size = want > INT32_MAX / 2 ? INT32_MAX / 2 : (int)want, got = 0;
 	socklen_t n = sizeof got;
-	(void)setsockopt(fd, SOL_SOCKET, SO_RXQ_OVFL, &one, sizeof one);
+	if (p->kind == NULL)
+		(void)setsockopt(fd, SOL_SOCKET, SO_RXQ_OVFL, &one, sizeof one);
 	/* beyond rmem_max where we may, else as far as it goes; ft-ctl status shows how long that lasts */
 	if (setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &size, sizeof size) != 0)
 		(void)setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &size, sizeof size);
@@ -41,30 +42,33 @@ open_one(struct port_sockets *p, const struct addrinfo *a, uint64_t want, struct
 	int one = 1, zero = 0;
 	if (getnameinfo(a->ai_addr, a->ai_addrlen, host, sizeof host, NULL, 0, NI_NUMERICHOST) != 0)
 		snprintf(host, sizeof host, "?");
-	snprintf(name, sizeof name, "udp:%s:%u", host, p->port);
+	snprintf(name, sizeof name, "%s:%s:%u", p->kind ? p->kind : "udp", host, p->port);
 	int fd = proc_kept_fd(name);
 	bool fresh = fd < 0;
+	const char *what = p->kind ? "TCP" : "UDP";
 	if (fresh) {
-		fd = socket(a->ai_family, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+		fd = socket(a->ai_family, a->ai_socktype | SOCK_CLOEXEC, 0);
 		if (fd < 0) {
 			if (a->ai_family == AF_INET6 && errno == EAFNOSUPPORT)
 				return 0;
-			return err_sys(err, "can't make a UDP socket");
+			return err_sys(err, "can't make a %s socket", what);
 		}
 		if (a->ai_family == AF_INET6) /* "::" takes IPv4 too when nothing else is asked for */
 			(void)setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY,
 				strcmp(host, "::") == 0 ? &zero : &one, sizeof one);
-		if (bind(fd, a->ai_addr, a->ai_addrlen) != 0) {
+		if (p->kind) /* connections of an earlier life may linger */
+			(void)setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one);
+		if (bind(fd, a->ai_addr, a->ai_addrlen) != 0 || (p->kind && listen(fd, SOMAXCONN) != 0)) {
 			int why = errno;
 			close(fd);
 			if (why == EADDRNOTAVAIL && p->n > 0)
 				return 0; /* no IPv6 on this machine */
-			holder_of_port("udp", p->port, who, sizeof who);
+			holder_of_port(p->kind ? "tcp" : "udp", p->port, who, sizeof who);
 			errno = why;
 			return err_sys(err,
-				"UDP port %u at %s%s: can't listen; free it or choose another for "
-				"netflowport or sflowport",
-				p->port, host, who);
+				"%s port %u at %s%s: can't listen; free it or choose another for %s", what,
+				p->port, host, who,
+				p->kind ? "ipfixtcpport or ipfixtlsport" : "netflowport or sflowport");
 		}
 		if (proc_keep_fd(name, fd) == FT_ESYS)
 			log_high("%s could not be handed to the keeper: a restart will lose its queue", name);
@@ -79,11 +83,11 @@ open_one(struct port_sockets *p, const struct addrinfo *a, uint64_t want, struct
 int
 sockets_open(struct port_sockets *p, const char *address, unsigned port, uint64_t want, struct err *err)
 {
-	struct addrinfo hints = {.ai_family = AF_UNSPEC, .ai_socktype = SOCK_DGRAM, .ai_flags = AI_PASSIVE},
-			*list = NULL;
+	struct addrinfo hints = {.ai_family = AF_UNSPEC, .ai_flags = AI_PASSIVE}, *list = NULL;
 	char service[16];
 	p->port = port;
 	p->n = 0;
+	hints.ai_socktype = p->kind ? SOCK_STREAM : SOCK_DGRAM;
 	snprintf(service, sizeof service, "%u", port);
 	if (address[0] == 0)
 		hints.ai_family = AF_INET6; /* one dual-stack socket */
@@ -108,8 +112,10 @@ sockets_open(struct port_sockets *p, const char *address, unsigned port, uint64_
 		struct sockaddr_in6 six = {.sin6_family = AF_INET6,
 			.sin6_port = htons((uint16_t)port),
 			.sin6_addr = IN6ADDR_LOOPBACK_INIT};
-		struct addrinfo a = {
-			.ai_family = AF_INET6, .ai_addr = (struct sockaddr *)&six, .ai_addrlen = sizeof six};
+		struct addrinfo a = {.ai_family = AF_INET6,
+			.ai_socktype = hints.ai_socktype,
+			.ai_addr = (struct sockaddr *)&six,
+			.ai_addrlen = sizeof six};
 		rc = open_one(p, &a, want, err);
 	}
 	freeaddrinfo(list);

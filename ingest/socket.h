@@ -1,5 +1,5 @@
 /*
- * socket.h - UDP sockets of a port: taken over from the keeper, or bound and handed to it.
+ * socket.h - UDP sockets of a port, and those that listen for TCP: taken over from the keeper, or bound and handed to it.
  */
 #ifndef FT_INGEST_SOCKET_H
 #define FT_INGEST_SOCKET_H
@@ -9,6 +9,7 @@
 #include "ingest/thread.h"
 
 struct port_sockets {
+	const char *kind; /* NULL: UDP; "tcp", "tls": a listener for connections; set before sockets_open */
 	unsigned port, n, batch;
 	int fd[THREAD_SOCKETS];
 	bool fresh[THREAD_SOCKETS]; /* bound now, not taken over */

@@ -49,12 +49,17 @@ place(const struct decoder *d, uint32_t exporter, uint8_t version, uint32_t doma
 static int32_t
 find(const struct decoder *d, uint32_t exporter, uint8_t version, uint32_t domain)
 {
+	int32_t free_one = -1;
 	for (uint32_t i = place(d, exporter, version, domain); d->index[i]; i = (i + 1) & d->index_mask) {
 		const struct ft_source *s = &d->source[d->index[i] - 1];
-		if (s->exporter == exporter && s->domain == domain && s->version == version)
+		if (s->exporter != exporter || s->domain != domain || s->version != version)
+			continue;
+		if (s->connection == d->connection)
 			return (int32_t)(d->index[i] - 1);
+		if (s->connection == 0 && free_one < 0)
+			free_one = (int32_t)(d->index[i] - 1);
 	}
-	return -1;
+	return free_one; /* its connection has ended: this one follows it */
 }
 
 static void
@@ -146,6 +151,8 @@ clock_judge(struct message *m, struct ft_source *s)
 static bool
 restarted(const struct message *m, const struct ft_source *s)
 {
+	if (m->d->connection)
+		return false; /* then its connection would have ended */
 	if (!(s->flags & FT_SOURCE_SEQUENCE) && s->datagrams == 0)
 		return false;
 	if (m->ctx.has_uptime) {
@@ -171,13 +178,21 @@ source_begin(struct message *m, const uint8_t from[16])
 	if (d->slot >= 0)
 		*s = d->source[d->slot];
 	else {
-		*s = (struct ft_source){
-			.exporter = m->exporter, .domain = m->domain, .version = m->version, .port = d->port};
+		*s = (struct ft_source){.exporter = m->exporter,
+			.domain = m->domain,
+			.version = m->version,
+			.port = d->port,
+			.connection = d->connection};
 		s->sampling = options_rate(d->options, m, OPTIONS_DEFAULT);
 		s->init_ms = options_init_time(d->options, m);
 		template_count_known(d, s);
 	}
 	s->flags &= ~(uint32_t)FT_SOURCE_RESTARTED;
+	if (s->connection != d->connection) {
+		s->connection = d->connection;
+		s->port = d->port;
+		s->flags &= ~(uint32_t)FT_SOURCE_SEQUENCE; /* a connection counts for itself */
+	}
 	if (restarted(m, s)) {
 		s->flags = (s->flags & ~(uint32_t)FT_SOURCE_SEQUENCE) | FT_SOURCE_RESTARTED;
 		template_restart(d, m->exporter, m->version, m->domain);
@@ -344,6 +359,26 @@ source_sampling(struct message *m, uint32_t rate, unsigned from)
 	struct ft_source *s = &m->d->work;
 	s->sampling_seen = rate;
 	s->flags = (s->flags & ~(uint32_t)FT_SOURCE_SAMPLING) | from << FT_SOURCE_SAMPLING_SHIFT;
+}
+
+unsigned
+decoder_disconnect(struct decoder *d, bool (*gone)(void *ctx, uint32_t connection), void *ctx)
+{
+	unsigned freed = 0;
+	waiting_disconnect(d, gone, ctx); /* needs the sources */
+	template_disconnect(d, gone, ctx);
+	for (uint64_t i = 0; i < *d->n_sources; i++) {
+		struct ft_source *s = &d->source[i];
+		if (s->connection == 0 || !gone(ctx, s->connection))
+			continue;
+		if (d->sink.touch)
+			d->sink.touch(d->sink.ctx, s);
+		s->connection = 0;
+		s->templates = 0;
+		s->sets_waiting = 0;
+		freed++;
+	}
+	return freed;
 }
 
 const char *

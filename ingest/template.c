@@ -3,7 +3,8 @@
  * 3.4 and 8).
  *
  * A template that can't be right deletes what was known under its id: data would otherwise be decoded by a layout the
- * exporter no longer uses.  Withdrawals are for reliable transports (RFC 7011 section 8.4) and ignored here.
+ * exporter no longer uses.  Withdrawals are for reliable transports (RFC 7011 sections 8.1 and 8.4): obeyed over TCP, ignored
+ * in datagrams, which may come out of order.
  */
 #include "ingest/template.h"
 
@@ -66,28 +67,42 @@ template_count(const struct template_table *t)
 	return t->used;
 }
 
-static uint32_t
-place(const struct template_table *t, uint32_t exporter, uint8_t version, uint32_t domain, uint16_t id)
+/* what a template is known by: its key in the file */
+static struct learn_key
+key_of(uint32_t exporter, uint8_t version, uint32_t domain, uint32_t connection, uint16_t id)
 {
-	uint64_t h = hash_mix((uint64_t)exporter << 32 | domain, (uint64_t)version << 16 | id);
-	return (uint32_t)h & t->mask;
+	return (struct learn_key){.kind = LEARN_TEMPLATE,
+		.version = version,
+		.exporter = exporter,
+		.domain = domain,
+		.id = id,
+		.sub = connection};
+}
+
+static struct learn_key
+own_key(const struct template *t)
+{
+	return key_of(t->exporter, t->version, t->domain, t->connection, t->id);
 }
 
 static uint32_t
-locate(const struct template_table *t, uint32_t exporter, uint8_t version, uint32_t domain, uint16_t id)
+locate(const struct template_table *t, const struct learn_key *k)
 {
-	uint32_t i = place(t, exporter, version, domain, id);
+	uint64_t h = hash_mix(
+		(uint64_t)k->exporter << 32 | k->domain, k->sub << 32 | (uint64_t)k->version << 16 | k->id);
+	uint32_t i = (uint32_t)h & t->mask;
 	for (const struct template *p; (p = t->slot[i]) != NULL; i = (i + 1) & t->mask)
-		if (p->id == id && p->exporter == exporter && p->domain == domain && p->version == version)
+		if (p->id == k->id && p->exporter == k->exporter && p->domain == k->domain &&
+			p->version == k->version && p->connection == k->sub)
 			break;
 	return i;
 }
 
 struct template *
-template_find(
-	const struct template_table *t, uint32_t exporter, uint8_t version, uint32_t domain, uint16_t id)
+template_find(const struct message *m, uint16_t id)
 {
-	return t->slot[locate(t, exporter, version, domain, id)];
+	struct learn_key k = key_of(m->exporter, m->version, m->domain, m->d->connection, id);
+	return m->d->templates->slot[locate(m->d->templates, &k)];
 }
 
 static void
@@ -99,9 +114,10 @@ grow(struct template_table *t)
 	t->slot = calloc((size_t)n * 2, sizeof *t->slot);
 	CHECK(t->slot != NULL);
 	for (uint32_t i = 0; i < n; i++)
-		if (was[i])
-			t->slot[locate(t, was[i]->exporter, was[i]->version, was[i]->domain, was[i]->id)] =
-				was[i];
+		if (was[i]) {
+			struct learn_key k = own_key(was[i]);
+			t->slot[locate(t, &k)] = was[i];
+		}
 	free(was);
 }
 
@@ -110,7 +126,8 @@ insert(struct template_table *t, struct template *new)
 {
 	if (t->used * 2 > t->mask)
 		grow(t);
-	uint32_t i = locate(t, new->exporter, new->version, new->domain, new->id);
+	struct learn_key k = own_key(new);
+	uint32_t i = locate(t, &k);
 	if (t->slot[i])
 		template_free(t->slot[i]);
 	else
@@ -128,23 +145,17 @@ take_out(struct template_table *t, uint32_t i)
 	for (uint32_t j = (i + 1) & t->mask; t->slot[j]; j = (j + 1) & t->mask) {
 		struct template *p = t->slot[j];
 		t->slot[j] = NULL;
-		t->slot[locate(t, p->exporter, p->version, p->domain, p->id)] = p;
+		struct learn_key k = own_key(p);
+		t->slot[locate(t, &k)] = p;
 	}
-}
-
-static struct learn_key
-key_of(uint32_t exporter, uint8_t version, uint32_t domain, uint16_t id)
-{
-	return (struct learn_key){
-		.kind = LEARN_TEMPLATE, .version = version, .exporter = exporter, .domain = domain, .id = id};
 }
 
 static void
 forget(struct decoder *d, struct template *t)
 {
-	struct learn_key key = key_of(t->exporter, t->version, t->domain, t->id);
+	struct learn_key key = own_key(t);
 	learn_del(d->learn, &key);
-	take_out(d->templates, locate(d->templates, t->exporter, t->version, t->domain, t->id));
+	take_out(d->templates, locate(d->templates, &key));
 }
 
 static void
@@ -154,26 +165,27 @@ remember(struct decoder *d, const struct template *t)
 		struct stored s;
 		struct template_field field[PROGRAM_FIELDS];
 	} v = {.s = {t->n_fields, t->n_scope, t->options, {0}}};
-	struct learn_key key = key_of(t->exporter, t->version, t->domain, t->id);
+	struct learn_key key = own_key(t);
 	memcpy(v.field, t->field, t->n_fields * sizeof t->field[0]);
 	learn_put(d->learn, &key, &v, sizeof v.s + t->n_fields * sizeof t->field[0]);
 }
 
 static struct template *
-make(uint32_t exporter, uint8_t version, uint32_t domain, uint16_t id, const struct template_field *field,
-	unsigned n, unsigned n_scope, bool options)
+make(const struct learn_key *key, const struct template_field *field, unsigned n, unsigned n_scope,
+	bool options)
 {
 	struct template *t = calloc(1, sizeof *t + n * sizeof t->field[0]);
 	CHECK(t != NULL);
-	*t = (struct template){.exporter = exporter,
-		.domain = domain,
-		.id = id,
-		.version = version,
+	*t = (struct template){.exporter = key->exporter,
+		.domain = key->domain,
+		.connection = (uint32_t)key->sub,
+		.id = (uint16_t)key->id,
+		.version = key->version,
 		.options = options,
 		.n_fields = (uint16_t)n,
 		.n_scope = (uint16_t)n_scope};
 	memcpy(t->field, field, n * sizeof *field);
-	t->program = program_compile(t->field, n, version, options ? n_scope : 0);
+	t->program = program_compile(t->field, n, key->version, options ? n_scope : 0);
 	CHECK(t->program != NULL);
 	return t;
 }
@@ -183,7 +195,7 @@ learn_template(struct message *m, uint16_t id, const struct template_field *fiel
 	unsigned n_scope, bool options)
 {
 	struct decoder *d = m->d;
-	struct template *old = template_find(d->templates, m->exporter, m->version, m->domain, id);
+	struct template *old = template_find(m, id);
 	if (old && old->n_fields == n && old->n_scope == n_scope && old->options == options &&
 		memcmp(old->field, field, n * sizeof *field) == 0) {
 		old->provisional = false;
@@ -197,7 +209,8 @@ learn_template(struct message *m, uint16_t id, const struct template_field *fiel
 	}
 	if (old == NULL)
 		d->work.templates++;
-	struct template *t = make(m->exporter, m->version, m->domain, id, field, n, n_scope, options);
+	struct learn_key key = key_of(m->exporter, m->version, m->domain, d->connection, id);
+	struct template *t = make(&key, field, n, n_scope, options);
 	insert(d->templates, t);
 	remember(d, t);
 	if (!m->replay)
@@ -208,12 +221,38 @@ static void
 refuse(struct message *m, uint16_t id, const char *why)
 {
 	struct decoder *d = m->d;
-	struct template *old = template_find(d->templates, m->exporter, m->version, m->domain, id);
+	struct template *old = template_find(m, id);
 	source_undecodable(m, id, why);
 	if (old) {
 		forget(d, old);
 		if (d->work.templates > 0)
 			d->work.templates--;
+	}
+}
+
+/* One template, or with the set's own id all of its kind (RFC 7011 section 8.1). */
+static void
+withdraw(struct message *m, uint16_t id, bool options)
+{
+	struct decoder *d = m->d;
+	if (d->connection == 0)
+		return;
+	if (id >= SETS_TEMPLATE_MIN) {
+		struct template *t = template_find(m, id);
+		if (t) {
+			forget(d, t);
+			d->work.templates -= d->work.templates > 0;
+		}
+		return;
+	}
+	for (uint32_t i = 0; i <= d->templates->mask;) {
+		struct template *t = d->templates->slot[i];
+		if (t && t->exporter == m->exporter && t->version == m->version && t->domain == m->domain &&
+			t->connection == d->connection && t->options == options) {
+			forget(d, t); /* another may have moved into this place: look again */
+			d->work.templates -= d->work.templates > 0;
+		} else
+			i++;
 	}
 }
 
@@ -267,8 +306,10 @@ template_set(struct message *m, struct cursor c, bool options)
 		}
 		if (id == 0 && n == 0)
 			return;
-		if (n == 0 && !v9)
-			continue; /* a withdrawal */
+		if (n == 0 && !v9) {
+			withdraw(m, id, options);
+			continue;
+		}
 		if (id < SETS_TEMPLATE_MIN) {
 			source_undecodable(m, id, "template id below 256");
 			return;
@@ -304,9 +345,8 @@ load_one(void *ctx, const struct learn_key *key, const uint8_t *value, size_t n)
 	if (s.n_fields == 0 || s.n_fields > PROGRAM_FIELDS || n != sizeof s + s.n_fields * sizeof field[0])
 		return 0;
 	memcpy(field, value + sizeof s, s.n_fields * sizeof field[0]);
-	struct template *t = make(key->exporter, key->version, key->domain, (uint16_t)key->id, field,
-		s.n_fields, s.n_scope, s.options != 0);
-	t->provisional = true;
+	struct template *t = make(key, field, s.n_fields, s.n_scope, s.options != 0);
+	t->provisional = t->connection == 0; /* a connection that is still open vouches for its own */
 	d->templates->loaded++;
 	insert(d->templates, t);
 	return 0;
@@ -338,7 +378,19 @@ template_forget(struct decoder *d, uint32_t exporter)
 {
 	for (uint32_t i = 0; i <= d->templates->mask;) {
 		struct template *t = d->templates->slot[i];
-		if (t && t->exporter == exporter)
+		if (t && t->exporter == exporter && t->connection == 0)
+			forget(d, t); /* another may have moved into this place: look again */
+		else
+			i++;
+	}
+}
+
+void
+template_disconnect(struct decoder *d, bool (*gone)(void *ctx, uint32_t connection), void *ctx)
+{
+	for (uint32_t i = 0; i <= d->templates->mask;) {
+		struct template *t = d->templates->slot[i];
+		if (t && t->connection && gone(ctx, t->connection))
 			forget(d, t); /* another may have moved into this place: look again */
 		else
 			i++;
@@ -350,7 +402,8 @@ template_count_known(const struct decoder *d, struct ft_source *s)
 {
 	for (uint32_t i = 0; d->templates->loaded && i <= d->templates->mask; i++) {
 		const struct template *t = d->templates->slot[i];
-		if (t && t->exporter == s->exporter && t->version == s->version && t->domain == s->domain)
+		if (t && t->exporter == s->exporter && t->version == s->version && t->domain == s->domain &&
+			t->connection == s->connection)
 			s->templates++;
 	}
 }

@@ -9,7 +9,8 @@
  * is finished, what it learnt meanwhile is taken back before loading (learn.h), and the arrival time is the batch's own,
  * kept in the segment.
  *
- * Giving up old waiting sets is a batch without datagrams: it has a number like any other, so its undo works alike.
+ * Giving up old waiting sets, and forgetting what a TCP connection taught when it ends, are batches without datagrams:
+ * they have a number like any other, so their undo works alike.
  */
 #include "ingest/thread.h"
 
@@ -42,7 +43,20 @@ static const enum counter rows[THREAD_COUNTERS] = {
 	[THREAD_BOUND_HITS] = COUNTER_ingest_bound_hits,
 	[THREAD_ELEMENTS_DROPPED] = COUNTER_ingest_elements_dropped,
 	[THREAD_FLOWS_DISABLED] = COUNTER_ingest_flows_disabled,
+	[THREAD_TCP_ACCEPTED] = COUNTER_ingest_tcp_accepted,
+	[THREAD_TCP_REFUSED] = COUNTER_ingest_tcp_refused,
+	[THREAD_TCP_BAD] = COUNTER_ingest_tcp_bad,
+	[THREAD_TCP_CUT] = COUNTER_ingest_tcp_cut,
+	[THREAD_TCP_BROKEN] = COUNTER_ingest_tcp_broken,
+	[THREAD_TCP_LOST] = COUNTER_ingest_tcp_lost,
+	[THREAD_TLS_FAILED] = COUNTER_ingest_tls_failed,
 };
+
+enum counter
+ingest_thread_counter(enum thread_counter c)
+{
+	return rows[c];
+}
 
 /* ---- commit ----------------------------------------------------------------------------------- */
 
@@ -178,7 +192,8 @@ on_trouble(void *ctx, const struct message *m, unsigned set, const char *why)
 	const struct ft_exporter *e = exporters_get(t->exporters, m->exporter);
 	if (e)
 		addr_text(e->address, from);
-	log_limited(LOG_L_MEDIUM, "port %u, %s domain %u, set %u: %s", t->port, from, m->domain, set, why);
+	log_limited(LOG_L_MEDIUM, "%s port %u, %s domain %u, set %u: %s", t->stream ? "TCP" : "UDP",
+		t->decoder.port, from, m->domain, set, why);
 }
 
 /* ---- one datagram ----------------------------------------------------------------------------- */
@@ -245,6 +260,10 @@ one_datagram(struct ingest_thread *t, unsigned i)
 	t->done = 0;
 	t->decoder.resumed = t->skip > 0;
 	address_of(&slot->from, from);
+	if (t->stream) {
+		t->decoder.connection = t->batch->socket;
+		memcpy(&t->decoder.port, slot->control, sizeof t->decoder.port);
+	}
 	decode_datagram(&t->decoder, slot->payload, n, from, (wall_t){t->batch->arrived_us});
 	if (t->decoder.stopped)
 		return false;
@@ -332,7 +351,8 @@ static bool
 resume(struct ingest_thread *t, unsigned n)
 {
 	uint64_t from = stage_record(&t->stage)->input[IN_DATAGRAM];
-	log_high("port %u: %u datagrams that had been received are decoded now", t->port, n - (unsigned)from);
+	log_high("port %u%s: %u %s that had been received are decoded now", t->port,
+		t->stream ? " (TCP)" : "", n - (unsigned)from, t->stream ? "messages" : "datagrams");
 	stage_begin(&t->stage);
 	count(t, THREAD_RESUMED, n - from);
 	stage_commit(&t->stage);
@@ -351,6 +371,27 @@ ingest_thread_turn(struct ingest_thread *t)
 	return n > 0 && work_off(t, n);
 }
 
+void
+ingest_thread_aside(struct ingest_thread *t, void (*f)(struct ingest_thread *t, void *ctx), void *ctx)
+{
+	stage_begin(&t->stage);
+	t->learn.batch = t->stage.next.input[IN_BATCH] + 1;
+	t->learn.datagram = 0;
+	t->decoder.totals = (struct decode_totals){0};
+	f(t, ctx);
+	count_totals(t);
+	t->stage.next.input[IN_BATCH]++;
+	commit(t);
+	show(t);
+}
+
+static void
+give_up_waiting(struct ingest_thread *t, void *ctx)
+{
+	(void)ctx;
+	(void)waiting_expire(&t->decoder, wall_now());
+}
+
 static void
 expire(struct ingest_thread *t)
 {
@@ -359,15 +400,7 @@ expire(struct ingest_thread *t)
 		mono_since(now, t->expired).us < span_seconds(EXPIRE_S).us)
 		return;
 	t->expired = now;
-	stage_begin(&t->stage);
-	t->learn.batch = t->stage.next.input[IN_BATCH] + 1;
-	t->learn.datagram = 0;
-	t->decoder.totals = (struct decode_totals){0};
-	if (waiting_expire(&t->decoder, wall_now()) > 0)
-		count_totals(t);
-	t->stage.next.input[IN_BATCH]++;
-	commit(t);
-	show(t);
+	ingest_thread_aside(t, give_up_waiting, NULL);
 }
 
 /* An administrator's wish; like giving up waiting sets, a batch without datagrams. */
@@ -496,6 +529,7 @@ ingest_thread_attach(struct ingest_thread *t, const struct ingest_thread_options
 	struct stage_use use = {IN_USED, o->shards, ID_USED, THREAD_COUNTERS};
 	t->i = o->index;
 	t->port = o->port;
+	t->stream = o->port == 0;
 	t->shards = o->shards;
 	t->sources = (struct ft_source *)(base + t->h->at_sources);
 	t->batch = (struct ft_datagram_batch *)(base + t->h->at_batch);

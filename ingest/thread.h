@@ -10,6 +10,7 @@
 #include <stdatomic.h>
 
 #include "common/contract/datagram_ring.h"
+#include "common/counters.h"
 #include "common/ring.h"
 #include "common/stage.h"
 #include "ingest/decode.h"
@@ -21,7 +22,7 @@ enum { THREAD_SHARDS = 16, THREAD_SOCKETS = 4 };
 
 /* what the stage's record holds: contract/datagram_ring.h */
 enum { IN_BATCH = 0, IN_DATAGRAM = 1, IN_FLOW = 2, IN_USED = 3 };
-enum { ID_SOURCES = 0, ID_DROPS = 1, ID_PORT = ID_DROPS + THREAD_SOCKETS, ID_USED };
+enum { ID_SOURCES = 0, ID_DROPS = 1, ID_PORT = ID_DROPS + THREAD_SOCKETS, ID_CONNECTION, ID_USED };
 
 /* exact counters, in the stage's record, in this order */
 enum thread_counter {
@@ -39,6 +40,13 @@ enum thread_counter {
 	THREAD_BOUND_HITS,
 	THREAD_ELEMENTS_DROPPED,
 	THREAD_FLOWS_DISABLED,
+	THREAD_TCP_ACCEPTED,
+	THREAD_TCP_REFUSED,
+	THREAD_TCP_BAD,
+	THREAD_TCP_CUT,
+	THREAD_TCP_BROKEN,
+	THREAD_TCP_LOST,
+	THREAD_TLS_FAILED,
 	THREAD_COUNTERS
 };
 
@@ -51,6 +59,7 @@ struct ingest_header {
 
 struct ingest_thread {
 	unsigned i, port, shards;
+	bool stream; /* TCP: a batch is of the connection batch->socket (tcp.h) */
 	struct shm shm;
 	struct ingest_header *h;
 	struct stage stage;
@@ -64,10 +73,10 @@ struct ingest_thread {
 	struct exporter_table *exporters;
 	struct label_table *labels; /* NULL: flows get no names */
 	_Atomic bool *stop, *drain;
-	_Atomic bool idle;                        /* nothing of a batch is left; for drain */
-	_Atomic bool refuse_old;                  /* set from the main thread */
-	_Atomic bool sflow_from;                  /* the same */
-	_Atomic(const struct keep *) keep;        /* the same: elements without a column that are kept; NULL: none */
+	_Atomic bool idle;                 /* nothing of a batch is left; for drain */
+	_Atomic bool refuse_old;           /* set from the main thread */
+	_Atomic bool sflow_from;           /* the same */
+	_Atomic(const struct keep *) keep; /* the same: elements without a column that are kept; NULL: none */
 	_Atomic uint64_t waiting_sets, templates; /* for the main thread's gauges */
 	uint64_t shown[THREAD_COUNTERS];
 	mono_t expired;
@@ -88,8 +97,8 @@ struct ingest_thread {
 };
 
 struct ingest_thread_options {
-	struct label_table *labels; /* NULL: flows get no names */
-	unsigned index, port, shards;
+	struct label_table *labels;   /* NULL: flows get no names */
+	unsigned index, port, shards; /* port: local one; 0: the thread of TCP */
 	uint32_t sources, templates;
 	uint64_t waiting_bytes, ring_slots;
 	struct kv *kv; /* NULL: nothing learnt is kept */
@@ -104,6 +113,12 @@ void ingest_thread_close(struct ingest_thread *t);
 void ingest_thread_new_socket(struct ingest_thread *t, unsigned socket);
 /* Finish what a predecessor had received, then receive and decode until *stop. */
 void ingest_thread_run(struct ingest_thread *t);
+
+/* A batch without datagrams, to be called from `receive`: f may change sources, learn, count.  Afterwards `receive` must
+ * return 0, since the batch that was armed is over. */
+void ingest_thread_aside(struct ingest_thread *t, void (*f)(struct ingest_thread *t, void *ctx), void *ctx);
+/* the process's counter that shows a thread's */
+enum counter ingest_thread_counter(enum thread_counter c);
 
 /* ---- for tests -------------------------------------------------------------------------------- */
 /* Bytes of a segment with so many source slots; write headers into zeroed memory. */

@@ -16,7 +16,8 @@ struct kept {
 	struct learn_key key;
 	int64_t arrived_us, export_us, correction_us;
 	uint32_t uptime_ms, bytes;
-	uint8_t has_uptime, pad[7];
+	uint8_t has_uptime, pad[3];
+	uint32_t connection; /* decoder.connection */
 	uint8_t body[];
 };
 #define STORED_FROM offsetof(struct kept, arrived_us)
@@ -51,15 +52,17 @@ waiting_sets(const struct waiting *w)
 }
 
 static unsigned
-bucket(uint32_t exporter, uint8_t version, uint32_t domain, uint32_t id)
+bucket(uint32_t exporter, uint8_t version, uint32_t domain, uint32_t connection, uint32_t id)
 {
-	return (unsigned)hash_mix((uint64_t)exporter << 32 | domain, (uint64_t)version << 32 | id) % BUCKETS;
+	uint64_t what = (uint64_t)version << 32 | id;
+	return (unsigned)hash_mix((uint64_t)exporter << 32 | domain, what ^ (uint64_t)connection << 16) %
+	       BUCKETS;
 }
 
 static void
 append(struct waiting *w, struct kept *k)
 {
-	unsigned b = bucket(k->key.exporter, k->key.version, k->key.domain, k->key.id);
+	unsigned b = bucket(k->key.exporter, k->key.version, k->key.domain, k->connection, k->key.id);
 	if (w->last[b])
 		w->last[b]->next = k;
 	else
@@ -114,6 +117,7 @@ waiting_keep(struct message *m, unsigned id, const struct cursor *body)
 		.uptime_ms = m->ctx.uptime.ms,
 		.bytes = (uint32_t)n,
 		.has_uptime = m->ctx.has_uptime,
+		.connection = d->connection,
 	};
 	memcpy(k->body, body->at, n);
 	append(w, k);
@@ -126,11 +130,11 @@ sets_waited(struct message *m, unsigned id)
 {
 	struct decoder *d = m->d;
 	struct waiting *w = d->waiting;
-	unsigned b = bucket(m->exporter, m->version, m->domain, id);
+	unsigned b = bucket(m->exporter, m->version, m->domain, d->connection, id);
 	for (struct kept *before = NULL, *k;
 		!d->stopped && (k = before ? before->next : w->first[b]) != NULL;) {
 		if (k->key.id != id || k->key.exporter != m->exporter || k->key.domain != m->domain ||
-			k->key.version != m->version) {
+			k->key.version != m->version || k->connection != d->connection) {
 			before = k;
 			continue;
 		}
@@ -151,24 +155,58 @@ sets_waited(struct message *m, unsigned id)
 	}
 }
 
-unsigned
-waiting_expire(struct decoder *d, wall_t now)
+/* Give up those of which `hopeless` says so; how many. */
+static unsigned
+give_up(struct decoder *d, bool (*hopeless)(const void *ctx, const struct kept *k), const void *ctx)
 {
 	struct waiting *w = d->waiting;
 	unsigned dropped = 0;
-	for (unsigned b = 0; b < BUCKETS; b++)
+	for (unsigned b = 0; w->sets && b < BUCKETS; b++)
 		for (struct kept *before = NULL, *k; (k = before ? before->next : w->first[b]) != NULL;) {
-			if (now.us - k->arrived_us < LIFE_S * INT64_C(1000000)) {
+			if (!hopeless(ctx, k)) {
 				before = k;
 				continue;
 			}
 			(void)unlink_after(w, b, before);
 			learn_del(d->learn, &k->key);
+			d->connection = k->connection;
 			source_gave_up(d, k->key.exporter, k->key.version, k->key.domain);
 			free(k);
 			dropped++;
 		}
 	return dropped;
+}
+
+static bool
+too_old(const void *ctx, const struct kept *k)
+{
+	const wall_t *now = ctx;
+	return now->us - k->arrived_us >= LIFE_S * INT64_C(1000000);
+}
+
+unsigned
+waiting_expire(struct decoder *d, wall_t now)
+{
+	return give_up(d, too_old, &now);
+}
+
+struct ended {
+	bool (*gone)(void *ctx, uint32_t connection);
+	void *ctx;
+};
+
+static bool
+of_ended(const void *ctx, const struct kept *k)
+{
+	const struct ended *e = ctx;
+	return k->connection && e->gone(e->ctx, k->connection);
+}
+
+void
+waiting_disconnect(struct decoder *d, bool (*gone)(void *ctx, uint32_t connection), void *ctx)
+{
+	struct ended e = {gone, ctx};
+	(void)give_up(d, of_ended, &e);
 }
 
 static int

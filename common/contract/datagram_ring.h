@@ -20,6 +20,9 @@
  *   they are decoded before the socket is read.  If batch == input[0] they are done.
  *   The mmsghdr array's pointers are rewritten at every start; only msg_len, msg_flags, namelen and the
  *   control lengths carry meaning across a restart.
+ *   The thread of TCP (ingest/tcp.h) has the same ring; there a slot is an IPFIX message, `socket` the id of the
+ *   connection that all slots of the batch came by, `from` is filled in by ingest and the first two bytes of `control`
+ *   are the local port, all before recvmmsg.
  * 7 Version 1.0.   8 Tests: tests/contract/ingest_stepping_test.c.
  */
 #ifndef FT_CONTRACT_DATAGRAM_RING_H

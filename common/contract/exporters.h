@@ -8,7 +8,8 @@
  *   id; store copies address and GUID into each block's dictionary, so that blocks need no other file.
  *
  * Source table, in the segment "ingest.<i>" of each ingest thread: one slot for each (exporter, protocol
- *   version, domain) that thread has met, with sequence state and the four kinds of loss.  Slots are the
+ *   version, domain; over TCP also: connection that is open) that thread has met, with sequence state and
+ *   the four kinds of loss.  A slot whose connection has ended serves the next of its exporter.  Slots are the
  *   undo unit of that thread's stage, so the counters are exact across kills.  Readers may see a slot in
  *   the middle of a batch: figures for people, not for accounting.
  *
@@ -63,7 +64,8 @@ struct ft_source {
 	uint64_t datagrams, flows, options;
 	uint64_t sequence_gaps;	  /* units missing: flows for v5 and IPFIX, datagrams for v9, sFlow */
 	uint64_t undecodable_sets;
-	uint64_t sets_waiting;	  /* kept for their template */
+	uint32_t sets_waiting;	  /* kept for their template */
+	uint32_t connection;	  /* TCP: the connection it sends by; 0 none, or UDP */
 	uint64_t sets_dropped;	  /* bound or 30 minutes hit */
 	uint64_t kernel_drops;	  /* SO_RXQ_OVFL deltas while this source was talking (an estimate) */
 	uint64_t full_wait_us;	  /* time its flows waited for room */

@@ -6,3 +6,6 @@ fuzz_netflow9_SRCS := tests/fuzz/fuzz_netflow9.c
 fuzz_netflow9_USES := ingest
 fuzz_ipfix_SRCS := tests/fuzz/fuzz_ipfix.c
 fuzz_ipfix_USES := ingest
+FUZZ_PROGS += fuzz_stream
+fuzz_stream_SRCS := tests/fuzz/fuzz_stream.c
+fuzz_stream_USES := ingest

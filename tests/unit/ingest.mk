@@ -22,3 +22,7 @@ tee_test_USES := ingest
 TEST_PROGS += exporter_test
 exporter_test_SRCS := tests/unit/exporter_test.c
 exporter_test_USES := ingest
+# messages in a TCP stream
+TEST_PROGS += stream_test
+stream_test_SRCS := tests/unit/stream_test.c
+stream_test_USES := ingest
