@@ -265,6 +265,8 @@ client_selection(const struct options *o, json_t *r)
 		json_object_set_new(r, "exporter", json_string(o->exporter));
 	if (o->exporter_if >= 0)
 		json_object_set_new(r, "exporter_if", json_integer(o->exporter_if));
+	if (o->border)
+		json_object_set_new(r, "border", json_true());
 	if (o->exporter_version)
 		json_object_set_new(r, "exporter_version", json_string(o->exporter_version));
 }

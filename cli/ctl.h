@@ -39,5 +39,7 @@ int ctl_elements(const struct conf *c, const char *exporter, bool json, FILE *to
 
 /* Empty the rings in order and remove them; FT_ETIME if a daemon did not finish. */
 int ctl_drain(const struct conf *c, const char *shm, FILE *say, struct err *err);
+/* `ft-ctl interfaces …`: the whole of that command; its exit code. */
+int ctl_interfaces(int argc, char **argv, FILE *to);
 
 #endif

@@ -39,6 +39,8 @@ usage(FILE *to)
 		"       ft-ctl exporters enable NAME     they are stored again\n"
 		"       ft-ctl exporters forget NAME     settings, templates, names and figures are dropped\n"
 		"       ft-ctl switches …                devices spoken to by SNMP: ft-ctl switches -h\n"
+		"       ft-ctl interfaces …              names and roles of exporters' interfaces (ft-ctl "
+		"interfaces -h)\n"
 		"       ft-ctl --version\n"
 		"  -c FILE  configuration (default /etc/flowtrove/flowtrove.conf)\n");
 }
@@ -145,6 +147,8 @@ main(int argc, char **argv)
 	struct err err = {0};
 	if (argc > 1 && strcmp(argv[1], "switches") == 0)
 		return ctl_switches(argc - 2, argv + 2);
+	if (argc > 1 && strcmp(argv[1], "interfaces") == 0)
+		return ctl_interfaces(argc, argv, stdout);
 	bool good = parse(&w, argc, argv);
 	json_t *request = NULL;
 	if (strcmp(w.verb, "--version") == 0) {

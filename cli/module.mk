@@ -4,6 +4,7 @@ cli_SRCS := \
 	cli/ctl_drain.c \
 	cli/ctl_elements.c \
 	cli/ctl_exporters.c \
+	cli/ctl_interfaces.c \
 	cli/ctl_print.c \
 	cli/ctl_status.c \
 	cli/ctl_switches.c \

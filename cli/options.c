@@ -27,6 +27,7 @@ enum option_id {
 	OPT_EXPORTER,
 	OPT_EXPORTER_IF,
 	OPT_EXPORTER_VERSION,
+	OPT_BORDER,
 	OPT_QUERY,
 	OPT_ENTITY,
 	OPT_COUNT,
@@ -352,6 +353,9 @@ apply(struct options *o, const struct row *row, int argc, char **argv, int *i)
 		return number(o, w, v, 1, o->letter == 'q' ? INT64_C(1) << 52 : 250000, &o->rows);
 	case OPT_SLOTS:
 		return number(o, w, v, 1, 100000, &o->slots);
+	case OPT_BORDER:
+		o->border = true;
+		break;
 	case OPT_SLICES:
 		o->slices = true;
 		break;

@@ -28,7 +28,7 @@ struct options {
 	int64_t exporter_if; /* -1: any */
 	const char *entity;
 	char count[64];
-	bool sent, received;
+	bool sent, received, border;
 	int64_t rows; /* -1: not given */
 	int64_t slots, width, height;
 	bool slices, whole, verbose;

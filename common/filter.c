@@ -388,6 +388,27 @@ parse_bare(struct parser *p, struct filter_node *t)
 	return false;
 }
 
+/* "( in )" after IFROLE */
+static int
+parse_role(struct parser *p, struct filter_node *t)
+{
+	static const struct {
+		const char *word;
+		enum filter_field field;
+	} sides[] = {{"in", FILTER_INROLE}, {"out", FILTER_OUTROLE}, {"any", FILTER_IFROLE}};
+	next(p);
+	for (unsigned i = 0; p->word != NULL && i < 3; i++)
+		if (strcasecmp(p->word, sides[i].word) == 0) {
+			t->field = sides[i].field;
+			next(p);
+			if (p->token != T_CLOSE)
+				return expected(p, p->start, ") after the side of IFROLE");
+			next(p);
+			return 0;
+		}
+	return expected(p, p->start, "in, out or any in IFROLE( )");
+}
+
 static int
 parse_test(struct parser *p, struct filter_node **out)
 {
@@ -408,7 +429,9 @@ parse_test(struct parser *p, struct filter_node **out)
 	}
 	t->field = (enum filter_field)field;
 	next(p);
-	int rc = is_element(t) ? parse_element(p, t) : 0;
+	int rc = is_element(t)                                  ? parse_element(p, t)
+		 : field == FILTER_IFROLE && p->token == T_OPEN ? parse_role(p, t)
+								: 0;
 	if (rc != 0)
 		return rc;
 	if (p->token == T_CMP)

@@ -4,6 +4,7 @@
  *   filter  := xor-less precedence, loosest first:  or || · xor ^| ^^ · and && · not ! · ( … )
  *   test    := FIELD (== = != < <= > >=) value | FIELD [not] in ( value, … ) | a bare TCP flag or GUID | IE ( element )
  *   FIELD   := a name of filters.def | IE ( element ), an element's name or PEN.ID
+ *   IFROLE ( in | out | any ) is another spelling of INROLE, OUTROLE, IFROLE
  *
  * The parser checks everything that can be told from the text; names of hosts, services, applications and AS
  * are kept as words and resolved by who runs the filter.  Fields are the rows of filters.def.
@@ -50,6 +51,8 @@ enum filter_type {
 	FILTER_T_RULE,
 	FILTER_T_END,
 	FILTER_T_ELEMENT,
+	FILTER_T_IFACE,
+	FILTER_T_ROLE,
 	FILTER_TYPES
 };
 

@@ -99,7 +99,8 @@ put_name(struct out *o, enum filter_type type, uint64_t v)
 		[FILTER_T_NSEL] = NAMES_NSEL + 1,
 		[FILTER_T_NSELEXT] = NAMES_NSELEXT + 1,
 		[FILTER_T_RULE] = NAMES_RULE + 1,
-		[FILTER_T_END] = NAMES_END + 1};
+		[FILTER_T_END] = NAMES_END + 1,
+		[FILTER_T_ROLE] = NAMES_ROLE + 1};
 	if (kinds[type] == 0 || v > UINT32_MAX)
 		return false;
 	const char *word = names_word((enum names_kind)(kinds[type] - 1), (uint32_t)v);

@@ -39,6 +39,8 @@ static const struct {
 	[FILTER_T_RULE] = {"a direction rule: exporter, syn, icmp, service, time, port, only or a number",
 		true},
 	[FILTER_T_ELEMENT] = {"a value of the element", true},
+	[FILTER_T_IFACE] = {"an interface: its index, or a name such as Gi0/1 or \"ge-*\"", true},
+	[FILTER_T_ROLE] = {"a role: external, internal or unknown", false},
 	[FILTER_T_END] = {"an end reason: fin, rst, timeout, toolong, evicted, new, exporter or a number",
 		true},
 };
@@ -354,6 +356,10 @@ value_of(struct arena *a, const struct filter_field_info *f, const char *w, bool
 		return guid(w, out);
 	case FILTER_T_RULE:
 		return named(NAMES_RULE, w, out) || range(w, 1, false, f->most, out);
+	case FILTER_T_IFACE:
+		return (!quoted && range(w, 1, false, f->most, out)) || (*w != 0 && word_of(a, w, out, full));
+	case FILTER_T_ROLE:
+		return named(NAMES_ROLE, w, out);
 	case FILTER_T_END:
 		return named(NAMES_END, w, out) || range(w, 1, false, f->most, out);
 	case FILTER_T_ELEMENT: /* depends on the element: filter.c */

@@ -17,6 +17,7 @@ common_SRCS := \
 	common/filter.c \
 	common/filter_print.c \
 	common/filter_value.c \
+	common/glob.c \
 	common/guard.c \
 	common/hash.c \
 	common/holder.c \

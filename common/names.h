@@ -15,6 +15,7 @@ enum names_kind {
 	NAMES_NSELEXT,
 	NAMES_RULE,
 	NAMES_END,
+	NAMES_ROLE,
 };
 
 struct names_row {

@@ -3,6 +3,7 @@
  */
 #include "ingest/control.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -111,6 +112,9 @@ exporters_forget(struct ingest *g, struct rpc_call *call)
 		refuse(g, call, &err, "");
 		return;
 	}
+	const struct ft_exporter *e = exporters_get(&g->exporters, id);
+	if (e)
+		interfaces_forget(&g->interfaces, e->address);
 	g->forgetting = call;
 	atomic_store_explicit(&g->exporters.forget_id, id, memory_order_relaxed);
 	atomic_fetch_add_explicit(&g->exporters.forget_serial, 1, memory_order_release);
@@ -168,13 +172,34 @@ connections(struct ingest *g, struct rpc_call *call)
 	rpc_reply(g->proc->ctl, call, g->has_tcp ? tcp_json(&g->tcp) : json_object(), NULL, 0, false, false);
 }
 
+void
+ingest_read_interfaces(struct ingest *g, const struct conf *conf)
+{
+	struct err err;
+	const char *path = conf_str(conf, CONF_netflow_interfacesfile);
+	if (*path && interfaces_file(&g->interfaces, path, &err) != 0)
+		log_critical("%s", err.text);
+}
+
+static void
+interfaces(struct ingest *g, struct rpc_call *call)
+{
+	struct err err = {0};
+	json_t *body = interfaces_control(&g->interfaces, call->request, &err);
+	if (body)
+		rpc_reply(g->proc->ctl, call, body, NULL, 0, false, false);
+	else
+		rpc_reply_error(g->proc->ctl, call, err.code == FT_ENOENT ? "not_found" : "bad_request", NULL,
+			"%s", err.text);
+}
+
 static const struct {
 	const char *op;
 	void (*run)(struct ingest *g, struct rpc_call *call);
 } operations[] = {{"exporters", exporters_sources}, {"exporters.list", exporters_list},
 	{"exporters.get", exporters_one}, {"exporters.set", exporters_set},
 	{"exporters.forget", exporters_forget}, {"exporters.elements", exporters_elements},
-	{"connections", connections}, {"drain", drain}};
+	{"connections", connections}, {"interfaces", interfaces}, {"drain", drain}};
 
 void
 ingest_control(void *ctx, struct rpc_call *call)
@@ -214,6 +239,7 @@ ingest_reload(void *ctx, const struct conf *was, const struct conf *now)
 {
 	struct ingest *g = ctx;
 	(void)was;
+	ingest_read_interfaces(g, now);
 	for (unsigned i = 0; i < g->n; i++) {
 		atomic_store(&g->thread[i].refuse_old, !conf_bool(now, CONF_netflow_ignoreoldnetflows));
 		atomic_store(&g->thread[i].sflow_from, !conf_bool(now, CONF_sflow_agentaddress));

@@ -20,6 +20,7 @@ struct ingest {
 	unsigned db;
 	struct exporter_table exporters;
 	struct label_table labels;
+	struct interface_table interfaces;
 	struct ingest_thread thread[INGEST_THREADS]; /* that of TCP, if there is one, is the last */
 	struct port_sockets sockets[INGEST_PORTS];
 	struct tee tee[2]; /* of NetFlow ports, of sFlow ports */
@@ -35,11 +36,13 @@ struct ingest {
 	const struct keep *kept; /* the one in force; NULL: none */
 };
 
-/* Control operations, contract/rpc.h has them: "exporters", "exporters.list", ".get", ".set", ".forget", ".elements", "connections", "drain" (finish
- * what was received, read no more). */
+/* Control operations, contract/rpc.h has them: "exporters", "exporters.list", ".get", ".set", ".forget", ".elements",
+ * "connections", "interfaces" (interface_control.c), "drain" (finish what was received, read no more). */
 void ingest_control(void *ctx, struct rpc_call *call);
 /* Which elements are kept, as the configuration says (kept.h). */
 void ingest_keep(struct ingest *g, const struct conf *c);
+/* the file of names of interfaces, if one is set; what is wrong with it is a log line */
+void ingest_read_interfaces(struct ingest *g, const struct conf *conf);
 void ingest_reload(void *ctx, const struct conf *was, const struct conf *now);
 /* SUM counters are the sums of the threads' records; called before threads run */
 void ingest_restore_counters(struct ingest *g);

@@ -35,6 +35,7 @@ struct sflow_counters;
 struct sflow_table;
 struct setting;
 struct settings;
+struct interface_says;
 
 struct decode_sink {
 	void *ctx;
@@ -50,6 +51,9 @@ struct decode_sink {
 	uint32_t (*exporter)(void *ctx, const uint8_t address[16], wall_t now);
 	/* The number of a text (contract/labels.h); 0: no room.  May be NULL: flows get no names. */
 	uint32_t (*label)(void *ctx, uint32_t exporter, const void *text, size_t n);
+	/* What the exporter says of one of its interfaces (address and exporter are the sink's to fill in); false: no
+	 * room.  May be NULL. */
+	bool (*interface)(void *ctx, const struct message *m, struct interface_says *says);
 	/* What a counter sample of sFlow says of an interface.  May be NULL. */
 	void (*counters)(void *ctx, const struct message *m, const struct sflow_counters *k);
 	/* The slot of a source is about to change (undo log).  May be NULL. */

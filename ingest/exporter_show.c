@@ -293,18 +293,26 @@ interface(json_t *all, uint32_t index)
 	return o;
 }
 
+/* what the table of interfaces knows now: of several versions the last */
 static void
-note_name(void *ctx, uint32_t index, bool description, const char *text, size_t n)
+note_known(const struct ingest *g, uint32_t id, json_t *all)
 {
-	json_t *v = json_stringn(text, n); /* NULL if it is not UTF-8 */
-	if (v == NULL) {
-		char plain[128];
-		n = n < sizeof plain ? n : sizeof plain;
-		for (size_t i = 0; i < n; i++)
-			plain[i] = (text[i] & 0x80) || text[i] < ' ' ? '?' : text[i];
-		v = json_stringn(plain, n);
+	const struct ft_exporter *e = exporters_get(&g->exporters, id);
+	json_t *list =
+		e ? interfaces_json((struct interface_table *)(uintptr_t)&g->interfaces, e->address) : NULL;
+	json_t *known;
+	size_t i;
+	json_array_foreach (list, i, known) {
+		static const char *const text[] = {"name", "description"};
+		json_t *o = interface(all, (uint32_t)json_integer_value(json_object_get(known, "index")));
+		for (unsigned k = 0; k < 2; k++) {
+			json_t *v = json_object_get(known, text[k]);
+			json_object_set_new(o, text[k], json_string_length(v) ? json_incref(v) : json_null());
+		}
+		json_object_set(o, "speed", json_object_get(known, "speed"));
+		json_object_set(o, "role", json_object_get(known, "role"));
 	}
-	json_object_set_new(interface(ctx, index), description ? "description" : "name", v);
+	json_decref(list);
 }
 
 static int
@@ -314,14 +322,11 @@ by_key(const void *a, const void *b)
 }
 
 static json_t *
-interfaces_json(const struct ingest *g, uint32_t id)
+interfaces_of(const struct ingest *g, uint32_t id)
 {
 	json_t *all = json_object(), *list = json_array(), *o;
 	const char *index;
-	for (unsigned i = 0; i < g->n; i++) {
-		struct learn l = {.kv = g->kv, .db = g->db, .port = g->thread[i].learn.port};
-		(void)options_interfaces(&l, id, note_name, all, NULL); /* what can't be read is not shown */
-	}
+	note_known(g, id, all);
 	json_object_foreach (json_object_get(exporter_set_of(&g->exporters, id), "interfaces"), index, o)
 		if (json_object_get(o, "sampling"))
 			json_object_set(interface(all, (uint32_t)strtoul(index, NULL, 10)),
@@ -351,6 +356,6 @@ ingest_exporter_json(const struct ingest *g, uint32_t id)
 	json_t *o = by_id[id - 1];
 	free(by_id);
 	finish(o);
-	json_object_set_new(o, "interfaces", interfaces_json(g, id));
+	json_object_set_new(o, "interfaces", interfaces_of(g, id));
 	return o;
 }

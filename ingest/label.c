@@ -30,14 +30,15 @@ character(const uint8_t *p, size_t n)
 	return more + 1;
 }
 
-static uint8_t
-clean(char out[FT_LABEL_BYTES], const uint8_t *p, size_t n)
+size_t
+label_clean(char *out, size_t room, const void *text, size_t n)
 {
+	const uint8_t *p = text;
 	size_t used = 0;
 	for (size_t i = 0; i < n && p[i] != 0;) {
 		size_t c = character(p + i, n - i);
 		bool bad = c == 0 || p[i] < 0x20 || p[i] == 0x7f;
-		if (used + (bad ? 1 : c) > FT_LABEL_BYTES)
+		if (used + (bad ? 1 : c) > room)
 			break;
 		if (bad)
 			out[used] = '?';
@@ -48,7 +49,7 @@ clean(char out[FT_LABEL_BYTES], const uint8_t *p, size_t n)
 	}
 	while (used > 0 && out[used - 1] == ' ')
 		used--;
-	return (uint8_t)used;
+	return used;
 }
 
 /* Number of the text, or 0 and the index slot where it belongs. */
@@ -198,7 +199,7 @@ labels_id(struct label_table *x, uint32_t exporter, const void *text, size_t n)
 {
 	struct ft_label l = {.exporter = exporter};
 	_Atomic uint32_t *at;
-	l.bytes = clean(l.text, text, n);
+	l.bytes = (uint8_t)label_clean(l.text, sizeof l.text, text, n);
 	if (l.bytes == 0)
 		return 0;
 	uint32_t id = find(x, l.text, l.bytes, &at);

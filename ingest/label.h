@@ -29,5 +29,8 @@ void labels_close(struct label_table *x);
 /* The number of a text as it came: up to a NUL, trailing blanks and what is no printable UTF-8 taken out.  Made durable
  * (against a kill) if it is new.  0: empty, or there is no room.  Any thread. */
 uint32_t labels_id(struct label_table *x, uint32_t exporter, const void *text, size_t n);
+/* A text as it came made fit to be shown: up to a NUL, no control characters, well-formed UTF-8 (else '?'), no blanks at
+ * its end, at most `room` bytes and no character cut.  Bytes written; nothing is appended. */
+size_t label_clean(char *out, size_t room, const void *text, size_t n);
 
 #endif

@@ -2,7 +2,7 @@
  * ft-ingest - takes flow datagrams from UDP sockets and IPFIX messages from TCP connections, decodes them, and hands
  * flows to ft-tracker.
  *
- * Owns: statedir/ingest.lmdb, segments "ingest.<i>", "flow.<i>.<s>", "exporters", "labels".  One thread a UDP port, one for
+ * Owns: statedir/ingest.lmdb, segments "ingest.<i>", "flow.<i>.<s>", "exporters", "labels", "interfaces".  One thread a UDP port, one for
  * TCP; the main thread
  * answers the control socket.  Must never wait for a disk on the way of a datagram.
  */
@@ -45,6 +45,7 @@ open_thread(struct ingest *g, const struct proc *p, unsigned index, unsigned por
 		.templates = (uint32_t)conf_uint(c, CONF_netflow_maxtemplates),
 		.waiting_bytes = conf_uint(c, CONF_netflow_maxwaiting),
 		.labels = &g->labels,
+		.interfaces = &g->interfaces,
 		.kv = g->kv,
 		.db = g->db};
 	struct ingest_thread *t = &g->thread[g->n];
@@ -191,6 +192,12 @@ open_all(struct ingest *g, struct proc *p, struct err *err)
 	if (rc == 0)
 		rc = open_tees(g, p, err);
 	if (rc == 0)
+		rc = interfaces_open(&g->interfaces, p->shm, g->kv,
+			(uint32_t)conf_uint(p->conf, CONF_netflow_maxinterfaces),
+			(uint32_t)conf_uint(p->conf, CONF_netflow_maxexporters), err);
+	if (rc == 0)
+		ingest_read_interfaces(g, p->conf);
+	if (rc == 0)
 		rc = open_ports(g, p, err);
 	if (rc == 0) {
 		ingest_restore_counters(g);
@@ -215,6 +222,7 @@ close_all(struct ingest *g)
 		sockets_close(&g->sockets[i]);
 	if (g->has_tcp)
 		tcp_close(&g->tcp);
+	interfaces_close(&g->interfaces);
 	labels_close(&g->labels);
 	for (struct keep *k = g->keep, *was; k; k = was) {
 		was = k->was;

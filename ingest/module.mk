@@ -8,6 +8,9 @@ ingest_SRCS := \
 	ingest/exporter_set.c \
 	ingest/exporter_show.c \
 	ingest/hourly.c \
+	ingest/interface.c \
+	ingest/interface_control.c \
+	ingest/interface_file.c \
 	ingest/ipfix.c \
 	ingest/label.c \
 	ingest/kept.c \
@@ -18,6 +21,7 @@ ingest_SRCS := \
 	ingest/program.c \
 	ingest/program_settle.c \
 	ingest/setting.c \
+	ingest/role.c \
 	ingest/sets.c \
 	ingest/show.c \
 	ingest/shuffle.c \

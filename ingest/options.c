@@ -7,7 +7,8 @@
  *        template's, else its interface's, else the source's; who names no sampler where there are several gets
  *        the one last told of.
  *   160 systemInitTime -> base of uptime-relative stamps in IPFIX
- *   10 or 252 interface -> names (82, 83);  95 application -> name (94, 96);  234 VRF -> name (236)
+ *   10, 14, 252 or 253 interface -> names (82, 83): a table of their own (interface.h)
+ *   95 application -> name (94, 96);  234 VRF -> name (236)
  * Tables are by exporter and domain, never by port: exporters send options from another socket than data.
  * Values are remembered through the learn log, and only when they change.
  */
@@ -17,11 +18,12 @@
 #include <string.h>
 
 #include "common/hash.h"
+#include "ingest/interface.h"
 
 enum { TABLE_MAX = 65536, TEXT_MAX = 128, BUCKETS = 16384 };
 #define NO_LABEL UINT32_MAX /* there was no room for it */
 /* what an option is about: learn_key.version of LEARN_OPTION */
-enum about { ABOUT_INIT = 1, ABOUT_INTERFACE, ABOUT_INTERFACE_TEXT, ABOUT_APP, ABOUT_APP_TEXT, ABOUT_VRF };
+enum about { ABOUT_INIT = 1, ABOUT_APP = 4, ABOUT_APP_TEXT, ABOUT_VRF };
 
 struct option {
 	struct option *next;
@@ -249,9 +251,12 @@ note(struct seen *s, uint16_t id, const uint8_t *p, size_t n)
 {
 	switch (id) {
 	case 10:  /* ingressInterface */
+	case 14:  /* egressInterface */
 	case 252: /* ingressPhysicalInterface */
+	case 253: /* egressPhysicalInterface */
+		if (!s->has_interface)
+			s->interface = number(p, n);
 		s->has_interface = true;
-		s->interface = number(p, n);
 		break;
 	case 34: /* samplingInterval */
 		s->interval = number(p, n);
@@ -356,16 +361,34 @@ learn_rate(struct message *m, const struct seen *s)
 	m->d->work.sampling = options_rate(m->d->options, m, OPTIONS_DEFAULT);
 }
 
+void
+options_interface(struct message *m, uint32_t index, const uint8_t *name, size_t name_n,
+	const uint8_t *description, size_t description_n, uint64_t speed)
+{
+	struct interface_says s = {.index = index,
+		.at_us = m->ctx.export_time.us,
+		.from = FT_FROM_EXPORTER,
+		.name = name,
+		.name_n = name_n,
+		.description = description,
+		.description_n = description_n,
+		.speed = speed};
+	if (m->d->sink.interface && !m->d->sink.interface(m->d->sink.ctx, m, &s))
+		m->d->totals.bound_hits++;
+}
+
 static void
 learn_names(struct message *m, const struct seen *s)
 {
 	struct learn_key key = {.kind = LEARN_OPTION, .exporter = m->exporter, .domain = m->domain};
-	for (unsigned i = 0; i < 4; i++) {
-		bool app = i >= 2;
-		if (s->text[i] == NULL || s->text_n[i] == 0 || !(app ? s->has_app : s->has_interface))
+	if (s->has_interface && s->interface <= UINT32_MAX && (s->text[0] || s->text[1]))
+		options_interface(
+			m, (uint32_t)s->interface, s->text[0], s->text_n[0], s->text[1], s->text_n[1], 0);
+	for (unsigned i = 2; i < 4; i++) {
+		if (s->text[i] == NULL || s->text_n[i] == 0 || !s->has_app)
 			continue;
-		key.version = (uint8_t)(app ? ABOUT_APP + (i - 2) : ABOUT_INTERFACE + i);
-		key.sub = app ? s->app : s->interface;
+		key.version = (uint8_t)(ABOUT_APP + (i - 2));
+		key.sub = s->app;
 		learn_option(m, &key, s->text[i], s->text_n[i]);
 	}
 	if (s->has_vrf && s->vrf_name && s->vrf_name_n) {
@@ -373,19 +396,6 @@ learn_names(struct message *m, const struct seen *s)
 		key.sub = s->vrf;
 		learn_option(m, &key, s->vrf_name, s->vrf_name_n);
 	}
-}
-
-void
-options_interface(struct message *m, uint32_t index, const uint8_t *name, size_t n)
-{
-	struct learn_key key = {.kind = LEARN_OPTION,
-		.version = ABOUT_INTERFACE,
-		.exporter = m->exporter,
-		.domain = m->domain,
-		.sub = index};
-	n = text_length(name, n);
-	if (n)
-		learn_option(m, &key, name, n);
 }
 
 int
@@ -435,6 +445,8 @@ load_one(void *ctx, const struct learn_key *key, const uint8_t *value, size_t n)
 	struct decoder *d = ctx;
 	struct learn_key k = *key;
 	bool changed;
+	if (key->kind == LEARN_OPTION && (key->version == 2 || key->version == 3))
+		return 0; /* interfaces, as builds before 0.1.0 kept them */
 	k.port = 0;
 	(void)put(d->options, &k, value, n, &changed); /* no room: it was bounded when it was learnt */
 	return 0;
@@ -462,27 +474,4 @@ options_forget(struct decoder *d, uint32_t exporter)
 			free(o);
 			t->used--;
 		}
-}
-
-struct name_reader {
-	void (*f)(void *ctx, uint32_t index, bool description, const char *text, size_t n);
-	void *ctx;
-};
-
-static int
-read_name(void *ctx, const struct learn_key *key, const uint8_t *value, size_t n)
-{
-	const struct name_reader *r = ctx;
-	r->f(r->ctx, (uint32_t)key->sub, key->version == ABOUT_INTERFACE_TEXT, (const char *)value, n);
-	return 0;
-}
-
-int
-options_interfaces(const struct learn *l, uint32_t exporter,
-	void (*f)(void *ctx, uint32_t index, bool description, const char *text, size_t n), void *ctx,
-	struct err *err)
-{
-	struct name_reader r = {f, ctx};
-	int rc = learn_each_of(l, LEARN_OPTION, ABOUT_INTERFACE, exporter, read_name, &r, err);
-	return rc ? rc : learn_each_of(l, LEARN_OPTION, ABOUT_INTERFACE_TEXT, exporter, read_name, &r, err);
 }

@@ -15,8 +15,9 @@ struct option_table *option_table_new(void);
 void option_table_free(struct option_table *t);
 /* One options data record.  Bytes it took, or -1 if it is cut short. */
 int options_record(struct message *m, const struct template *t, const uint8_t *p, size_t left);
-/* An interface's name that came otherwise: counter samples of sFlow. */
-void options_interface(struct message *m, uint32_t index, const uint8_t *name, size_t n);
+/* What is said of an interface, in options or counter samples of sFlow; what is not said is NULL, 0. */
+void options_interface(struct message *m, uint32_t index, const uint8_t *name, size_t name_n,
+	const uint8_t *description, size_t description_n, uint64_t speed);
 /* rate of a sampler of this message's exporter and domain; 0 unknown */
 uint32_t options_rate(const struct option_table *t, const struct message *m, uint32_t sampler);
 /* label of the name of an application (RFC 6759), as last told; 0 unknown */
@@ -27,10 +28,6 @@ uint32_t options_scoped_rate(
 uint64_t options_init_time(const struct option_table *t, const struct message *m);
 int options_load(struct decoder *d, struct err *err);
 void options_forget(struct decoder *d, uint32_t exporter);
-/* Names (description: descriptions) of interfaces in the learn log's file, of any domain, for the main thread. */
-int options_interfaces(const struct learn *l, uint32_t exporter,
-	void (*f)(void *ctx, uint32_t index, bool description, const char *text, size_t n), void *ctx,
-	struct err *err);
 
 /* waiting.c: sets that came before their template */
 struct waiting *waiting_new(void);

@@ -301,8 +301,9 @@ interface(struct message *m, const struct sflow_counters *k)
 {
 	struct decoder *d = m->d;
 	/* without the generic counters the data source says which, if it is an interface (class 0) */
-	if (k->name && (k->has_interface || k->source_class == 0))
-		options_interface(m, k->has_interface ? k->index : k->source_index, k->name, k->name_n);
+	if (k->has_interface || (k->name && k->source_class == 0))
+		options_interface(m, k->has_interface ? k->index : k->source_index, k->name, k->name_n, NULL,
+			0, k->has_interface ? k->speed : 0);
 	if (d->sink.counters)
 		d->sink.counters(d->sink.ctx, m, k);
 }

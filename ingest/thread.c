@@ -173,6 +173,19 @@ on_label(void *ctx, uint32_t exporter, const void *text, size_t n)
 	return labels_id(t->labels, exporter, text, n);
 }
 
+static bool
+on_interface(void *ctx, const struct message *m, struct interface_says *says)
+{
+	struct ingest_thread *t = ctx;
+	const struct ft_exporter *e = exporters_get(t->exporters, m->exporter);
+	if (e == NULL)
+		return true;
+	says->exporter = m->exporter;
+	says->address = e->address;
+	says->guid = e->guid;
+	return interfaces_learn(t->interfaces, says);
+}
+
 static void
 on_touch(void *ctx, struct ft_source *slot)
 {
@@ -556,7 +569,8 @@ ingest_thread_attach(struct ingest_thread *t, const struct ingest_thread_options
 		.trouble = on_trouble,
 		.exporter = on_exporter,
 		.touch = on_touch,
-		.label = t->labels ? on_label : NULL};
+		.label = t->labels ? on_label : NULL,
+		.interface = t->interfaces ? on_interface : NULL};
 	t->decoder.limits = (struct decode_limits){
 		.templates = o->templates, .waiting = o->waiting_bytes, .sources = (unsigned)t->h->sources};
 	t->decoder.learn = &t->learn;
@@ -621,6 +635,7 @@ ingest_thread_open(struct ingest_thread *t, const char *shm_dir, const struct in
 	memset(t, 0, sizeof *t);
 	t->exporters = x;
 	t->labels = o->labels;
+	t->interfaces = o->interfaces;
 	t->stop = stop;
 	t->drain = drain;
 	int rc = open_segment(t, shm_dir, o, err);

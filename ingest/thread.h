@@ -15,6 +15,7 @@
 #include "common/stage.h"
 #include "ingest/decode.h"
 #include "ingest/exporter.h"
+#include "ingest/interface.h"
 #include "ingest/label.h"
 #include "ingest/learn.h"
 
@@ -71,7 +72,8 @@ struct ingest_thread {
 	struct decoder decoder;
 	struct learn learn;
 	struct exporter_table *exporters;
-	struct label_table *labels; /* NULL: flows get no names */
+	struct label_table *labels;         /* NULL: flows get no names */
+	struct interface_table *interfaces; /* NULL: what is said of them is not kept */
 	_Atomic bool *stop, *drain;
 	_Atomic bool idle;                 /* nothing of a batch is left; for drain */
 	_Atomic bool refuse_old;           /* set from the main thread */
@@ -97,8 +99,9 @@ struct ingest_thread {
 };
 
 struct ingest_thread_options {
-	struct label_table *labels;   /* NULL: flows get no names */
-	unsigned index, port, shards; /* port: local one; 0: the thread of TCP */
+	struct label_table *labels;         /* NULL: flows get no names */
+	struct interface_table *interfaces; /* NULL: what is said of them is not kept */
+	unsigned index, port, shards;       /* port: local one; 0: the thread of TCP */
 	uint32_t sources, templates;
 	uint64_t waiting_bytes, ring_slots;
 	struct kv *kv; /* NULL: nothing learnt is kept */

@@ -346,6 +346,55 @@ run_app(const struct binding *b, uint32_t test, struct batch *x, uint8_t *out)
 	}
 }
 
+static bool
+interface_has(const struct test *t, uint32_t index, const struct ft_interface *i)
+{
+	if (t->part == PART_IFROLE)
+		return test_range_has(t, i ? i->role : FT_ROLE_UNKNOWN);
+	bool has = test_range_has(t, index);
+	for (uint32_t k = 0; i != NULL && !has && k < t->words; k++)
+		has = interfaces_named(i, t->word[k]);
+	return has;
+}
+
+/* What is known of an interface at the time of the slice.  A batch has few interfaces, and few of them were ever
+ * renumbered: the answer is looked up once each and kept for the batch. */
+static void
+run_interface(const struct binding *b, const struct test *t, struct batch *x, int column, uint8_t *out)
+{
+	enum { KEPT = 256 };
+	struct {
+		uint32_t code, index, lo, hi;
+		uint8_t used, has;
+	} kept[KEPT];
+	const uint32_t *index = batch_u32(x, (enum ft_column)column), *code = batch_u32(x, FT_COL_exporter);
+	const uint64_t *last = batch_u64(x, FT_COL_last_us);
+	const struct ft_exporter_entry *e = block_exporters(x->v);
+	uint32_t n = x->v->dict_count[FT_DICT_EXPORTER];
+	for (unsigned k = 0; k < KEPT; k++)
+		kept[k].used = 0;
+	for (uint32_t i = 0; i < x->n; i++) {
+		unsigned k = (index[i] * 31 + code[i] * 7) % KEPT;
+		if (code[i] >= n || e == NULL) {
+			x->rc = FT_EFORMAT;
+			out[i] = 0;
+			continue;
+		}
+		if (!kept[k].used || kept[k].code != code[i] || kept[k].index != index[i]) {
+			interfaces_find(b->interfaces, &e[code[i]], index[i], &kept[k].lo, &kept[k].hi);
+			kept[k].code = code[i];
+			kept[k].index = index[i];
+			kept[k].used = 1;
+			kept[k].has = interface_has(
+				t, index[i], interfaces_then(b->interfaces, kept[k].lo, kept[k].hi, 0));
+		}
+		out[i] = kept[k].hi - kept[k].lo < 2 ? kept[k].has
+						     : interface_has(t, index[i],
+							       interfaces_then(b->interfaces, kept[k].lo,
+								       kept[k].hi, (int64_t)last[i]));
+	}
+}
+
 static void
 run_session(const struct test *t, uint32_t n, const struct session_columns *s, uint8_t *out, uint8_t *more)
 {
@@ -403,6 +452,8 @@ run_test(const struct binding *b, uint32_t i, struct batch *x, const struct sess
 				break;
 			if (dict_of(t->part) != FT_DICT_NONE)
 				run_codes(b, i, x, column, to);
+			else if (t->part == PART_IFACE || t->part == PART_IFROLE)
+				run_interface(b, t, x, column, to);
 			else if (t->part == PART_SELF)
 				run_self(t, x, column, to);
 			else

@@ -12,6 +12,7 @@
 #define FT_QUERYD_COMPILE_H
 
 #include "queryd/batch.h"
+#include "queryd/interfaces.h"
 #include "queryd/resolve.h"
 #include "queryd/tables.h"
 
@@ -26,6 +27,7 @@ struct session_columns {
 struct binding {
 	const struct program *p;
 	const struct services *services;
+	const struct interfaces *interfaces; /* NULL: nothing is known of any */
 	struct budget *budget;
 	uint8_t **bits;  /* a test each: answers by dictionary code */
 	uint32_t *room;  /* bytes of bits */

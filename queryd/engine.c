@@ -4,9 +4,13 @@
 #include "queryd/engine.h"
 
 #include <pthread.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
+#include "common/log.h"
+#include "common/shm.h"
 #include "common/snapshot.h"
 #include "queryd/engine_internal.h"
 
@@ -15,6 +19,11 @@ struct engine {
 	char *shm_dir, *database;
 	bool check;
 	struct snapshot_reader *reader; /* NULL: not opened yet */
+	struct shm interfaces_shm;      /* segment "interfaces", if there is one */
+	struct shared_interfaces {
+		struct interfaces *table;
+		unsigned users;
+	} * interfaces; /* the latest copy; NULL: none yet */
 	struct shared_services {
 		struct services *services;
 		unsigned users;
@@ -56,6 +65,67 @@ services_release(struct engine *e, struct shared_services *s)
 	free(s);
 }
 
+/* Ingest may have made the segment anew: then the name leads to another file. */
+static void
+interfaces_look(struct engine *e)
+{
+	static const struct shm_kind kind = {
+		FT_INTERFACES_MAGIC, FT_INTERFACES_VERSION, FT_INTERFACES_LAYOUT};
+	char path[400];
+	struct stat a, b;
+	struct err err;
+	snprintf(path, sizeof path, "%s/interfaces", e->shm_dir);
+	if (e->interfaces_shm.base != NULL) {
+		if (stat(path, &a) != 0 || fstat(e->interfaces_shm.fd, &b) != 0 || a.st_ino == b.st_ino)
+			return;
+		shm_close(&e->interfaces_shm);
+	}
+	if (shm_open_ro(&e->interfaces_shm, e->shm_dir, "interfaces", &kind, &err) == FT_ELAYOUT)
+		log_limited(LOG_L_CRITICAL, "%s", err.text);
+}
+
+static void
+interfaces_drop(struct shared_interfaces *s)
+{
+	if (s == NULL || --s->users > 0)
+		return;
+	free(s->table);
+	free(s);
+}
+
+/* The table as it is now, copied anew only if it changed; NULL: nothing is known. */
+static struct shared_interfaces *
+interfaces_hold(struct engine *e)
+{
+	pthread_mutex_lock(&e->lock);
+	interfaces_look(e);
+	const struct ft_interfaces *t = e->interfaces_shm.base;
+	struct shared_interfaces *s = e->interfaces;
+	if (t != NULL &&
+		(s == NULL || s->table->version != atomic_load_explicit(&t->version, memory_order_acquire))) {
+		struct interfaces *copy = interfaces_copy(t, e->interfaces_shm.size);
+		struct shared_interfaces *fresh = copy ? calloc(1, sizeof *fresh) : NULL;
+		if (fresh != NULL) {
+			*fresh = (struct shared_interfaces){copy, 1};
+			interfaces_drop(s);
+			e->interfaces = s = fresh;
+		} else
+			free(copy);
+	}
+	if (s != NULL)
+		s->users++;
+	pthread_mutex_unlock(&e->lock);
+	return s;
+}
+
+static void
+interfaces_release(struct engine *e, struct shared_interfaces *s)
+{
+	pthread_mutex_lock(&e->lock);
+	interfaces_drop(s);
+	pthread_mutex_unlock(&e->lock);
+}
+
 /* A reader is opened when a store first is there: queryd may be up before store. */
 static struct snapshot_reader *
 reader(struct engine *e)
@@ -79,6 +149,7 @@ engine_open(struct engine **out, const struct conf *conf, const char *shm_dir, s
 	if (e == NULL)
 		return err_set(err, FT_ENOMEM, "no memory for the query engine");
 	pthread_mutex_init(&e->lock, NULL);
+	e->interfaces_shm.fd = -1;
 	e->shm_dir = strdup(shm_dir);
 	e->database = strdup(conf_str(conf, CONF_storage_databasepath));
 	e->check = conf_bool(conf, CONF_storage_computecrc);
@@ -114,6 +185,8 @@ engine_close(struct engine *e)
 		snapshot_reader_close(e->reader);
 	if (e->services != NULL)
 		services_release(e, e->services);
+	interfaces_drop(e->interfaces);
+	shm_close(&e->interfaces_shm);
 	pthread_mutex_destroy(&e->lock);
 	free(e->shm_dir);
 	free(e->database);
@@ -161,7 +234,10 @@ engine_view(
 	if (rc != 0)
 		return rc;
 	struct shared_services *services = services_hold(e);
+	struct shared_interfaces *interfaces = interfaces_hold(e);
+	source.interfaces = interfaces ? interfaces->table : NULL;
 	rc = run_view(&source, services->services, c, q, out, err);
+	interfaces_release(e, interfaces);
 	services_release(e, services);
 	if (!source.absent)
 		snapshot_close(&s);
@@ -179,7 +255,10 @@ engine_sessions(struct engine *e, struct query_context *c, const struct query_sp
 	if (rc != 0)
 		return rc;
 	struct shared_services *services = services_hold(e);
+	struct shared_interfaces *interfaces = interfaces_hold(e);
+	source.interfaces = interfaces ? interfaces->table : NULL;
 	rc = run_sessions(&source, services->services, c, q, write, ctx, summary, err);
+	interfaces_release(e, interfaces);
 	services_release(e, services);
 	if (!source.absent)
 		snapshot_close(&s);

@@ -40,6 +40,7 @@ struct query_spec {
 	const char *user_filter;	/* ANDed in at slice level, never mentioned in errors or answers; NULL: none */
 	const char *exporter;		/* -e: address or NULL */
 	int64_t exporter_if;		/* -ei: index or -1 */
+	bool border;			/* only slices that cross the border: IFROLE == external */
 	const char *exporter_version;	/* -ef: nf1 nf5 nf7 nf9 ipfix sf2 sf4 sf5 or NULL */
 	/* views */
 	const char *entity;		/* "IP", "IPPAIR", … as -grp */

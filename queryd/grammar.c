@@ -32,6 +32,8 @@ kind_of(enum filter_type type)
 		return NAMES_RULE;
 	case FILTER_T_END:
 		return NAMES_END;
+	case FILTER_T_ROLE:
+		return NAMES_ROLE;
 	default:
 		return -1;
 	}
@@ -72,7 +74,7 @@ field(const char *name, enum filter_field f, const struct services *services)
 {
 	static const char *const types[FILTER_TYPES] = {"address", "port", "protocol", "count", "seconds",
 		"number", "country", "as", "group", "netblock", "mac", "flags", "application", "nsel",
-		"nsel_ext", "time", "version", "guid", "rule", "end"};
+		"nsel_ext", "time", "version", "guid", "rule", "end", "element", "interface", "role"};
 	const struct filter_field_info *info = filter_field_info(f);
 	json_t *o = named(name, info->help);
 	json_object_set_new(o, "type", json_string(types[info->type]));

@@ -119,9 +119,9 @@ void keys_text(const struct keys *k, uint32_t id, char part[2][KEY_TEXT], uint32
 /* by text */
 int keys_compare(const struct keys *k, uint32_t a, uint32_t b);
 /* a name for people, or NULL */
-const char *keys_label(const struct keys *k, uint32_t id, const struct services *s, char buffer[KEY_TEXT]);
+const char *keys_label(const struct keys *k, uint32_t id, const struct query *q, char buffer[KEY_TEXT]);
 /* bytes of an element for restrict.c */
-bool keys_element_has(const struct keys *k, uint32_t element, const struct test *t);
+bool keys_element_has(const struct keys *k, uint32_t element, const struct test *t, const struct query *q);
 /* element ids of an id: 1 or, for pairs, 2 */
 unsigned keys_elements(const struct keys *k, uint32_t id, uint32_t out[2]);
 

@@ -145,13 +145,45 @@ keys_compare(const struct keys *k, uint32_t a, uint32_t b)
 	return c != 0 ? c : strcmp(x[1], y[1]);
 }
 
+/* names of an interface within the frame; of an index alone: at each exporter that has one */
+static bool
+interface_label(const struct keys *k, uint32_t element, const struct query *q, char *out, size_t n)
+{
+	if (element == ID_NONE)
+		return false;
+	uint64_t v = k->narrow.key[element];
+	const uint8_t *address = k->view->element == EL_EXPIF ? k->wide.key[v >> 32].bytes : NULL;
+	return interfaces_label(
+		q->source->interfaces, address, (uint32_t)v, q->frame.from, q->frame.to, out, n);
+}
+
+static const char *
+interface_pair_label(const struct keys *k, uint32_t id, const struct query *q, char buffer[KEY_TEXT])
+{
+	char part[2][KEY_TEXT], one[2][KEY_TEXT / 2 - 8];
+	uint32_t element[2], first;
+	keys_text(k, id, part, &first);
+	(void)keys_elements(k, id, element);
+	bool turned = element[0] != first;
+	bool a = interface_label(k, element[turned], q, one[0], sizeof one[0]);
+	bool b = interface_label(k, element[!turned], q, one[1], sizeof one[1]);
+	if (!a && !b)
+		return NULL;
+	snprintf(buffer, KEY_TEXT, "%s - %s", a ? one[0] : "?", b ? one[1] : "?");
+	return buffer;
+}
+
 const char *
-keys_label(const struct keys *k, uint32_t id, const struct services *s, char buffer[KEY_TEXT])
+keys_label(const struct keys *k, uint32_t id, const struct query *q, char buffer[KEY_TEXT])
 {
 	uint64_t v = 0;
+	bool interface = k->view->element == EL_EXPIF || k->view->element == EL_IF;
 	if (k->view->class == VIEW_PAIR)
-		return NULL;
+		return interface ? interface_pair_label(k, id, q, buffer) : NULL;
 	switch (k->view->element) {
+	case EL_IF:
+	case EL_EXPIF:
+		return interface_label(k, id, q, buffer, KEY_TEXT) ? buffer : NULL;
 	case EL_PORTPROTO:
 		v = k->narrow.key[id];
 		break;
@@ -173,7 +205,7 @@ keys_label(const struct keys *k, uint32_t id, const struct services *s, char buf
 	default:
 		return NULL;
 	}
-	return services_name(s, (uint16_t)(v >> 8), (uint8_t)(v & 255));
+	return services_name(q->services, (uint16_t)(v >> 8), (uint8_t)(v & 255));
 }
 
 unsigned
@@ -188,8 +220,22 @@ keys_elements(const struct keys *k, uint32_t id, uint32_t out[2])
 	return 2;
 }
 
+/* the index, or a name it has within the frame */
+static bool
+interface_has(const struct keys *k, uint64_t v, const struct test *t, const struct query *q)
+{
+	const uint8_t *address = k->view->element == EL_EXPIF ? k->wide.key[v >> 32].bytes : NULL;
+	if (test_range_has(t, v & UINT32_MAX))
+		return true;
+	for (uint32_t i = 0; i < t->words; i++)
+		if (interfaces_has(q->source->interfaces, address, (uint32_t)v, q->frame.from, q->frame.to,
+			    t->word[i]))
+			return true;
+	return false;
+}
+
 bool
-keys_element_has(const struct keys *k, uint32_t element, const struct test *t)
+keys_element_has(const struct keys *k, uint32_t element, const struct test *t, const struct query *q)
 {
 	if (element == ID_NONE)
 		return false;
@@ -220,8 +266,9 @@ keys_element_has(const struct keys *k, uint32_t element, const struct test *t)
 				return true;
 		return false;
 	}
+	case EL_IF:
 	case EL_EXPIF:
-		return test_range_has(t, k->narrow.key[element] & UINT32_MAX);
+		return interface_has(k, k->narrow.key[element], t, q);
 	default:
 		return test_range_has(t, k->narrow.key[element]);
 	}

@@ -7,6 +7,7 @@ queryd_ENGINE := \
 	queryd/engine.c \
 	queryd/grammar.c \
 	queryd/held.c \
+	queryd/interfaces.c \
 	queryd/join.c \
 	queryd/kernel_mask.c \
 	queryd/kernel_sum.c \

@@ -76,6 +76,7 @@ begin(struct request *r)
 	q->user_filter = r->who.filter;
 	q->exporter = request_string(r, "exporter", NULL);
 	q->exporter_if = request_int(r, "exporter_if", -1);
+	q->border = request_bool(r, "border");
 	q->exporter_version = request_string(r, "exporter_version", NULL);
 	r->progress = request_bool(r, "progress");
 	return true;

@@ -38,7 +38,7 @@ query_warn(struct query *q, const char *fmt, ...)
 	}
 }
 
-/* -e, -ei and -ef as filter text: they mean the same */
+/* -e, -ei, -ef and -border as filter text: they mean the same */
 static int
 options_text(const struct query_spec *s, char *out, size_t n, struct err *err)
 {
@@ -69,6 +69,8 @@ options_text(const struct query_spec *s, char *out, size_t n, struct err *err)
 				s->exporter_version);
 		at += (size_t)snprintf(out + at, n - at, "%sEXPV == %u", at ? " && " : "", version);
 	}
+	if (s->border)
+		snprintf(out + at, n - at, "%sIFROLE == external", at ? " && " : "");
 	return 0;
 }
 

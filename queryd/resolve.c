@@ -262,6 +262,8 @@ count_columns(struct program *p, const struct test *t)
 		p->columns |= bit(FT_COL_present);
 	if (t->part == PART_APP)
 		p->columns |= bit(FT_COL_server_port) | bit(FT_COL_proto);
+	if (t->part == PART_IFACE || t->part == PART_IFROLE)
+		p->columns |= bit(FT_COL_exporter) | bit(FT_COL_last_us);
 	if (t->part == PART_ICMP_TYPE || t->part == PART_ICMP_CODE)
 		p->columns |= bit(FT_COL_proto);
 	if (t->part >= PART_SES_SUM)
@@ -316,6 +318,10 @@ make_test(struct resolver *r, const struct filter_node *n, uint32_t *index)
 		if (rc != 0)
 			return rc;
 	}
+	if (t->part == PART_IFACE && n->cmp > FILTER_NE && t->words > 0)
+		return unknown(r, &n->value[0], "expected the index of an interface after < <= > >=, found");
+	if (t->part == PART_IFACE && t->words == 0)
+		t->part = PART_SELF; /* indexes need no names */
 	if (n->cmp > FILTER_NE && t->ranges > 0)
 		ordered(t, n->cmp);
 	count_columns(p, t);

@@ -95,7 +95,8 @@ view_restrict(struct view *v)
 			unsigned parts = keys_elements(&v->keys, id, element);
 			for (unsigned k = 0; k < parts; k++)
 				for (unsigned i = 0; i < t->n && !v->permitted[id]; i++)
-					v->permitted[id] = keys_element_has(&v->keys, element[k], t->list[i]);
+					v->permitted[id] =
+						keys_element_has(&v->keys, element[k], t->list[i], v->q);
 		}
 	}
 	free(t);

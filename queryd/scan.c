@@ -229,6 +229,7 @@ worker_open(struct query *q, const struct pass *p)
 	int rc = binding_init(&w->user, q->user, q->services, &q->budget);
 	if (rc == 0)
 		rc = binding_init(&w->filter, q->filter, q->services, &q->budget);
+	w->user.interfaces = w->filter.interfaces = q->source->interfaces;
 	if (rc == 0 && q->join_user != NULL && (w->session_user = calloc(1, sizeof *w->session_user)) == NULL)
 		rc = FT_ENOMEM;
 	if (rc == 0 && q->join_filter != NULL &&

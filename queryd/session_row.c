@@ -31,6 +31,7 @@ enum part {
 	P_ICMP_TYPE,
 	P_ICMP_CODE,
 	P_APP_NAME,
+	P_IF_NAME,
 	P_DISPUTED,
 };
 enum type {
@@ -345,7 +346,15 @@ row_maker_row(struct row_maker *m, struct worker *w, uint32_t j)
 			continue;
 		}
 		uint64_t n = m->narrow[f] != NULL ? m->narrow[f][j] : m->wide_number[f][j];
-		if (fields[f].part == P_ICMP_TYPE || fields[f].part == P_ICMP_CODE) {
+		if (fields[f].part == P_IF_NAME) {
+			const struct ft_interface *i =
+				interfaces_at(m->interfaces, &block_exporters(v)[exporter], (uint32_t)n,
+					(int64_t)m->wide_number[SESSION_F_last_us][j]);
+			if (i != NULL && i->name[0])
+				set_text(to, i->name, strlen(i->name));
+			else
+				set_none(to);
+		} else if (fields[f].part == P_ICMP_TYPE || fields[f].part == P_ICMP_CODE) {
 			if (proto == 1 || proto == 58)
 				set_uint(to, fields[f].part == P_ICMP_TYPE ? n >> 8 : n & 255);
 			else

@@ -33,6 +33,7 @@ struct row_text {
 struct row_maker {
 	struct budget *budget;
 	const struct services *services;
+	const struct interfaces *interfaces; /* NULL: none is known */
 	struct row_text *address, *netblock; /* by address code */
 	uint32_t room;
 	char *elements;     /* ROW_ELEMENTS bytes, made when the first kept elements are met */

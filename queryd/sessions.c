@@ -287,7 +287,8 @@ run_sessions(const struct source *source, const struct services *services, struc
 	bool head = strcmp(format, "csv_head") == 0;
 	*summary = NULL;
 	int rc = query_open(&q, spec, c, source, services, err);
-	l.maker = (struct row_maker){.budget = &q.budget, .services = services};
+	l.maker = (struct row_maker){
+		.budget = &q.budget, .services = services, .interfaces = source->interfaces};
 	l.held = (struct held){.budget = &q.budget, .arena = &q.arena, .ids.budget = &q.budget};
 	l.chosen.budget = &q.budget;
 	l.earliest = (struct earliest){.budget = &q.budget, .several.budget = &q.budget, .all = true};

@@ -192,7 +192,7 @@ row_json(const struct view *v, uint32_t r)
 		json_array_append_new(key, json_string_nocheck(part[0]));
 		json_array_append_new(key, json_string_nocheck(part[1]));
 	}
-	const char *label = keys_label(&v->keys, id, v->q->services, buffer);
+	const char *label = keys_label(&v->keys, id, v->q, buffer);
 	uint64_t of = whole(v);
 	json_object_set_new(o, "key", key);
 	json_object_set_new(o, "label", label ? json_string(label) : json_null());

@@ -1,7 +1,9 @@
-"""Names that exporters tell: of applications in option tables and in records; what a port says where nothing else does."""
+"""Names that exporters tell: of applications in option tables and in records, of interfaces, with the time they were true."""
 import signal
 import socket
 import struct
+
+from flowtrove import wait_for
 
 PLAIN = ((8, 4), (12, 4), (7, 2), (11, 2), (4, 1), (1, 4), (2, 4), (22, 4), (21, 4))
 NBAR = ((95, 4),)
@@ -138,3 +140,99 @@ def test_the_servers_port_names_what_no_exporter_did(instance):
     assert {(c, n) for c, n, _ in names(instance, x)} == {("10.1.5.1", "ssh"), ("10.1.5.2", "ntp"), ("10.1.5.3", None)}
     assert {c for c, _, _ in names(instance, x, "APP == SSH")} == {"10.1.5.1"}
     assert {r["key"] for r in instance.view("APP", span=x.span)["rows"]} == {"ssh", "ntp", "31999/TCP"}
+
+
+# -- interfaces
+
+INTERFACES = PLAIN + ((10, 4), (14, 4))
+
+
+def interface_names(x, **by_index):
+    """Option records interface -> name, description; scope interface."""
+    return x.set(262, b"".join(struct.pack(">I", int(i[1:])) + n.encode().ljust(16, b"\0") + d.encode().ljust(24, b"\0")
+                               for i, (n, d) in by_index.items()))
+
+
+def router(instance, address, start):
+    x = V9(instance, address, start)
+    x.send(x.options(262, [(2, 4)], [(82, 16), (83, 24)]), x.template(263, INTERFACES))
+    return x
+
+
+def through(x, client, inside, outside, octets):
+    return x.flow(263, client, 443, struct.pack(">II", inside, outside), octets)
+
+
+def test_interfaces_are_shown_and_found_by_the_name_of_the_time(instance):
+    x = router(instance, "127.21.0.1", 1760800000)
+    x.send(interface_names(x, i3=("Gi0/3", "to the provider"), i4=("Gi0/4", "lan")), through(x, "10.2.0.1", 4, 3, 1000))
+    instance.wait_flows(1, x.span)
+    x.start += 3600  # renumbered
+    x.send(interface_names(x, i3=("Te1/1", "spare")))
+    x.start += 60
+    later = x.span
+    x.send(through(x, "10.2.0.2", 4, 3, 50))
+    instance.wait_flows(1, later)
+    both = (later[0] - 3700 * 1000000, later[1])
+    rows = {s["client_ip"]: (s["in_if_name"], s["out_if_name"]) for s in instance.session_objects(both)}
+    assert rows == {"10.2.0.1": ("Gi0/4", "Gi0/3"), "10.2.0.2": ("Gi0/4", "Te1/1")}
+    for where, clients in (("OUTIF == Gi0/3", ["10.2.0.1"]), ('OUTIF == "te*"', ["10.2.0.2"]), ("INIF == gi0/3", []),
+                           ('IFACE == "gi*"', ["10.2.0.1", "10.2.0.2"]), ('IFACE == "*provider*"', ["10.2.0.1"]),
+                           ("IFACE in (3, nosuch)", ["10.2.0.1", "10.2.0.2"])):
+        assert sorted(s["client_ip"] for s in instance.session_objects(both, where)) == clients, where
+    labels = {r["key"]: r["label"] for r in instance.view("EXPIF", span=both)["rows"]}
+    assert labels == {"127.21.0.1/3": "Te1/1 (before: Gi0/3)", "127.21.0.1/4": "Gi0/4"}
+    assert {r["key"]: r["label"] for r in instance.view("IF", span=later, where="IFACE == Te1/1")["rows"]} == {
+        "3": "127.21.0.1 Te1/1"}
+    assert [r["label"] for r in instance.view("EXPIFPAIR", span=later)["rows"]] == ["Te1/1 - Gi0/4"]
+
+
+def ctl(instance, *args):
+    return instance.ask("ft-ctl", "interfaces", *args, "-c", instance.conf, user=None)
+
+
+def test_roles_count_traffic_at_the_border_only(instance):
+    edge, core = router(instance, "127.21.0.2", 1760900000), router(instance, "127.21.0.3", 1760900000)
+    edge.send(interface_names(edge, i1=("ge-0/0/1", "ISP one"), i2=("ge-0/0/2", "core")))
+    core.send(interface_names(core, i1=("ge-0/0/1", "edge"), i2=("ge-0/0/2", "lan")))
+    # one flow that both routers see, and one that never leaves the network
+    edge.send(through(edge, "10.3.0.1", 2, 1, 4000))
+    core.send(through(core, "10.3.0.1", 2, 1, 4000), through(core, "10.3.0.2", 2, 7, 600))
+    instance.wait_flows(3, edge.span)
+    assert ctl(instance, "rules").startswith("there are no rules")
+    assert instance.view("IP", span=edge.span)["total"]["bytes"] == 8600
+    assert instance.view("IP", span=edge.span, more=["-border"])["total"]["bytes"] == 0
+    assert ctl(instance, "role", "external", "description", "isp*") == "rule 1\n"
+    ctl(instance, "role", "internal", "name", "ge-*", "at", "127.21.0.3")
+    view = instance.view("IP", span=edge.span, more=["-border"])
+    assert view["total"]["bytes"] == 4000 and {r["key"] for r in view["rows"]} == {"10.3.0.1", "10.9.0.1"}
+    for where, octets in (("IFROLE(out) == external", 4000), ("IFROLE(in) == external", 0), ("OUTROLE == external", 4000),
+                          ("IFROLE == internal", 4600), ("IFROLE(out) == unknown", 600), ("IFROLE(any) != external", 4600)):
+        assert instance.totals(edge.span, where)["bytes"] == octets, where
+    # by hand, an interface nobody told of; outlives a kill
+    ctl(instance, "role", "external", "127.21.0.3", "7")
+    instance.wait_restarted("ingest", instance.kill("ingest", signal.SIGKILL))
+    wait_for("ingest to answer", lambda: instance.run("ft-ctl", "interfaces", "rules", "-c", instance.conf).returncode == 0)
+    assert instance.totals(edge.span, "IFROLE(out) == external")["bytes"] == 4600
+    shown = ctl(instance, "127.21.0.2")
+    assert "ge-0/0/1" in shown and "external" in shown and "127.21.0.3" not in shown
+    for number in (1, 2, 3):
+        ctl(instance, "forget", number)
+    assert instance.totals(edge.span, "IFROLE == external")["bytes"] == 0
+    bad = instance.run("ft-ctl", "interfaces", "role", "inside", "name", "x", "-c", instance.conf, user=None)
+    assert bad.returncode == 1 and "external, internal or none" in bad.stderr
+    assert instance.run("ftsq", "-q", "IFROLE(up) == external").stderr.find("in, out or any") > 0
+
+
+def test_a_file_names_what_exporters_do_not(instance):
+    x = V9(instance, "127.21.0.4", 1761000000)
+    x.send(x.template(263, INTERFACES))
+    path = instance.dir + "/interfaces.txt"
+    with open(path, "w") as f:
+        f.write('127.21.0.4 11 "wan 1" 10G "to the provider"\n')
+    instance.configure({"netflow/interfacesfile": path})
+    instance.kill("ingest", signal.SIGHUP)
+    wait_for("the file to be read", lambda: "wan 1" in ctl(instance))
+    x.send(through(x, "10.4.0.1", 11, 12, 1))
+    instance.wait_flows(1, x.span)
+    assert [(s["in_if_name"], s["out_if_name"]) for s in instance.session_objects(x.span)] == [("wan 1", None)]

@@ -26,3 +26,6 @@ exporter_test_USES := ingest
 TEST_PROGS += stream_test
 stream_test_SRCS := tests/unit/stream_test.c
 stream_test_USES := ingest
+TEST_PROGS += interface_test
+interface_test_SRCS := tests/unit/interface_test.c
+interface_test_USES := ingest queryd

@@ -10,6 +10,7 @@
 #include <unistd.h>
 #include <cmocka.h>
 
+#include "ingest/interface.h"
 #include "tests/unit/tracker_world.h"
 #include "tests/unit/decode_world.h"
 
@@ -187,6 +188,25 @@ options_of_v9(struct wire *w)
 	w_set_end(w, at);
 }
 
+static struct {
+	uint32_t index;
+	char name[5], description[16];
+} told[4];
+static unsigned tolds;
+
+static bool
+on_interface(void *ctx, const struct message *m, struct interface_says *says)
+{
+	(void)ctx, (void)m;
+	assert_true(tolds < 4);
+	told[tolds].index = says->index;
+	snprintf(told[tolds].name, sizeof told[0].name, "%.*s", (int)says->name_n, (const char *)says->name);
+	snprintf(told[tolds].description, sizeof told[0].description, "%.*s", (int)says->description_n,
+		(const char *)says->description);
+	tolds++;
+	return true;
+}
+
 static void
 options_are_joined_to_what_they_are_about(void **state)
 {
@@ -195,6 +215,7 @@ options_are_joined_to_what_they_are_about(void **state)
 	struct wire w = {0}, x = {0};
 	(void)state;
 	open_learn();
+	t.d.sink.interface = on_interface;
 	w_v9_header(&w, UPTIME, SECS, 0, 3), options_of_v9(&w), TEACH(&w, 256, with_app);
 	unsigned at = w_set(&w, 256);
 	w32(&w, 1), w32(&w, 2), w8(&w, 20), w32(&w, 9), w32(&w, 0x01020304), w32(&w, 7);
@@ -202,8 +223,13 @@ options_are_joined_to_what_they_are_about(void **state)
 	feed(&w);
 	assert_int_equal(t.troubles, 0);
 	assert_int_equal(t.table[0].options, 3);
-	assert_true(learnt(7, "Gi07") && learnt(7, "to the core"));
-	assert_true(learnt(8, "Gi08") && learnt(8, "twelve bytes"));
+	assert_int_equal(tolds, 2);
+	assert_int_equal(told[0].index, 7);
+	assert_string_equal(told[0].name, "Gi07");
+	assert_string_equal(told[0].description, "to the core");
+	assert_int_equal(told[1].index, 8);
+	assert_string_equal(told[1].name, "Gi08");
+	assert_string_equal(told[1].description, "twelve bytes"); /* fills its field: no NUL */
 	assert_int_equal(t.flow[0].x.app, app);
 	assert_true(learnt(app, "webex") && learnt(app, "meetings"));
 	/* IPFIX: numbers of fields, variable lengths, VRF by its id */

@@ -1,0 +1,61 @@
+/*
+ * interfaces.h - ingest -> readers: the interfaces of exporters by index, their names, descriptions, speeds and
+ * roles, each with the time from which it is true.
+ *
+ * 1 Ingest writes (all its threads, under one mutex of the process); queryd reads, and whoever wants to.
+ * 2 Segment "interfaces", made by ingest when absent, removed by nobody.  The truth is ingest.lmdb, database
+ *   "interfaces": the segment is filled from it at each start of ingest.
+ * 3 A header line, then `capacity` slots of 256 bytes, of which those below `count` may be in use (`used`).  A slot is
+ *   one version of an interface: of several of one (address, guid, index) the one with the latest since_us not after
+ *   a moment was true at that moment; before the first, the first counts.  Indexes get renumbered: a new name is a
+ *   new version, a session is shown with the one of its own time.  since_us is the exporter's export time, so a
+ *   replay of old traffic finds its place in history.
+ * 4 `version` is odd while slots change.  A reader loads it (acquire), copies what it wants, and takes that if the
+ *   version was even and is the same after an acquire fence; else it tries again, some times, and then stays with
+ *   what it had.
+ * 5 Full (config netflow/maxinterfaces; an interface has FT_INTERFACE_VERSIONS at most, the oldest goes; one exporter
+ *   may fill half): what was told is not taken, counted in `bound_hits`.
+ * 6 Crash: an odd version stays until the next start of ingest, which writes the slots anew from LMDB and makes it
+ *   even; readers stay with what they had.  LMDB is written first.
+ * 7 Version 1.0.   8 Tests: tests/unit/interface_test.c, tests/e2e/test_names.py.
+ */
+#ifndef FT_CONTRACT_INTERFACES_H
+#define FT_CONTRACT_INTERFACES_H
+
+#include <stdatomic.h>
+
+#include "common/contract/abi.h"
+
+#define FT_INTERFACES_MAGIC "FTINTERF"
+#define FT_INTERFACES_VERSION 0x00010000u
+#define FT_INTERFACES_LAYOUT FT_LAYOUT2(sizeof(struct ft_interface), sizeof(struct ft_interfaces))
+enum { FT_INTERFACE_VERSIONS = 8 };
+
+/* what an interface is to the network; decided by an administrator's rules */
+enum { FT_ROLE_UNKNOWN = 0, FT_ROLE_EXTERNAL = 1, FT_ROLE_INTERNAL = 2 };
+/* who told a value; a stronger one is not overwritten by a weaker one */
+enum { FT_FROM_NOBODY = 0, FT_FROM_EXPORTER = 1, FT_FROM_SNMP = 2, FT_FROM_FILE = 3 };
+
+struct ft_interface {
+	uint8_t address[16], guid[16]; /* exporter, as in exporters.h */
+	uint32_t index;                /* ifIndex */
+	uint8_t used, role;
+	uint8_t from_name, from_description, from_speed; /* FT_FROM_* */
+	uint8_t pad[3];
+	uint32_t exporter; /* id of who told it first; 0: an administrator */
+	int64_t since_us;
+	uint64_t speed; /* bits a second; 0 unknown */
+	char name[64];  /* NUL terminated, UTF-8 without control characters; "" unknown */
+	char description[128];
+};
+static_assert(sizeof(struct ft_interface) == 256, "an interface is four lines");
+
+struct ft_interfaces {
+	struct ft_seg_header seg;
+	_Atomic uint64_t version;
+	uint32_t capacity, count;
+	uint8_t fill[FT_LINE - 16];
+	struct ft_interface slot[];
+};
+
+#endif
