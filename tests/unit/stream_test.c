@@ -21,7 +21,7 @@ put(uint8_t *to, unsigned bytes)
 }
 
 static void
-a_message_is_whole_at_its_last_byte_and_not_before(void **state)
+pitfall_15_a_message_is_whole_at_its_last_byte_and_not_before(void **state)
 {
 	uint8_t b[300];
 	uint32_t length[MOST];
@@ -78,7 +78,7 @@ no_more_messages_than_asked_for(void **state)
 }
 
 static void
-what_is_wrong_is_said_as_soon_as_it_is_seen_and_what_came_before_counts(void **state)
+pitfall_15_what_is_wrong_is_said_as_soon_as_it_is_seen_and_what_came_before_counts(void **state)
 {
 	static const struct {
 		uint8_t bytes[4];
@@ -103,10 +103,11 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(a_message_is_whole_at_its_last_byte_and_not_before),
+		cmocka_unit_test(pitfall_15_a_message_is_whole_at_its_last_byte_and_not_before),
 		cmocka_unit_test(the_longest_message_is_a_message),
 		cmocka_unit_test(no_more_messages_than_asked_for),
-		cmocka_unit_test(what_is_wrong_is_said_as_soon_as_it_is_seen_and_what_came_before_counts),
+		cmocka_unit_test(
+			pitfall_15_what_is_wrong_is_said_as_soon_as_it_is_seen_and_what_came_before_counts),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
