@@ -15,6 +15,7 @@
 
 struct template_table {
 	struct template **slot; /* open addressing; a deleted place is closed up */
+	uint64_t seed;          /* a sender can't foresee which templates share a place */
 	uint32_t mask, used;
 	uint32_t loaded; /* how many came from the file: only then may a source without a slot have any */
 };
@@ -34,6 +35,7 @@ template_table_new(void)
 	if (t == NULL)
 		return NULL;
 	t->mask = 255;
+	t->seed = hash_secret();
 	t->slot = calloc(t->mask + 1, sizeof *t->slot);
 	if (t->slot == NULL) {
 		free(t);
@@ -88,8 +90,8 @@ own_key(const struct template *t)
 static uint32_t
 locate(const struct template_table *t, const struct learn_key *k)
 {
-	uint64_t h = hash_mix(
-		(uint64_t)k->exporter << 32 | k->domain, k->sub << 32 | (uint64_t)k->version << 16 | k->id);
+	uint64_t h = hash_mix(((uint64_t)k->exporter << 32 | k->domain) ^ t->seed,
+		k->sub << 32 | (uint64_t)k->version << 16 | k->id);
 	uint32_t i = (uint32_t)h & t->mask;
 	for (const struct template *p; (p = t->slot[i]) != NULL; i = (i + 1) & t->mask)
 		if (p->id == k->id && p->exporter == k->exporter && p->domain == k->domain &&

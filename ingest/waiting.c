@@ -55,7 +55,8 @@ static unsigned
 bucket(uint32_t exporter, uint8_t version, uint32_t domain, uint32_t connection, uint32_t id)
 {
 	uint64_t what = (uint64_t)version << 32 | id;
-	return (unsigned)hash_mix((uint64_t)exporter << 32 | domain, what ^ (uint64_t)connection << 16) %
+	return (unsigned)hash_mix(
+		       (uint64_t)exporter << 32 | domain, what ^ (uint64_t)connection << 16 ^ hash_secret()) %
 	       BUCKETS;
 }
 
