@@ -343,6 +343,19 @@ def test_a_switch_whose_exporter_is_disabled_is_left_alone(system, agent, tables
     assert "registered" in ctl(system, "refresh", "127.0.0.1") and tables.sets
 
 
+def test_names_of_interfaces_reach_the_table_of_ingest(system, agent, tables, ingest):
+    tables.add_interfaces(PORTS)
+    register(system, agent, "sflow=no")
+
+    def known():
+        out = system.ask("ft-ctl", "interfaces", "-j", "-c", system.conf, user=None)
+        return {i["index"]: i for i in json.loads(out)["interfaces"] if i["exporter"] == "127.0.0.1"}
+    found = wait_for("ft-ingest to know", lambda: len(known()) == len(PORTS) and known())
+    for index, name, _, alias, speed in PORTS:
+        assert found[index]["name"] == name and found[index]["speed"] == speed and found[index]["from"] == "snmp"
+        assert not alias or found[index]["description"] == alias
+
+
 def test_secrets_are_in_no_log_no_listing_no_argument_and_in_one_private_file(system, agent, tables):
     tables.add_13([1])
     register(system, agent)
