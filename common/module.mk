@@ -27,6 +27,7 @@ common_SRCS := \
 	common/log.c \
 	common/names.c \
 	common/packet.c \
+	common/pcap_file.c \
 	common/proc.c \
 	common/ring.c \
 	common/rpc.c \

@@ -1,25 +1,15 @@
 /*
- * capture.c - see capture.h.  Formats: the libpcap file format, draft-ietf-opsawg-pcapng.
+ * capture.c - see capture.h; common/pcap_file.h reads the files.
  */
 #include "ingest/capture.h"
 
-#include <stdbool.h>
 #include <string.h>
 
 #include "common/addr.h"
 #include "common/cursor.h"
-#include "common/err.h"
+#include "common/pcap_file.h"
 
-enum {
-	LINK_NULL = 0,
-	LINK_ETHERNET = 1,
-	LINK_RAW_BSD = 12,
-	LINK_RAW = 101,
-	LINK_LOOP = 108,
-	LINK_SLL = 113,
-	LINK_SLL2 = 276
-};
-enum { PIECES = 8, DATAGRAM = 65536, INTERFACES = 64 };
+enum { PIECES = 8, DATAGRAM = 65536 };
 
 struct piece {           /* an IPv4 datagram of which not all fragments have come */
 	uint8_t key[12]; /* addresses, id, protocol */
@@ -30,7 +20,6 @@ struct piece {           /* an IPv4 datagram of which not all fragments have com
 struct capture {
 	void (*f)(void *ctx, const uint8_t from[16], int64_t when_us, const uint8_t *payload, size_t n);
 	void *ctx;
-	bool swapped;
 	int64_t when_us;
 };
 static struct piece pieces[PIECES];
@@ -155,99 +144,35 @@ packet(const struct capture *g, unsigned link, struct cursor c)
 {
 	unsigned type;
 	switch (link) {
-	case LINK_ETHERNET:
+	case PCAP_ETHERNET:
 		cursor_skip(&c, 12);
 		type = cursor_u16(&c);
 		ethertype(g, type, c);
 		break;
-	case LINK_SLL:
+	case PCAP_SLL:
 		cursor_skip(&c, 14);
 		type = cursor_u16(&c);
 		ethertype(g, type, c);
 		break;
-	case LINK_SLL2:
+	case PCAP_SLL2:
 		type = cursor_u16(&c);
 		cursor_skip(&c, 18);
 		ethertype(g, type, c);
 		break;
-	case LINK_NULL:
-	case LINK_LOOP:
+	case PCAP_NULL:
+	case PCAP_LOOP:
 		cursor_skip(&c, 4);
 		ip(g, c);
 		break;
-	case LINK_RAW:
-	case LINK_RAW_BSD:
-	case 14:
-	case 228:
-	case 229:
+	case PCAP_RAW:
+	case PCAP_RAW_BSD:
+	case PCAP_RAW_OPENBSD:
+	case PCAP_IPV4:
+	case PCAP_IPV6:
 		ip(g, c);
 		break;
 	default:
 		break;
-	}
-}
-
-static uint32_t
-u32(struct capture *g, struct cursor *c)
-{
-	uint32_t v = cursor_u32(c);
-	return g->swapped ? __builtin_bswap32(v) : v;
-}
-static unsigned
-u16(struct capture *g, struct cursor *c)
-{
-	uint16_t v = cursor_u16(c);
-	return g->swapped ? __builtin_bswap16(v) : v;
-}
-
-static void
-pcap(struct capture *g, struct cursor c, bool nano)
-{
-	cursor_skip(&c, 20);
-	unsigned link = u32(g, &c) & 0xffff;
-	while (cursor_left(&c) >= 16) {
-		uint32_t seconds = u32(g, &c), part = u32(g, &c), kept = u32(g, &c);
-		cursor_skip(&c, 4);
-		g->when_us = (int64_t)seconds * 1000000 + (nano ? part / 1000 : part);
-		struct cursor p = cursor_sub(&c, kept < cursor_left(&c) ? kept : cursor_left(&c));
-		packet(g, link, p);
-	}
-}
-
-static void
-pcapng(struct capture *g, struct cursor c)
-{
-	unsigned link[INTERFACES] = {0}, n_links = 0;
-	while (cursor_left(&c) >= 12) {
-		const uint8_t *begin = c.at;
-		uint32_t type = u32(g, &c), length;
-		if (begin[0] == 0x0a && begin[1] == 0x0d && begin[2] == 0x0d && begin[3] == 0x0a) {
-			/* a section has its own byte order */
-			g->swapped = begin[8] == 0x4d;
-			n_links = 0;
-			type = 0;
-		}
-		length = u32(g, &c);
-		if (length < 12 || length - 8 > cursor_left(&c))
-			return;
-		struct cursor b = cursor_sub(&c, length - 8);
-		b.end -= 4;
-		if (type == 1) {
-			unsigned l = u16(g, &b);
-			if (n_links < INTERFACES)
-				link[n_links++] = l;
-		} else if (type == 6) {
-			uint32_t interface = u32(g, &b), high = u32(g, &b), low = u32(g, &b),
-				 kept = u32(g, &b);
-			cursor_skip(&b, 4);
-			g->when_us = (int64_t)((uint64_t)high << 32 | low);
-			if (interface < n_links)
-				packet(g, link[interface],
-					cursor_sub(&b, kept < cursor_left(&b) ? kept : cursor_left(&b)));
-		} else if (type == 3) {
-			cursor_skip(&b, 4);
-			packet(g, link[0], b);
-		}
 	}
 }
 
@@ -257,24 +182,15 @@ capture_each(const uint8_t *bytes, size_t n,
 	void *ctx)
 {
 	struct capture g = {.f = f, .ctx = ctx};
-	struct cursor c = cursor_of(bytes, n);
-	uint32_t magic = cursor_u32(&c);
-	c = cursor_of(bytes, n);
+	struct pcap_file file;
+	struct pcap_packet p;
+	int rc = pcap_file_open(&file, bytes, n);
+	if (rc != 0)
+		return rc;
 	memset(pieces, 0, sizeof pieces);
-	switch (magic) {
-	case 0xa1b2c3d4:
-	case 0xa1b23c4d:
-		pcap(&g, c, magic == 0xa1b23c4d);
-		return 0;
-	case 0xd4c3b2a1:
-	case 0x4d3cb2a1:
-		g.swapped = true;
-		pcap(&g, c, magic == 0x4d3cb2a1);
-		return 0;
-	case 0x0a0d0d0a:
-		pcapng(&g, c);
-		return 0;
-	default:
-		return FT_EFORMAT;
+	while (pcap_file_next(&file, &p)) {
+		g.when_us = p.when_us;
+		packet(&g, p.link, cursor_of(p.bytes, p.n));
 	}
+	return 0;
 }
