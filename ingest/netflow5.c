@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "common/addr.h"
+#include "common/lines.h"
 #include "ingest/decode.h"
 
 enum { FLOWS_MAX = 30, NANO = 1000000000 };
@@ -31,7 +32,7 @@ static void
 common_part(const struct message *m, const uint8_t *p, struct decoded *d)
 {
 	struct ft_flow *f = &d->f;
-	program_clear(f, sizeof *f);
+	lines_clear(f, sizeof *f);
 	addr_from_v4(f->src, p);
 	addr_from_v4(f->dst, p + 4);
 	f->in_if = be16(p + 12);
@@ -47,7 +48,7 @@ common_part(const struct message *m, const uint8_t *p, struct decoded *d)
 	f->dst_port = be16(p + 34);
 	f->bits = FT_FLOW_HAS_IF | FT_FLOW_HAS_TOS | FT_FLOW_HAS_FLAGS;
 	if (d->x.has)
-		program_clear(&d->x, sizeof d->x);
+		lines_clear(&d->x, sizeof d->x);
 	if (be32(p + 8) != 0) {
 		d->x.has = FT_EXT_NEXT_HOP;
 		addr_from_v4(d->x.next_hop, p + 8);

@@ -13,6 +13,7 @@
 
 #include "common/addr.h"
 #include "common/cursor.h"
+#include "common/lines.h"
 #include "ingest/program_settle.h"
 
 enum op_kind {
@@ -488,14 +489,14 @@ static inline void
 clear(const struct program *g, struct decoded *d, bool flow)
 {
 	if (d->program != g->serial) {
-		program_clear(&d->f, MAP);
+		lines_clear(&d->f, MAP);
 		d->program = g->serial;
 		return;
 	}
 	if (flow)
-		program_clear(&d->f, sizeof d->f);
+		lines_clear(&d->f, sizeof d->f);
 	if (d->x.has)
-		program_clear(&d->x, sizeof d->x);
+		lines_clear(&d->x, sizeof d->x);
 }
 
 static const struct shuffle_move *

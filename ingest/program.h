@@ -162,18 +162,6 @@ bool program_reverse(const struct program *g, const struct decoded *d, struct de
 /* name of an element, or NULL */
 const char *program_element_name(uint32_t pen, uint16_t id);
 
-/* gcc makes a memset of known length a `rep stos`, which takes longer to start than this takes.  n: a multiple of 16. */
-static inline void
-program_clear(void *what, size_t n)
-{
-	typedef uint64_t two __attribute__((vector_size(16), aligned(8), may_alias));
-	two *p = what;
-	for (size_t i = 0; i < n / sizeof *p; i++) {
-		p[i] = (two){0, 0};
-		__asm__ volatile("" ::: "memory");
-	}
-}
-
 static inline bool
 program_carries(const struct program *g, enum program_has what)
 {

@@ -22,6 +22,7 @@
 #include "common/addr.h"
 #include "common/counters.h"
 #include "common/flow_key.h"
+#include "common/lines.h"
 #include "common/log.h"
 #include "ingest/census.h"
 #include "ingest/options.h"
@@ -146,10 +147,10 @@ on_flow(void *ctx, const struct decoded *d)
 		return false;
 	uint64_t at = t->stage.next.output[s];
 	struct ft_flow *f = ring_slot(&t->ring[s], at);
-	*f = d->f;
+	lines_copy(f, &d->f, sizeof *f);
 	f->slots = (uint8_t)want;
 	if (ext)
-		memcpy(ring_slot(&t->ring[s], at + 1), &d->x, sizeof d->x);
+		lines_copy(ring_slot(&t->ring[s], at + 1), &d->x, sizeof d->x);
 	if (kept)
 		put_elements(&t->ring[s], at + 1 + ext, d);
 	t->stage.next.output[s] = at + want;

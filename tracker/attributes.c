@@ -3,6 +3,9 @@
 
 #include <string.h>
 
+#include "common/err.h"
+#include "common/lines.h"
+
 enum {
 	SIDELESS = FT_HAS_IF | FT_HAS_CLIENT_AS | FT_HAS_SERVER_AS | FT_HAS_CLIENT_MASK | FT_HAS_SERVER_MASK |
 		   ATTR_SAMPLING | ATTR_VERSION,
@@ -155,8 +158,9 @@ void
 extension_of(const struct ft_flow_ext *x, bool from_client, uint32_t state, struct trk_ext *out)
 {
 	uint32_t has = x->has;
-	*out = (struct trk_ext){.has = has & (FT_EXT_NAT | FT_EXT_VRF | FT_EXT_FWD | FT_EXT_NSEL |
-						     FT_EXT_NSEL_EXT | FT_EXT_APP | FT_EXT_APP_NAME)};
+	lines_clear(out, sizeof *out);
+	out->has = has & (FT_EXT_NAT | FT_EXT_VRF | FT_EXT_FWD | FT_EXT_NSEL | FT_EXT_NSEL_EXT | FT_EXT_APP |
+				 FT_EXT_APP_NAME);
 	out->app = x->app;
 	out->app_name = x->app_name;
 	out->vrf = x->vrf;
@@ -290,11 +294,14 @@ extension_set(struct trk_ext *have, const struct trk_ext *says)
 		(b) = swap_;                                                                                 \
 	} while (0)
 
-static void
+static inline void
 swap_bytes(uint8_t *a, uint8_t *b, size_t n)
 {
-	for (size_t i = 0; i < n; i++)
-		SWAP(a[i], b[i]);
+	uint8_t was[16];
+	CHECK(n <= sizeof was);
+	memcpy(was, a, n);
+	memcpy(a, b, n);
+	memcpy(b, was, n);
 }
 
 /* exchange two flags of a word */

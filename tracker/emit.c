@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "common/addr.h"
+#include "common/lines.h"
 #include "tracker/kept.h"
 
 static uint32_t
@@ -51,7 +52,7 @@ emit_hull(struct trk_entry *e)
 static void
 fill_ext(struct ft_slice_ext *to, const struct trk_ext *x)
 {
-	memset(to, 0, sizeof *to);
+	lines_clear(to, sizeof *to);
 	memcpy(to->next_hop, x->next_hop, 16);
 	memcpy(to->nat_client, x->nat_client, 16);
 	memcpy(to->nat_server, x->nat_server, 16);
@@ -97,43 +98,42 @@ write_slice(struct core *c, const struct trk_entry *e, const struct trk_ext *x, 
 {
 	uint64_t at = c->st.next.output[0];
 	struct ft_slice *s = ring_slot(&c->out, at);
-	*s = (struct ft_slice){
-		.session = e->session,
-		.first_us = e->first_us,
-		.last_us = e->last_us,
-		.start_us = b->start_us,
-		.prev_us = b->prev_us,
-		.client_bytes = e->client_bytes,
-		.server_bytes = e->server_bytes,
-		.client_packets = e->client_packets,
-		.server_packets = e->server_packets,
-		.client_flows = e->client_flows,
-		.server_flows = e->server_flows,
-		.exporter = e->exporter,
-		.domain = e->domain,
-		.in_if = e->in_if,
-		.out_if = e->out_if,
-		.client_as = e->client_as,
-		.server_as = e->server_as,
-		.sampling = e->sampling,
-		.client_port = e->client_port,
-		.server_port = e->server_port,
-		.client_vlan = e->client_vlan,
-		.server_vlan = e->server_vlan,
-		.proto = e->proto,
-		.version = e->version,
-		.client_flags = e->client_flags,
-		.server_flags = e->server_flags,
-		.client_tos = e->client_tos,
-		.server_tos = e->server_tos,
-		.client_mask = e->client_mask,
-		.server_mask = e->server_mask,
-		.state = state,
-		.rule = e->rule,
-		.end_reason = reason,
-		.slots = (uint8_t)((x ? 2 : 1) + (b->n + sizeof *s - 1) / sizeof *s),
-		.element_bytes = (uint16_t)b->n,
-	};
+	lines_clear(s, sizeof *s);
+	s->session = e->session;
+	s->first_us = e->first_us;
+	s->last_us = e->last_us;
+	s->start_us = b->start_us;
+	s->prev_us = b->prev_us;
+	s->client_bytes = e->client_bytes;
+	s->server_bytes = e->server_bytes;
+	s->client_packets = e->client_packets;
+	s->server_packets = e->server_packets;
+	s->client_flows = e->client_flows;
+	s->server_flows = e->server_flows;
+	s->exporter = e->exporter;
+	s->domain = e->domain;
+	s->in_if = e->in_if;
+	s->out_if = e->out_if;
+	s->client_as = e->client_as;
+	s->server_as = e->server_as;
+	s->sampling = e->sampling;
+	s->client_port = e->client_port;
+	s->server_port = e->server_port;
+	s->client_vlan = e->client_vlan;
+	s->server_vlan = e->server_vlan;
+	s->proto = e->proto;
+	s->version = e->version;
+	s->client_flags = e->client_flags;
+	s->server_flags = e->server_flags;
+	s->client_tos = e->client_tos;
+	s->server_tos = e->server_tos;
+	s->client_mask = e->client_mask;
+	s->server_mask = e->server_mask;
+	s->state = state;
+	s->rule = e->rule;
+	s->end_reason = reason;
+	s->slots = (uint8_t)((x ? 2 : 1) + (b->n + sizeof *s - 1) / sizeof *s);
+	s->element_bytes = (uint16_t)b->n;
 	memcpy(s->client, e->client, 16);
 	memcpy(s->server, e->server, 16);
 	s->present = e->present | (x ? FT_SLICE_EXT : 0) | (addr_is_v4(e->client) ? 0 : FT_SLICE_V6);

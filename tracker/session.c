@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "common/lines.h"
 #include "tracker/attributes.h"
 #include "tracker/direction.h"
 #include "tracker/emit.h"
@@ -392,17 +393,16 @@ begin(struct core *c, struct trk_entry *e, const struct session_flow *in)
 {
 	const struct ft_flow *f = in->f;
 	struct attributes a;
-	*e = (struct trk_entry){
-		.session = next_session(c),
-		.exporter = f->exporter,
-		.domain = f->domain,
-		.client_port = in->key.port.src,
-		.server_port = in->key.port.dst,
-		.opened_s = core_second(f->export_us),
-		.proto = f->proto,
-		.version = f->version,
-		.state = TRK_USED,
-	};
+	lines_clear(e, sizeof *e);
+	e->session = next_session(c);
+	e->exporter = f->exporter;
+	e->domain = f->domain;
+	e->client_port = in->key.port.src;
+	e->server_port = in->key.port.dst;
+	e->opened_s = core_second(f->export_us);
+	e->proto = f->proto;
+	e->version = f->version;
+	e->state = TRK_USED;
 	memcpy(e->client, f->src, 16);
 	memcpy(e->server, f->dst, 16);
 	attributes_of(f, true, &a);
