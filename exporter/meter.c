@@ -282,7 +282,8 @@ count(struct meter *m, const struct pending *q)
 	d->ttl_max = q->ttl > d->ttl_max ? q->ttl : d->ttl_max;
 	d->tcp_flags |= q->tcp_flags;
 	if (q->tcp_flags & (TCP_FIN | TCP_RST) && q->key.proto == PROTO_TCP) {
-		f->closing |= q->tcp_flags & TCP_RST ? FLOW_CLOSING_RST : (uint8_t)(1u << q->from);
+		f->closing =
+			(uint8_t)(f->closing | (q->tcp_flags & TCP_RST ? FLOW_CLOSING_RST : 1 << q->from));
 		if (f->closing & FLOW_CLOSING_RST || (f->closing & 3) == 3)
 			table_closing(&m->table, f);
 	}
