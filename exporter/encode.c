@@ -4,7 +4,8 @@
 #include "common/err.h"
 #include "exporter/put.h"
 
-enum { V4 = 1, V6 = 2, N9 = 1, IX = 2 };
+/* L4, L6 alone: what only packets with a label have; such a template has the rows of both bits */
+enum { V4 = 1, V6 = 2, L4 = 4, L6 = 8, N9 = 1, IX = 2 };
 enum { HEADER_5 = 24, HEADER_9 = 20, HEADER_10 = 16, RECORD_5 = 48, RECORDS_5 = 30 };
 
 static size_t
@@ -63,6 +64,8 @@ put_options(uint8_t *p, const struct report *s, int version)
 	return p;
 }
 
+static const int kind[TEMPLATE_KINDS] = {V4, V6, V4 | L4, V6 | L6};
+
 static int
 version_bit(const struct encoder *e)
 {
@@ -88,8 +91,8 @@ encode_open(struct encoder *e, const struct encode_setup *setup)
 	CHECK(setup->version == 5 || setup->version == 9 || setup->version == 10);
 	memset(e, 0, sizeof *e);
 	e->setup = *setup;
-	e->record_size[0] = record_size(V6, version_bit(e));
-	e->record_size[1] = record_size(V4, version_bit(e));
+	for (unsigned k = 0; k < TEMPLATE_KINDS; k++)
+		e->record_size[k] = record_size(kind[k], version_bit(e));
 	encode_restart(e);
 }
 
@@ -185,10 +188,10 @@ templates(struct encoder *e, int64_t now_us)
 	e->since_templates = 0;
 	e->templates_at_us = now_us;
 	open_set(e, ix ? 2 : 0);
-	for (int family = V4; family <= V6; family++) {
+	for (unsigned k = 0; k < TEMPLATE_KINDS; k++) {
 		uint8_t *p = e->message + e->n, *count_at = p + 2;
 		unsigned count = 0;
-		p = put_fields(put_16(p, family == V4 ? TEMPLATE_V4 : TEMPLATE_V6) + 2, family, bit, &count);
+		p = put_fields(put_16(p, TEMPLATE_V4 + k) + 2, kind[k], bit, &count);
 		(void)put_16(count_at, count);
 		e->n = (size_t)(p - e->message);
 		e->records += !ix;
@@ -261,6 +264,36 @@ netflow5(struct encoder *e, const struct record *r, int64_t now_us)
 	}
 }
 
+static uint8_t *
+put_kind_9(uint8_t *p, const struct record *r, unsigned k)
+{
+	switch (k) {
+	case 0:
+		return put_record(p, r, V4, N9);
+	case 1:
+		return put_record(p, r, V6, N9);
+	case 2:
+		return put_record(p, r, V4 | L4, N9);
+	default:
+		return put_record(p, r, V6 | L6, N9);
+	}
+}
+
+static uint8_t *
+put_kind_10(uint8_t *p, const struct record *r, unsigned k)
+{
+	switch (k) {
+	case 0:
+		return put_record(p, r, V4, IX);
+	case 1:
+		return put_record(p, r, V6, IX);
+	case 2:
+		return put_record(p, r, V4 | L4, IX);
+	default:
+		return put_record(p, r, V6 | L6, IX);
+	}
+}
+
 void
 encode_record(struct encoder *e, struct record *r, int64_t now_us)
 {
@@ -277,17 +310,13 @@ encode_record(struct encoder *e, struct record *r, int64_t now_us)
 		encode_flush(e, now_us);
 		templates(e, now_us);
 	}
-	bool v4 = r->version == 4;
+	unsigned k = (r->version == 4 ? 0u : 1u) + (r->labelled ? 2u : 0u);
 	/* a set's header, a record, padding */
-	if (e->n + 4 + e->record_size[v4] + 3 > e->setup.most)
+	if (e->n + 4 + e->record_size[k] + 3 > e->setup.most)
 		encode_flush(e, now_us);
-	open_set(e, v4 ? TEMPLATE_V4 : TEMPLATE_V6);
+	open_set(e, TEMPLATE_V4 + k);
 	uint8_t *p = e->message + e->n;
-	if (e->setup.version == 9)
-		p = v4 ? put_record(p, r, V4, N9) : put_record(p, r, V6, N9);
-	else
-		p = v4 ? put_record(p, r, V4, IX) : put_record(p, r, V6, IX);
-	e->n = (size_t)(p - e->message);
+	e->n = (size_t)((e->setup.version == 9 ? put_kind_9(p, r, k) : put_kind_10(p, r, k)) - e->message);
 	e->records++;
 	e->flows++;
 }

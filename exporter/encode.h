@@ -20,9 +20,10 @@
 
 #include "exporter/flow.h"
 
-enum { ENCODE_MOST = 8192, ENCODE_LEAST = 512, ENCODE_USUAL = 1420 };
+enum { ENCODE_MOST = 8192, ENCODE_LEAST = 768, ENCODE_USUAL = 1420 };
 enum { TEMPLATE_MESSAGES = 512 };
-enum { TEMPLATE_V4 = 256, TEMPLATE_V6 = 257, TEMPLATE_OPTIONS = 258 };
+/* without and with an MPLS label; order of encode.c's table */
+enum { TEMPLATE_V4 = 256, TEMPLATE_V6, TEMPLATE_LABELLED_V4, TEMPLATE_LABELLED_V6, TEMPLATE_OPTIONS, TEMPLATE_KINDS = 4 };
 
 /* one direction of a flow, as it is exported */
 struct record {
@@ -31,6 +32,7 @@ struct record {
 	uint8_t proto, version, tcp_flags, tos, end_reason, ttl_min, ttl_max;
 	uint16_t icmp, vlan, vlan_inner;
 	uint32_t mpls_label, input, output;
+	bool labelled;		     /* mpls_label is one */
 	uint8_t src_mac[6], dst_mac[6];
 	uint64_t packets, bytes;
 	int64_t first_us, last_us;
@@ -59,7 +61,7 @@ struct encode_setup {
 struct encoder {
 	struct encode_setup setup;
 	uint32_t sequence;
-	size_t record_size[2]; /* of IPv6, IPv4 */
+	size_t record_size[TEMPLATE_KINDS];
 	size_t n, set;	   /* bytes in the message; where its open set begins, 0: none */
 	unsigned set_id, records, flows, since_templates;
 	int64_t templates_at_us; /* when they were sent last */

@@ -10,6 +10,8 @@
 
 #include <stdint.h>
 
+enum { FLOW_NONE = 0xffffffffu };
+
 /* why a flow was exported: flowEndReason (IPFIX element 136) */
 enum flow_end {
 	FLOW_END_IDLE = 1,
@@ -35,7 +37,7 @@ struct flow_dir {
 	int64_t first_us, last_us;
 	uint32_t input, output;	       /* interface index; 0: not known */
 	uint8_t tcp_flags, tos, ttl_min, ttl_max; /* tos of the first packet */
-	uint32_t mpls_label;
+	uint32_t mpls_label; /* top label of the first packet; FLOW_NONE: none */
 };
 
 struct flow {
@@ -51,7 +53,6 @@ struct flow {
 	uint8_t seen;	     /* it has had a packet */
 };
 
-enum { FLOW_NONE = 0xffffffffu };
 enum { FLOW_CLOSING_RST = 4, FLOW_CLOSING_SOON = 8 /* in its last seconds */ };
 
 #endif

@@ -29,6 +29,7 @@ one_way(struct meter *m, const struct flow *f, unsigned d, enum flow_end why)
 		.vlan = f->key.vlan,
 		.vlan_inner = f->key.vlan_inner,
 		.mpls_label = w->mpls_label,
+		.labelled = w->mpls_label != FLOW_NONE,
 		.input = w->input,
 		.output = w->output,
 		.packets = w->packets,
@@ -134,8 +135,10 @@ find_ip(const struct meter *m, enum packet_link link, const struct pcap_packet *
 			in.vlan_inner = p->vlan_inner;
 			in.has |= p->has & (PACKET_VLAN | PACKET_VLAN_INNER);
 		}
-		if (!(in.has & PACKET_MPLS))
+		if (!(in.has & PACKET_MPLS)) {
 			in.mpls_label = p->mpls_label;
+			in.has |= p->has & PACKET_MPLS;
+		}
 		*p = in;
 	}
 	return (p->has & PACKET_IP) != 0;
@@ -215,7 +218,7 @@ meter_packet(struct meter *m, const struct pcap_packet *c, const struct meter_si
 	q->when_us = c->when_us;
 	/* a card that cuts segments itself is given packets without a length */
 	q->bytes = p.ip_bytes ? p.ip_bytes : c->wire - at - p.l3;
-	q->mpls_label = p.mpls_label;
+	q->mpls_label = p.has & PACKET_MPLS ? p.mpls_label : FLOW_NONE;
 	q->side = *side;
 	q->tcp_flags = p.tcp_flags;
 	q->tos = p.tos;

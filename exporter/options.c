@@ -45,7 +45,7 @@ const char options_help[] =
 	"  --tunnel          count what is inside GRE, VXLAN, Geneve, GTP and IP in IP, not the tunnel\n"
 	"  --domain N        observation domain, source id (v5: engine); default 0\n"
 	"  --index N         tell this interface index, not the system's own\n"
-	"  --mtu BYTES       of a message at most (512 to 8192, default 1420)\n"
+	"  --mtu BYTES       of a message at most (768 to 8192, default 1420)\n"
 	"  --templates SECS  send templates and counts again (default 30)\n"
 	"  --pace FACTOR     read files at FACTOR times the speed they were captured at (default: as fast as "
 	"can be)\n"

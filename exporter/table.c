@@ -9,7 +9,7 @@
 
 enum { WHEEL_STEP_US = 250000 };
 #ifdef FT_TINY
-enum { WHEEL = 8 };
+enum { WHEEL = 64 };
 #else
 enum { WHEEL = 2048 };
 #endif

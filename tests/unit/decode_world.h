@@ -77,7 +77,7 @@ feed(const struct wire *w)
 }
 
 /* a template set with one template */
-static void
+static inline void
 teach(struct wire *w, unsigned id, const uint16_t (*field)[2], unsigned n)
 {
 	unsigned at = w_set(w, w->b[1] == 9 ? 0 : 2);
