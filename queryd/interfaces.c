@@ -30,6 +30,17 @@ interfaces_sort(struct interfaces *t)
 		qsort(t->row, t->n, sizeof t->row[0], by_place);
 }
 
+/* Word by word, each an acquire load: what is loaded after them is loaded after them, and a race is a defined one. */
+static void
+copy_slot(struct ft_interface *to, const struct ft_interface *from)
+{
+	uint64_t word[sizeof *from / 8];
+	const uint64_t *p = (const uint64_t *)(const void *)from;
+	for (size_t i = 0; i < sizeof word / sizeof word[0]; i++)
+		word[i] = __atomic_load_n(&p[i], __ATOMIC_ACQUIRE);
+	memcpy(to, word, sizeof *to);
+}
+
 static bool
 copy_once(const struct ft_interfaces *t, uint32_t room, struct interfaces *out)
 {
@@ -38,10 +49,10 @@ copy_once(const struct ft_interfaces *t, uint32_t room, struct interfaces *out)
 	if (before & 1)
 		return false;
 	out->n = 0;
-	for (uint32_t s = 0; s < count; s++)
-		if (t->slot[s].used)
-			out->row[out->n++] = t->slot[s];
-	atomic_thread_fence(memory_order_acquire);
+	for (uint32_t s = 0; s < count; s++) {
+		copy_slot(&out->row[out->n], &t->slot[s]);
+		out->n += out->row[out->n].used != 0;
+	}
 	out->version = before;
 	return atomic_load_explicit(&t->version, memory_order_relaxed) == before;
 }

@@ -10,7 +10,7 @@
 #include "tracker/kept.h"
 #include "tracker/session.h"
 
-enum { LOOK_AHEAD = 12, EMIT_AHEAD = 6 };
+enum { LOOK_AHEAD = 12, EMIT_AHEAD = 6, HANDS_EPOCH_MS = 3600000 };
 
 static const struct stage_use used = {FT_STAGE_INPUTS, 1, TRK_IDS, TRK_N_COUNTERS};
 
@@ -39,11 +39,28 @@ golden_step(uint32_t words)
 	}
 }
 
+static uint64_t
+emission_due(const struct shard *s, uint64_t now_ms)
+{
+	uint64_t period = (uint64_t)s->c.set->interval_s * 1000;
+	return (now_ms - s->hand_ms) * s->words / (period ? period : 1000);
+}
+
+static uint64_t
+age_due(const struct shard *s, uint64_t now_ms)
+{
+	return (now_ms - s->hand_ms) * s->c.t.capacity / SHARD_AGE_PERIOD_MS;
+}
+
+/* Where hands stand follows from the clock: a process that is killed before they have gone round goes on where the
+ * last one was, and not for ever over the same slots. */
 void
 shard_restart_hands(struct shard *s, uint64_t now_ms)
 {
-	s->hand_ms = now_ms;
-	s->emit_hand = s->age_hand = 0;
+	s->hand_ms = now_ms - now_ms % HANDS_EPOCH_MS;
+	s->emit_hand = emission_due(s, now_ms);
+	s->age_hand = age_due(s, now_ms);
+	s->c.t.age_hand = (uint32_t)(s->age_hand % s->c.t.capacity);
 }
 
 int
@@ -256,8 +273,7 @@ emit_until(struct shard *s, uint64_t *hand, uint64_t to, bool wait)
 static bool
 tick_emission(struct shard *s, uint64_t now_ms)
 {
-	uint64_t period = (uint64_t)s->c.set->interval_s * 1000;
-	uint64_t due = (now_ms - s->hand_ms) * s->words / (period ? period : 1000);
+	uint64_t due = emission_due(s, now_ms);
 	if (due > s->emit_hand + s->words)
 		s->emit_hand = due - s->words; /* more than a round behind: one round does it */
 	return emit_until(s, &s->emit_hand, due, true);
@@ -266,7 +282,7 @@ tick_emission(struct shard *s, uint64_t now_ms)
 static bool
 tick_age(struct shard *s, uint64_t now_ms)
 {
-	uint64_t due = (now_ms - s->hand_ms) * s->c.t.capacity / SHARD_AGE_PERIOD_MS;
+	uint64_t due = age_due(s, now_ms);
 	if (due > s->age_hand + s->c.t.capacity)
 		s->age_hand = due - s->c.t.capacity;
 	while (s->age_hand < due) {

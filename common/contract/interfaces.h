@@ -11,7 +11,7 @@
  *   new version, a session is shown with the one of its own time.  since_us is the exporter's export time, so a
  *   replay of old traffic finds its place in history.
  * 4 `version` is odd while slots change.  A reader loads it (acquire), copies what it wants, and takes that if the
- *   version was even and is the same after an acquire fence; else it tries again, some times, and then stays with
+ *   version was even and is the same after them (acquire loads); else it tries again, some times, and then stays with
  *   what it had.
  * 5 Full (config netflow/maxinterfaces; an interface has FT_INTERFACE_VERSIONS at most, the oldest goes; one exporter
  *   may fill half): what was told is not taken, counted in `bound_hits`.
