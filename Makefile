@@ -124,6 +124,7 @@ bench:
 	@deploy/deps test
 	@$(MAKE) --no-print-directory all e2e-tools bench-programs
 	@tests/bench/bench
+	@tests/bench/bench_exporter
 bench-programs: $(addprefix $(BUILD)/tests/,$(BENCH_PROGS))
 
 # ---- running -------------------------------------------------------------------------------------

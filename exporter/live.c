@@ -176,8 +176,9 @@ live_take(struct live *l, struct meter *m, uint32_t index)
 		const uint8_t *at = b + d->hdr.bh1.offset_to_first_pkt;
 		for (uint32_t i = 0; i < d->hdr.bh1.num_pkts; i++) {
 			const struct tpacket3_hdr *h = (const struct tpacket3_hdr *)(const void *)at;
-			__builtin_prefetch(at + h->tp_next_offset);
-			__builtin_prefetch(at + h->tp_next_offset + 64);
+			/* packets of one size are the rule: the fourth from here (a hint may point anywhere) */
+			__builtin_prefetch(at + (size_t)h->tp_next_offset * 4);
+			__builtin_prefetch(at + (size_t)h->tp_next_offset * 4 + 64);
 			one(l, h, m, index);
 			at += h->tp_next_offset;
 		}

@@ -1,0 +1,2 @@
+BENCH_PROGS += bench_blast
+bench_blast_SRCS := tests/bench/bench_blast.c
