@@ -34,7 +34,7 @@ interfaces_sort(struct interfaces *t)
 static void
 copy_slot(struct ft_interface *to, const struct ft_interface *from)
 {
-	uint64_t word[sizeof *from / 8];
+	uint64_t word[sizeof *from / 8] = {0};
 	const uint64_t *p = (const uint64_t *)(const void *)from;
 	for (size_t i = 0; i < sizeof word / sizeof word[0]; i++)
 		word[i] = __atomic_load_n(&p[i], __ATOMIC_ACQUIRE);
