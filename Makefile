@@ -43,7 +43,7 @@ LDFLAGS_ALL  := $(OPT) -pthread $(LDFLAGS)
 #   FOLDER_USES  := folders whose libraries it links, nearest first (common is always last)
 #   FOLDER_LIBS  := linker words (-lzmq ...)
 # and targets of its own.
-MODULES := common ingest snmp exporter tracker store queryd render cli deploy tests
+MODULES := common ingest proxy snmp exporter tracker store queryd render cli deploy tests
 include $(wildcard $(addsuffix /module.mk,$(MODULES)))
 
 all_objs :=
@@ -142,6 +142,7 @@ install: all
 		$(DESTDIR)$(prefix)/share/man/man1 $(DESTDIR)$(prefix)/share/man/man5 $(DESTDIR)$(prefix)/share/man/man8
 	install -m 755 $(all_progs) $(DESTDIR)$(prefix)/bin/
 	$(BUILD)/bin/ft-config example > $(DESTDIR)/etc/flowtrove/flowtrove.conf
+	[ -e $(DESTDIR)/etc/flowtrove/flowproxy.conf ] || install -m 640 deploy/flowproxy.conf $(DESTDIR)/etc/flowtrove/
 	$(BUILD)/bin/ft-config man > $(DESTDIR)$(prefix)/share/man/man5/flowtrove.conf.5
 	install -m 644 deploy/systemd/*.service deploy/systemd/*.target $(DESTDIR)$(prefix)/lib/systemd/system/
 	install -m 644 deploy/systemd/flowtrove.sysusers $(DESTDIR)$(prefix)/lib/sysusers.d/flowtrove.conf

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "ingest/options.h"
+#include "ingest/proxied.h"
 #include "ingest/sflow.h"
 
 static const struct {
@@ -43,6 +44,7 @@ decoder_close(struct decoder *d)
 	option_table_free(d->options);
 	waiting_free(d->waiting);
 	sflow_table_free(d->sflow);
+	proxied_free(d);
 	free(d->index);
 	d->templates = NULL;
 	d->options = NULL;

@@ -29,6 +29,7 @@ struct learn;
 struct template_table;
 struct template;
 struct option_table;
+struct proxied;
 struct waiting;
 struct message;
 struct sflow_counters;
@@ -49,6 +50,8 @@ struct decode_sink {
 	void (*trouble)(void *ctx, const struct message *m, unsigned set, const char *why);
 	/* The id of an exporter; 0: refused (maxexporters). */
 	uint32_t (*exporter)(void *ctx, const uint8_t address[16], wall_t now);
+	/* As exporter, of one whose flows come by the proxy of that GUID.  NULL: what proxies say is read as plain IPFIX. */
+	uint32_t (*proxied)(void *ctx, const uint8_t address[16], const uint8_t guid[16], wall_t now);
 	/* The number of a text (contract/labels.h); 0: no room.  May be NULL: flows get no names. */
 	uint32_t (*label)(void *ctx, uint32_t exporter, const void *text, size_t n);
 	/* What the exporter says of one of its interfaces (address and exporter are the sink's to fill in); false: no
@@ -84,6 +87,7 @@ struct decoder {
 	struct template_table *templates;
 	struct option_table *options;
 	struct waiting *waiting;
+	struct proxied *proxied;   /* NULL until the first flow of a proxy */
 	struct sflow_table *sflow; /* NULL until the first sFlow sample */
 	struct ft_source *source;  /* table; slots used are [0, *n_sources) */
 	uint64_t *n_sources;
@@ -117,6 +121,7 @@ struct message {
 	bool unknown;                  /* a set could not be counted: the next sequence number is not known */
 	bool replay;                   /* a kept set: it was counted when it came */
 	uint8_t sampling_mode;         /* v5: the header's two bits */
+	bool passed_over;              /* of a proxy, and taken before: its flows are */
 	bool disabled;                 /* flows are counted and not handed on */
 	bool unsampled;                /* the record is of no sampler: no rate that was set applies */
 	const struct setting *setting; /* NULL: nothing is set for the exporter */

@@ -56,13 +56,14 @@ enum { FIGURES = 14 };
 static void
 figures(const struct ft_source *s, struct figure out[FIGURES])
 {
+	bool proxy = (s->flags & FT_SOURCE_PROXY) != 0; /* then those two mean something else */
 	const struct figure row[FIGURES] = {{"datagrams", s->datagrams}, {"flows", s->flows},
 		{"flows_disabled", s->flows_disabled}, {"options", s->options}, {"templates", s->templates},
 		{"sets_waiting", s->sets_waiting}, {"sets_dropped", s->sets_dropped},
 		{"undecodable", s->undecodable_sets}, {"sequence_gaps", s->sequence_gaps},
 		{"duplicates", s->duplicates}, {"kernel_drops", s->kernel_drops},
-		{"full_wait_us", s->full_wait_us}, {"samples_missing", s->samples_missing},
-		{"sampler_drops", s->sampler_drops}};
+		{"full_wait_us", s->full_wait_us}, {"samples_missing", proxy ? 0 : s->samples_missing},
+		{"sampler_drops", proxy ? 0 : s->sampler_drops}};
 	memcpy(out, row, sizeof row);
 }
 

@@ -22,6 +22,7 @@ ingest_SRCS := \
 	ingest/program_settle.c \
 	ingest/setting.c \
 	ingest/role.c \
+	ingest/proxied.c \
 	ingest/sets.c \
 	ingest/show.c \
 	ingest/shuffle.c \
@@ -33,6 +34,7 @@ ingest_SRCS := \
 	ingest/tee.c \
 	ingest/stream.c \
 	ingest/tcp.c \
+	ingest/tcp_answer.c \
 	ingest/tcp_read.c \
 	ingest/template.c \
 	ingest/thread.c \

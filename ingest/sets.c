@@ -6,6 +6,7 @@
 #include "ingest/census.h"
 #include "ingest/kept.h"
 #include "ingest/options.h"
+#include "ingest/proxied.h"
 
 /* a rate in the record itself; 0: none */
 static uint32_t
@@ -123,6 +124,8 @@ option_record(struct message *m, const struct template *t, struct cursor *c)
 		return false;
 	const uint8_t *p = cursor_take(c, (size_t)took);
 	m->records++;
+	if (proxied_is(m, t))
+		proxied_options(m, t, p, (size_t)took);
 	if (d->sink.record) {
 		(void)program_run(t->program, p, (size_t)took, &m->ctx, &d->now);
 		d->sink.record(d->sink.ctx, m, t, &d->now, p, (size_t)took);
@@ -134,11 +137,18 @@ static void
 records(struct message *m, struct template *t, unsigned id, struct cursor c)
 {
 	size_t least = t->program->record_bytes;
+	bool proxied = !t->options && proxied_is(m, t);
+	if (proxied && m->passed_over) {
+		m->unknown = true; /* not counted, so the next number is not known */
+		return;
+	}
 	/* what is shorter than the shortest record is padding, however long it is */
 	while (!m->d->stopped && cursor_left(&c) >= least) {
 		if (c.at[0] == 0 && all_zero(&c))
 			return;
-		bool good = t->options ? option_record(m, t, &c) : flow_record(m, t, &c);
+		bool good = t->options ? option_record(m, t, &c)
+			    : proxied  ? proxied_flow(m, t, &c)
+				       : flow_record(m, t, &c);
 		if (!good && !m->d->stopped) {
 			if (cursor_left(&c) >
 				3) /* up to three bytes are padding, even where a variable field could begin */

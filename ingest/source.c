@@ -17,6 +17,7 @@
 
 #include "common/hash.h"
 #include "ingest/options.h"
+#include "ingest/proxied.h"
 #include "ingest/setting.h"
 #include "ingest/template.h"
 
@@ -299,6 +300,7 @@ decode_finish(struct decoder *d)
 			   ? FT_SOURCE_GAPS
 			   : FT_SOURCE_OK;
 	s->full_wait_us += d->totals.full_wait_us;
+	proxied_finish(d);
 	bool fresh = d->slot < 0;
 	uint32_t slot = fresh ? (uint32_t)*d->n_sources : (uint32_t)d->slot;
 	if (d->sink.touch)
@@ -309,6 +311,38 @@ decode_finish(struct decoder *d)
 		enter(d, slot);
 		d->slot = (int32_t)slot;
 	}
+}
+
+void
+source_proxied(struct decoder *d, uint32_t exporter, uint8_t version, uint32_t domain, uint64_t flows,
+	uint32_t sampling, wall_t arrived)
+{
+	uint32_t connection = d->connection;
+	d->connection =
+		0; /* it is the proxy that has connected: its exporters are the same by any connection */
+	int32_t slot = find(d, exporter, version, domain);
+	d->connection = connection;
+	bool fresh = slot < 0;
+	if (fresh && *d->n_sources + 1 >= d->limits.sources) { /* the last one is for the proxy itself */
+		d->totals.bound_hits++;
+		return;
+	}
+	struct ft_source *s = &d->source[fresh ? (uint32_t)*d->n_sources : (uint32_t)slot];
+	if (d->sink.touch)
+		d->sink.touch(d->sink.ctx, s);
+	if (fresh) {
+		*s = (struct ft_source){
+			.exporter = exporter, .domain = domain, .version = version, .port = d->port};
+		enter(d, (uint32_t)(*d->n_sources)++);
+	}
+	s->state = FT_SOURCE_OK;
+	s->datagrams++;
+	s->flows += flows;
+	s->last_us = arrived.us;
+	s->sampling_seen = sampling;
+	s->flags = (s->flags & ~(uint32_t)FT_SOURCE_SAMPLING) |
+		   (sampling ? (uint32_t)FT_SAMPLING_RECORD : FT_SAMPLING_UNKNOWN)
+			   << FT_SOURCE_SAMPLING_SHIFT;
 }
 
 void

@@ -19,6 +19,7 @@
 #include "common/addr.h"
 #include "common/log.h"
 #include "common/proc.h"
+#include "ingest/tcp_answer.h"
 #include "ingest/tcp_read.h"
 
 enum {
@@ -444,6 +445,7 @@ tcp_receive(void *ctx, struct ingest_thread *t)
 		s->begun = true;
 		return 0;
 	}
+	tcp_answer(s, t);
 	look(s);
 	if (s->gone_n || s->dirty) {
 		settle_all(s, t);

@@ -168,6 +168,14 @@ on_exporter(void *ctx, const uint8_t address[16], wall_t now)
 }
 
 static uint32_t
+on_proxied(void *ctx, const uint8_t address[16], const uint8_t guid[16], wall_t now)
+{
+	struct ingest_thread *t = ctx;
+	(void)now;
+	return exporters_id(t->exporters, address, guid);
+}
+
+static uint32_t
 on_label(void *ctx, uint32_t exporter, const void *text, size_t n)
 {
 	struct ingest_thread *t = ctx;
@@ -569,6 +577,7 @@ ingest_thread_attach(struct ingest_thread *t, const struct ingest_thread_options
 		.flow = on_flow,
 		.trouble = on_trouble,
 		.exporter = on_exporter,
+		.proxied = on_proxied,
 		.touch = on_touch,
 		.label = t->labels ? on_label : NULL,
 		.interface = t->interfaces ? on_interface : NULL};

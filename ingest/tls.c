@@ -82,7 +82,7 @@ tls_server_open(struct tls_server **s, const struct tls_files *f, struct err *er
 	SSL_CTX_set_num_tickets(c, 0);
 	SSL_CTX_set_options(c, SSL_OP_NO_TICKET | SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION |
 				       SSL_OP_CIPHER_SERVER_PREFERENCE | SSL_OP_IGNORE_UNEXPECTED_EOF);
-	SSL_CTX_set_mode(c, SSL_MODE_RELEASE_BUFFERS);
+	SSL_CTX_set_mode(c, SSL_MODE_RELEASE_BUFFERS | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
 	int rc = load(c, f, err);
 	if (rc != 0) {
 		tls_server_close(*s);
@@ -143,6 +143,18 @@ tls_read(struct tls *t, uint8_t *p, size_t n, size_t *got, struct err *err)
 		failed(err, FT_EINVAL, "TLS", tls_established(t) ? "broke" : "did not come about");
 	ERR_clear_error();
 	return TLS_FAILED;
+}
+
+bool
+tls_write(struct tls *t, const uint8_t *p, size_t n)
+{
+	size_t sent;
+	ERR_clear_error();
+	/* A record that was begun is finished by the next write; moving buffers are allowed, and all of these say all that was
+	 * taken so far, so that an older one does no harm. */
+	bool done = SSL_write_ex(t->ssl, p, n, &sent) == 1;
+	ERR_clear_error();
+	return done;
 }
 
 bool

@@ -29,6 +29,8 @@ enum tls_result { TLS_DATA, TLS_AGAIN, TLS_END, TLS_FAILED };
 /* Up to n bytes into p; *got says how many (TLS_DATA).  TLS_AGAIN: when the socket is readable or writable again.
  * TLS_END: the sender is done.  TLS_FAILED: err says why, and nothing more will come. */
 enum tls_result tls_read(struct tls *t, uint8_t *p, size_t n, size_t *got, struct err *err);
+/* n bytes, all or none; false: they are not sent */
+bool tls_write(struct tls *t, const uint8_t *p, size_t n);
 bool tls_established(const struct tls *t);
 /* "TLSv1.3", and the subject of the client's certificate or "" */
 const char *tls_version(const struct tls *t);

@@ -79,7 +79,15 @@ struct ft_source {
 	int64_t correction_us, offset_us, offset_since_us;
 	uint64_t init_ms;
 	/* sFlow: samples missing by the numbers of the agent's data sources; packets its samplers had to pass over */
-	uint64_t samples_missing, sampler_drops;
+	union {
+		struct {
+			uint64_t samples_missing, sampler_drops;
+		};
+		/* with FT_SOURCE_PROXY: the proxy's queue, and the position after the last flow of it that was taken */
+		struct {
+			uint64_t proxy_stream, proxy_next;
+		};
+	};
 	uint32_t flags; /* FT_SOURCE_SEQUENCE … */
 	uint32_t sampling_seen; /* rate of its latest flow as the exporter says it, 0 unknown */
 	uint64_t flows_disabled; /* decoded, counted here and not handed on: an administrator disabled the exporter */
@@ -88,6 +96,7 @@ enum {
 	FT_SOURCE_SEQUENCE = 1u << 0,  /* next_sequence is known */
 	FT_SOURCE_CORRECTED = 1u << 1, /* correction_us is in force */
 	FT_SOURCE_RESTARTED = 1u << 2, /* the exporter restarted before its latest datagram */
+	FT_SOURCE_PROXY = 1u << 3,     /* the connection of an ft-proxy (ingest/proxied.h) */
 	/* who told sampling_seen: two bits, FT_SAMPLING_… */
 	FT_SOURCE_SAMPLING_SHIFT = 8,
 	FT_SOURCE_SAMPLING = 3u << FT_SOURCE_SAMPLING_SHIFT,

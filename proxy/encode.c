@@ -1,0 +1,213 @@
+/*
+ * encode.c - see encode.h.
+ */
+#include "proxy/encode.h"
+
+#include <string.h>
+
+enum { VARIABLE = 65535 };
+
+static size_t
+put16(uint8_t *to, unsigned v)
+{
+	to[0] = (uint8_t)(v >> 8);
+	to[1] = (uint8_t)v;
+	return 2;
+}
+
+static size_t
+put32(uint8_t *to, uint32_t v)
+{
+	v = __builtin_bswap32(v);
+	memcpy(to, &v, 4);
+	return 4;
+}
+
+static size_t
+put64(uint8_t *to, uint64_t v)
+{
+	v = __builtin_bswap64(v);
+	memcpy(to, &v, 8);
+	return 8;
+}
+
+static bool
+in_template(const struct proxied_row *r, unsigned id)
+{
+	bool v6 = (id - ENCODE_TEMPLATE) & 1, ext = (id - ENCODE_TEMPLATE) & 2;
+	return r->group == PROXIED_ALL || (r->group == PROXIED_V4 && !v6) || (r->group == PROXIED_V6 && v6) ||
+	       (r->group == PROXIED_EXT && ext);
+}
+
+/* a number of the width that it has in memory */
+static uint8_t *
+number(uint8_t *to, const uint8_t *from, unsigned width)
+{
+	uint16_t two;
+	uint32_t four;
+	uint64_t eight;
+	switch (width) {
+	case 1:
+		to[0] = from[0];
+		return to + 1;
+	case 2:
+		memcpy(&two, from, 2);
+		return to + put16(to, two);
+	case 4:
+		memcpy(&four, from, 4);
+		return to + put32(to, four);
+	default:
+		memcpy(&eight, from, 8);
+		return to + put64(to, eight);
+	}
+}
+
+static uint8_t *
+text(uint8_t *to, const struct proxied_origin *o)
+{
+	uint32_t n = o->n < PROXIED_TEXT ? o->n : PROXIED_TEXT;
+	*to++ = (uint8_t)n;
+	if (n)
+		memcpy(to, o->name, n);
+	return to + n;
+}
+
+static uint8_t *
+field(uint8_t *to, const struct proxied_row *r, const uint8_t *from, const struct proxied_origin *o)
+{
+	int64_t us;
+	switch (r->kind) {
+	case PROXIED_NUM:
+		return number(to, from, r->width);
+	case PROXIED_NTP:
+		memcpy(&us, from, 8);
+		return to + put64(to, proxied_ntp(us));
+	case PROXIED_MAPPED:
+		memcpy(to, from + 12, 4);
+		return to + 4;
+	case PROXIED_TEXTUAL:
+		return text(to, o);
+	default:
+		memcpy(to, from, r->width);
+		return to + r->width;
+	}
+}
+
+void
+encode_begin(struct encoder *e)
+{
+	e->n = e->set = 0;
+	e->id = 0;
+	e->flows = 0;
+}
+
+void
+encode_end(struct encoder *e)
+{
+	if (e->id)
+		put16(e->sets + e->set + 2, (unsigned)(e->n - e->set));
+}
+
+static void
+begin_set(struct encoder *e, unsigned id)
+{
+	encode_end(e);
+	e->set = e->n;
+	e->id = id;
+	e->n += put16(e->sets + e->n, id);
+	e->n += put16(e->sets + e->n, 0);
+}
+
+bool
+encode_flow(struct encoder *e, const struct ft_flow *f, const struct ft_flow_ext *x,
+	const struct proxied_origin *o)
+{
+	const uint8_t *base[] = {[PROXIED_BASE_f] = (const uint8_t *)f,
+		[PROXIED_BASE_x] = (const uint8_t *)x,
+		[PROXIED_BASE_o] = (const uint8_t *)o};
+	unsigned id = ENCODE_TEMPLATE + (f->bits & FT_FLOW_V6 ? 1u : 0u) + (f->bits & FT_FLOW_EXT ? 2u : 0u);
+	if (e->n + ENCODE_RECORD > sizeof e->sets)
+		return false;
+	if (e->id != id)
+		begin_set(e, id);
+	uint8_t *to = e->sets + e->n;
+	for (unsigned i = 0; i < proxied_row_count; i++) {
+		const struct proxied_row *r = &proxied_rows[i];
+		if (in_template(r, id))
+			to = field(to, r, base[r->base] + r->offset, o);
+	}
+	e->n = (size_t)(to - e->sets);
+	e->flows++;
+	return true;
+}
+
+/* ---- messages --------------------------------------------------------------------------------- */
+
+size_t
+encode_header(uint8_t *to, size_t message_bytes, uint32_t export_s, uint32_t sequence, uint32_t domain)
+{
+	size_t n = put16(to, 10);
+	n += put16(to + n, (unsigned)message_bytes);
+	n += put32(to + n, export_s);
+	n += put32(to + n, sequence);
+	return n + put32(to + n, domain);
+}
+
+static size_t
+specifier(uint8_t *to, uint32_t pen, unsigned id, unsigned length)
+{
+	size_t n = put16(to, pen ? id | 0x8000 : id);
+	n += put16(to + n, length);
+	return pen ? n + put32(to + n, pen) : n;
+}
+
+static size_t
+one_template(uint8_t *to, unsigned id)
+{
+	size_t n = 4;
+	unsigned fields = 0;
+	for (unsigned i = 0; i < proxied_row_count; i++) {
+		const struct proxied_row *r = &proxied_rows[i];
+		if (!in_template(r, id))
+			continue;
+		n += specifier(to + n, r->pen, r->id, r->length);
+		fields++;
+	}
+	put16(to, id);
+	put16(to + 2, fields);
+	return n;
+}
+
+size_t
+encode_templates(uint8_t to[ENCODE_TEMPLATE_BYTES])
+{
+	size_t n = 4;
+	for (unsigned i = 0; i < ENCODE_TEMPLATES; i++)
+		n += one_template(to + n, ENCODE_TEMPLATE + i);
+	put16(to, 2);
+	put16(to + 2, (unsigned)n);
+	size_t at = n;
+	n += put16(to + n, 3); /* options template set: id, fields, of which scopes */
+	n += put16(to + n, 0);
+	n += put16(to + n, ENCODE_OPTIONS);
+	n += put16(to + n, 4);
+	n += put16(to + n, 1);
+	n += specifier(to + n, PROXIED_PEN, PROXIED_STREAM, 8);
+	n += specifier(to + n, PROXIED_PEN, PROXIED_POSITION, 8);
+	n += specifier(to + n, PROXIED_PEN, PROXIED_FLOWS, 4);
+	n += specifier(to + n, PROXIED_PEN, 6, 16); /* proxyGuid */
+	put16(to + at + 2, (unsigned)(n - at));
+	return n;
+}
+
+size_t
+encode_options(uint8_t *to, uint64_t stream, uint64_t position, uint32_t flows, const uint8_t guid[16])
+{
+	size_t n = put16(to, ENCODE_OPTIONS);
+	n += put16(to + n, ENCODE_OPTIONS_SET);
+	n += put64(to + n, stream);
+	n += put64(to + n, position);
+	n += put32(to + n, flows);
+	memcpy(to + n, guid, 16);
+	return n + 16;
+}
