@@ -303,8 +303,9 @@ encode_record(struct encoder *e, struct record *r, int64_t now_us)
 		netflow5(e, r, now_us);
 		return;
 	}
-	if (!e->setup.stream && (e->since_templates >= TEMPLATE_MESSAGES ||
-					now_us - e->templates_at_us >= e->setup.template_us))
+	if (!e->setup.stream &&
+		(e->since_templates >= TEMPLATE_MESSAGES ||
+			now_us - e->templates_at_us >= e->setup.template_us || now_us < e->templates_at_us))
 		e->templates_due = true;
 	if (e->templates_due) {
 		encode_flush(e, now_us);

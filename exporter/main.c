@@ -40,7 +40,7 @@ signals(void)
 	(void)sigaction(SIGPIPE, &a, NULL);
 }
 
-/* Sockets and ring are open: nothing else needs to be allowed. */
+/* Sockets, ring and files are open: nothing else needs to be allowed. */
 static int
 give_up_privileges(const char *user, struct err *err)
 {
@@ -98,7 +98,7 @@ main(int argc, char **argv)
 	run.report = &report;
 	if (write_pid(options.pidfile, &err) != 0 || run_open(&run, &options, &err) != 0)
 		rc = fail(&err, EXIT_SYSTEM);
-	else if (options.nic && give_up_privileges(options.user, &err) != 0)
+	else if (give_up_privileges(options.user, &err) != 0)
 		rc = fail(&err, EXIT_SYSTEM);
 	else {
 		rc = (options.nic ? run_live : run_files)(&run, &err);

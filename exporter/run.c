@@ -14,6 +14,7 @@
 #include "common/log.h"
 
 enum { TICK_MS = 100, FILE_TURN = 1024, CLOSE_S = 5 };
+enum { STEP_BACK_US = 5000000 };
 /* packets may lie in the ring for so long: flows end no sooner */
 enum { BEHIND_US = 2 * LIVE_RETIRE_MS * 1000 };
 
@@ -98,6 +99,11 @@ run_open(struct run *r, const struct options *o, struct err *err)
 		rc = sender_open(&r->out[i].sender, o->collector[i], o->tcp, o->nic == NULL, err);
 	if (rc == 0)
 		rc = meter_open(&r->meter, o->flows, &o->timeouts, o->sampling, o->inside, err);
+	for (unsigned i = 0; i < o->n_files && rc == 0; i++) {
+		r->file[i] = open(o->file[i], O_RDONLY | O_CLOEXEC);
+		if (r->file[i] < 0)
+			rc = err_sys(err, "%s", o->file[i]);
+	}
 	if (rc == 0 && o->nic)
 		rc = live_open(&r->live, o->nic, o->ring_mb, o->snap, o->promiscuous, o->filter, err);
 	return rc;
@@ -138,6 +144,11 @@ run_live(struct run *r, struct err *err)
 	while (!*r->stop) {
 		bool any = live_take(&r->live, &r->meter, o->index);
 		int64_t now = wall_now().us;
+		/* the clock was set back: begin anew rather than wait for it */
+		if (now + STEP_BACK_US < r->meter.clock_us) {
+			meter_flush(&r->meter);
+			r->meter.clock_us = r->sent_us = now;
+		}
 		if (!any)
 			meter_clock(&r->meter, now - BEHIND_US);
 		send_begun(r, now);
@@ -248,20 +259,16 @@ packets(struct run *r, struct pcap_file *f, struct err *err)
 }
 
 static int
-one_file(struct run *r, const char *path, struct err *err)
+one_file(struct run *r, unsigned i, struct err *err)
 {
+	const char *path = r->options->file[i];
 	struct stat st;
 	struct pcap_file f;
-	int fd = open(path, O_RDONLY | O_CLOEXEC), rc;
-	if (fd < 0 || fstat(fd, &st) != 0) {
-		rc = err_sys(err, "%s", path);
-		if (fd >= 0)
-			close(fd);
-		return rc;
-	}
+	int rc, fd = r->file[i];
+	if (fstat(fd, &st) != 0)
+		return err_sys(err, "%s", path);
 	void *bytes =
 		st.st_size > 0 ? mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_PRIVATE, fd, 0) : MAP_FAILED;
-	close(fd);
 	if (bytes == MAP_FAILED)
 		return err_set(err, FT_EFORMAT, "%s is no capture file that can be read", path);
 	(void)madvise(bytes, (size_t)st.st_size, MADV_SEQUENTIAL);
@@ -277,7 +284,7 @@ run_files(struct run *r, struct err *err)
 {
 	int rc = 0;
 	for (unsigned i = 0; i < r->options->n_files && rc == 0 && !*r->stop; i++)
-		rc = one_file(r, r->options->file[i], err);
+		rc = one_file(r, i, err);
 	return rc;
 }
 
@@ -294,6 +301,7 @@ run_finish(struct run *r)
 		encode_flush(&r->out[i].encoder, now);
 		if (r->options->nic || r->opened)
 			encode_report(&r->out[i].encoder, now);
+		sender_finish(&r->out[i].sender, CLOSE_S);
 	}
 }
 
@@ -330,7 +338,7 @@ void
 run_close(struct run *r)
 {
 	for (unsigned i = 0; i < r->options->n_collectors; i++)
-		sender_close(&r->out[i].sender, CLOSE_S);
+		sender_close(&r->out[i].sender);
 	for (unsigned i = 0; i < r->n_filters; i++)
 		bpf_free(&r->filter[i].bpf);
 	live_close(&r->live);

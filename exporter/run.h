@@ -27,7 +27,8 @@ struct run {
 	struct meter meter;
 	struct live live;
 	struct run_out out[OPTIONS_COLLECTORS];
-	bool live_on, opened;
+	int file[OPTIONS_FILES]; /* opened before privileges are given up; the end of the process closes them */
+	bool opened; /* a packet has come: the encoders know the time */
 	int64_t sent_us; /* when begun messages were sent last */
 	uint64_t truncated, unread; /* files that end in a packet; packets the filter left out */
 	struct run_filter filter[RUN_FILTERS];

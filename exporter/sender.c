@@ -251,7 +251,7 @@ sender_send(struct sender *s, const uint8_t *bytes, size_t n, unsigned flows)
 }
 
 void
-sender_close(struct sender *s, int64_t patience_s)
+sender_finish(struct sender *s, int64_t patience_s)
 {
 	mono_t end = mono_after(mono_now(), span_seconds(patience_s));
 	while (s->tcp && s->state == SENDER_UP && s->n > s->at && mono_now().ns < end.ns) {
@@ -260,6 +260,12 @@ sender_close(struct sender *s, int64_t patience_s)
 		drain(s);
 	}
 	s->lost_flows += s->waiting;
+	s->waiting = 0;
+}
+
+void
+sender_close(struct sender *s)
+{
 	if (s->tcp && s->fd >= 0)
 		(void)shutdown(s->fd, SHUT_WR);
 	if (s->fd >= 0)

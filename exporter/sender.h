@@ -46,7 +46,8 @@ void sender_send(struct sender *s, const uint8_t *bytes, size_t n, unsigned flow
 void sender_turn(struct sender *s);
 /* What poll should wait for on s->fd: 0 nothing. */
 short sender_events(const struct sender *s);
-/* Sends what waits for at most so long, then closes. */
-void sender_close(struct sender *s, int64_t patience_s);
+/* Sends what waits, for at most so long; the rest is lost. */
+void sender_finish(struct sender *s, int64_t patience_s);
+void sender_close(struct sender *s);
 
 #endif

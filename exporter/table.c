@@ -280,4 +280,5 @@ table_flush(struct table *t)
 	for (uint32_t b = 0; b < WHEEL; b++)
 		while (t->bucket[b] != FLOW_NONE)
 			end(t, t->bucket[b], FLOW_END_FORCED);
+	t->turn = INT64_MIN; /* empty: time may begin anywhere */
 }
