@@ -9,7 +9,7 @@
 #include "common/addr.h"
 #include "ingest/setting.h"
 
-enum { SECOND = 1000000, STREAMS = 4096 };
+enum { SECOND = 1000000, STREAMS = 4096, AHEAD_S = 600 };
 #define NTP_1970 UINT64_C(2208988800)
 
 #define OWN PROXIED_PEN
@@ -282,12 +282,27 @@ exporter_of(struct message *m, struct proxied *p, const struct proxied_origin *o
 	return p->id;
 }
 
+/* What a decoder would never make of a flow is not taken from outside either. */
+static void
+sane(struct message *as, struct ft_flow *f)
+{
+	static const uint8_t mapped[12] = {[10] = 0xff, [11] = 0xff}, known[] = {1, 5, 7, 9, 10, 18, 20, 21};
+	f->bits &= 0xffffu & ~(uint32_t)FT_FLOW_ELEMENTS;
+	if (memcmp(f->src, mapped, 12) != 0 || memcmp(f->dst, mapped, 12) != 0)
+		f->bits |= FT_FLOW_V6;
+	if (f->version == 0 || memchr(known, f->version, sizeof known) == NULL)
+		f->version = as->version = 10;
+	if (f->last_us < f->first_us)
+		f->last_us = f->first_us;
+	if (f->export_us < 0 || f->export_us > as->arrived.us + AHEAD_S * (int64_t)SECOND)
+		f->export_us = as->arrived.us; /* as source.c does with a clock that can't be right */
+}
+
 static void
 settle(struct message *as, struct decoded *r, const struct proxied_origin *o)
 {
 	struct decoder *d = as->d;
 	bool ext = (r->f.bits & FT_FLOW_EXT) != 0;
-	r->f.bits &= ~(uint32_t)FT_FLOW_ELEMENTS;
 	if (!ext)
 		return;
 	r->x.has &= ~(uint32_t)FT_EXT_APP_NAME;
@@ -307,10 +322,12 @@ proxied_flow(struct message *m, const struct template *t, struct cursor *c)
 	memset(&r->f, 0, sizeof r->f);
 	memset(&r->x, 0, sizeof r->x);
 	r->program = 0; /* what another program may find in `now` is void */
-	if (p == NULL || !read_record(t, c, r, &o))
-		return false;
+	const uint8_t *begin = c->at;
+	if (p == NULL || !read_record(t, c, r, &o) || c->at == begin)
+		return false; /* a record of no bytes would never end */
 	m->records++;
 	struct message as = *m;
+	sane(&as, &r->f);
 	as.exporter = exporter_of(m, p, &o);
 	struct origin *from = as.exporter ? origin_of(p, as.exporter, &r->f) : NULL;
 	if (from == NULL) {

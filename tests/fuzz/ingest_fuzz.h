@@ -36,6 +36,13 @@ fuzz_exporter(void *ctx, const uint8_t address[16], wall_t now)
 	return 1u + (address[15] & 3);
 }
 
+static uint32_t
+fuzz_proxied(void *ctx, const uint8_t address[16], const uint8_t guid[16], wall_t now)
+{
+	(void)ctx, (void)guid, (void)now;
+	return 5u + (address[15] & 3);
+}
+
 /* versions: what the first two bytes of a datagram may be; another value is made one of them */
 static inline int
 fuzz_datagrams(const uint8_t *p, size_t left, const uint16_t *versions, unsigned n_versions)
@@ -45,7 +52,7 @@ fuzz_datagrams(const uint8_t *p, size_t left, const uint16_t *versions, unsigned
 	uint8_t from[16] = {0};
 	struct learn learn = {0};
 	struct err err;
-	struct decoder d = {.sink = {.flow = fuzz_flow, .exporter = fuzz_exporter},
+	struct decoder d = {.sink = {.flow = fuzz_flow, .exporter = fuzz_exporter, .proxied = fuzz_proxied},
 		.limits = {.templates = 16, .waiting = 20000, .sources = FUZZ_SOURCES},
 		.learn = &learn};
 	CHECK(decoder_init(&d, table, &n_sources) == 0 && decoder_load(&d, &err) == 0);
