@@ -193,7 +193,7 @@ def test_connections_that_are_cut_in_the_middle_of_a_message(collector, proxy, f
     cutter.listener.close()
 
 
-def test_a_proxy_that_is_killed_loses_one_datagram_at_most_and_says_so(collector, proxy, folder):
+def test_a_proxy_that_is_killed_doubles_nothing_and_loses_no_more_than_its_socket_held(collector, proxy, folder):
     p = proxy()
     senders, seconds = Senders(), 1716000000
     sent = kills = 0
