@@ -176,6 +176,9 @@ expire_evict(struct core *c)
 		if (probed >= t->capacity)
 			break;
 	}
+	/* a full table evicts for every new session: what the next one will look at is loaded meanwhile */
+	for (unsigned i = 0; i < CORE_EVICT_PROBES && t->evict_hand + i < t->capacity; i++)
+		__builtin_prefetch(&t->entry[t->evict_hand + i].state);
 	if (!(t->entry[best].state & TRK_ENDED))
 		c->st.next.counter[TRK_N_EVICTED]++;
 	emit_end(c, best, FT_END_EVICTED);
