@@ -18,7 +18,7 @@
 #include "common/log.h"
 #include "common/proc.h"
 
-enum { GATHER_US = 3000, LONG_GATHER_US = 40000, LONG_GATHER_BYTES = 8 << 20 };
+enum { GATHER_US = 3000, LONG_GATHER_US = 100000, LONG_GATHER_BYTES = 32 << 20 };
 
 static void
 set_up(struct port_sockets *p, int fd, uint64_t want)
