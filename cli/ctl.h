@@ -15,8 +15,8 @@
 
 /* the first CTL_NEEDED make the system: it is ready without the others, which serve those who want them */
 enum { CTL_NEEDED = 4, CTL_DAEMONS = 5 };
-extern const char
-	*const ctl_daemons[CTL_DAEMONS]; /* in the order of the flow: ingest, tracker, store, queryd; then snmp */
+extern const char *const
+	ctl_daemons[CTL_DAEMONS]; /* in the order of the flow: ingest, tracker, store, queryd; then snmp */
 
 /* State of one daemon as a word: "ready", "starting", "hung" (no beat for 5 s), "stopped". */
 const char *ctl_state(const char *shm, const char *daemon);
@@ -26,6 +26,8 @@ bool ctl_all_ready(const char *shm);
  * (0: no rates).  Never NULL. */
 json_t *ctl_status(const struct conf *c, const char *shm, span_t sample);
 
+/* "3.5 s", "42 s", "7 min", "3.5 h", "2.0 days", into out; returns out */
+const char *ctl_lasting(char out[32], double seconds);
 void ctl_print(FILE *to, const json_t *status);
 
 /* `ft-ctl switches …`: argv without those two words; the exit code */

@@ -184,20 +184,6 @@ protocol(const json_t *source, char out[64])
 }
 
 static const char *
-lasting(char out[32], double s)
-{
-	if (s < 120)
-		snprintf(out, 32, "%.1f s", s);
-	else if (s < 7200)
-		snprintf(out, 32, "%.0f min", s / 60);
-	else if (s < 172800)
-		snprintf(out, 32, "%.1f h", s / 3600);
-	else
-		snprintf(out, 32, "%.1f days", s / 86400);
-	return out;
-}
-
-static const char *
 ago(const json_t *o, char out[48])
 {
 	char t[32];
@@ -205,7 +191,7 @@ ago(const json_t *o, char out[48])
 	if (num(o, "last_us") == 0)
 		snprintf(out, 48, "never");
 	else
-		snprintf(out, 48, "%s ago", lasting(t, s < 0 ? 0 : s));
+		snprintf(out, 48, "%s ago", ctl_lasting(t, s < 0 ? 0 : s));
 	return out;
 }
 
@@ -217,7 +203,7 @@ skew(const json_t *source, char out[64])
 	if (size < 2) /* on the way, and whole seconds in headers */
 		snprintf(out, 64, "good");
 	else
-		snprintf(out, 64, "%s %s", lasting(t, size), s < 0 ? "behind" : "ahead");
+		snprintf(out, 64, "%s %s", ctl_lasting(t, size), s < 0 ? "behind" : "ahead");
 	return out;
 }
 

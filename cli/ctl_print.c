@@ -33,11 +33,11 @@ human(char out[32], double v)
 	return out;
 }
 
-static const char *
-lasting(char out[32], double s)
+const char *
+ctl_lasting(char out[32], double s)
 {
 	if (s < 120)
-		snprintf(out, 32, "%.0f s", s);
+		snprintf(out, 32, s < 10 ? "%.1f s" : "%.0f s", s);
 	else if (s < 7200)
 		snprintf(out, 32, "%.0f min", s / 60);
 	else if (s < 172800)
@@ -67,10 +67,10 @@ print_daemons(FILE *to, const json_t *status)
 		fprintf(to, "  %-8s %-9s", str(d, "name"), str(d, "state"));
 		if (json_object_get(d, "pid"))
 			fprintf(to, " pid %" PRIu64 ", up %s", num(d, "pid"),
-				lasting(t, json_number_value(json_object_get(d, "uptime_s"))));
+				ctl_lasting(t, json_number_value(json_object_get(d, "uptime_s"))));
 		if (strcmp(str(d, "state"), "hung") == 0)
 			fprintf(to, "; silent for %s",
-				lasting(t, json_number_value(json_object_get(d, "beat_age_s"))));
+				ctl_lasting(t, json_number_value(json_object_get(d, "beat_age_s"))));
 		fputc('\n', to);
 	}
 }
@@ -184,7 +184,7 @@ print_exporters(FILE *to, const json_t *status)
 			str(e, "address"), num(e, "domain"), str(e, "protocol"), str(e, "state"),
 			human(n, (double)num(e, "flows")), num(e, "sequence_gaps"), num(e, "kernel_drops"));
 		fprintf(to, "  %s ago%s%s%s%s\n",
-			lasting(t, (double)(now - (int64_t)num(e, "last_us")) / 1e6),
+			ctl_lasting(t, (double)(now - (int64_t)num(e, "last_us")) / 1e6),
 			str(e, "name")[0] ? ", " : "", str(e, "name"), str(e, "why")[0] ? ": " : "",
 			str(e, "why"));
 	}
