@@ -52,6 +52,8 @@ struct query_spec {
 	bool slices;			/* list slices themselves, not sessions joined */
 	bool whole;			/* also fetch a session's slices outside the frame */
 	uint64_t most;			/* most rows; 0: all */
+	const char *sort;		/* field to sort by, `-` before it: the largest first; NULL: see docs/query.md */
+	uint64_t sessions_offset;	/* rows left out before them, by that order */
 	const char *format;		/* "csv", "csv_head" (head and summary), "ndjson" */
 };
 

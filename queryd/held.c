@@ -3,6 +3,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "queryd/order.h"
+
 static size_t
 encoded(const struct field_value *v)
 {
@@ -107,8 +109,11 @@ held_add(struct held *h, const struct slice_sums *s, const struct field_value va
 	struct held_session *to = &h->list[id];
 	int rc;
 	if (id == n) {
-		*to = (struct held_session){
-			.session = s->session, .start = s->start, .first = s->first, .end = s->last};
+		*to = (struct held_session){.session = s->session,
+			.start = s->start,
+			.first = s->first,
+			.end = s->last,
+			.fixed = {s->fixed[0], s->fixed[1]}};
 		rc = encode(h, to, value);
 	} else {
 		bool earlier = s->first < to->first;
@@ -125,29 +130,49 @@ held_add(struct held *h, const struct slice_sums *s, const struct field_value va
 	return rc;
 }
 
-static _Thread_local const struct held_session *sort_list; /* qsort has no context */
-static int
-by_start(const void *x, const void *y)
+static struct slice_sums
+sums_of(const struct held_session *h)
 {
-	const struct held_session *a = &sort_list[*(const uint32_t *)x],
-				  *b = &sort_list[*(const uint32_t *)y];
-	if (a->start != b->start)
-		return a->start < b->start ? -1 : 1;
-	return a->session < b->session ? -1 : a->session > b->session;
+	struct slice_sums s = {.session = h->session,
+		.start = h->start,
+		.last = h->end,
+		.fixed = {h->fixed[0], h->fixed[1]},
+		.flags = {h->flags[0], h->flags[1]},
+		.state = h->state};
+	memcpy(s.sums, h->sums, sizeof s.sums);
+	return s;
+}
+
+struct ordered {
+	struct order_key key;
+	uint64_t session;
+	uint32_t id;
+};
+static int
+compare(const void *x, const void *y)
+{
+	const struct ordered *a = x, *b = y;
+	return order_after(a->key, a->session, b->key, b->session) ? 1 : -1;
 }
 
 uint32_t *
-held_order(struct held *h)
+held_order(struct held *h, const struct order *order)
 {
-	uint32_t *order = arena_alloc(h->arena, ((size_t)h->ids.n + 1) * sizeof *order);
-	if (order == NULL)
-		return NULL;
-	for (uint32_t i = 0; i < h->ids.n; i++)
-		order[i] = i;
-	sort_list = h->list;
-	if (h->ids.n > 1)
-		qsort(order, h->ids.n, sizeof *order, by_start);
-	return order;
+	uint32_t n = h->ids.n, *out = arena_alloc(h->arena, ((size_t)n + 1) * sizeof *out);
+	struct ordered *list = budget_zeroed(h->budget, (uint64_t)n + 1, sizeof *list);
+	for (uint32_t i = 0; i < n && out != NULL && list != NULL; i++) {
+		struct slice_sums s = sums_of(&h->list[i]);
+		list[i] = (struct ordered){order_key(order, &s), s.session, i};
+	}
+	if (out != NULL && list != NULL) {
+		qsort(list, n, sizeof *list, compare);
+		for (uint32_t i = 0; i < n; i++)
+			out[i] = list[i].id;
+	}
+	bool bad = list == NULL;
+	if (list != NULL)
+		budget_free(h->budget, list, ((uint64_t)n + 1) * sizeof *list);
+	return bad ? NULL : out;
 }
 
 static void
@@ -178,12 +203,7 @@ held_sums(const struct slice_sums *s, struct field_value value[SESSION_FIELDS])
 void
 held_row(const struct held_session *h, struct field_value value[SESSION_FIELDS])
 {
-	struct slice_sums s = {.session = h->session,
-		.start = h->start,
-		.last = h->end,
-		.flags = {h->flags[0], h->flags[1]},
-		.state = h->state};
-	memcpy(s.sums, h->sums, sizeof s.sums);
+	struct slice_sums s = sums_of(h);
 	decode(h, value);
 	held_sums(&s, value);
 }

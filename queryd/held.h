@@ -13,6 +13,7 @@ struct held_session {
 	uint64_t session;
 	int64_t start, first, end; /* of the session; of the slice the fields are from; last packet */
 	uint64_t sums[6];          /* client and server: bytes, packets, flows */
+	uint64_t fixed[2];
 	uint8_t flags[2];
 	uint8_t state; /* of all slices, ored */
 	uint32_t bytes;
@@ -28,12 +29,14 @@ struct held {
 /* one slice's numbers that add up */
 struct slice_sums {
 	uint64_t session, sums[6];
+	uint64_t fixed[2]; /* what the order asks of the slices' common fields (order.h) */
 	int64_t start, first, last;
 	uint8_t flags[2], state;
 };
 int held_add(struct held *h, const struct slice_sums *s, const struct field_value value[SESSION_FIELDS]);
-/* by start, then id: the order they are listed in; NULL without memory */
-uint32_t *held_order(struct held *h);
+/* the order they are listed in; NULL without memory */
+struct order;
+uint32_t *held_order(struct held *h, const struct order *order);
 /* fields of one, texts point into it */
 void held_row(const struct held_session *s, struct field_value value[SESSION_FIELDS]);
 void held_free(struct held *h);

@@ -3,7 +3,8 @@ queryd_ENGINE := \
 	queryd/batch.c \
 	queryd/coded.c \
 	queryd/compile.c \
-	queryd/earliest.c \
+	queryd/leading.c \
+	queryd/order.c \
 	queryd/engine.c \
 	queryd/grammar.c \
 	queryd/held.c \

@@ -128,6 +128,8 @@ op_sessions(struct request *r)
 		return;
 	}
 	q->most = (uint64_t)request_int(r, "most", 0);
+	q->sort = request_string(r, "sort", NULL);
+	q->sessions_offset = (uint64_t)request_int(r, "offset", 0);
 	q->slices = request_bool(r, "slices");
 	q->whole = request_bool(r, "whole");
 	if (begin(r))

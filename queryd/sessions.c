@@ -2,8 +2,8 @@
  * sessions.c - raw sessions: slices of a session brought together, everything else streamed.
  *
  * Rows stream in the order they were stored, single slices as they are met; sessions of several slices follow,
- * by start.  Only the latter are held in memory.  If only some rows are wanted, they are the first by start: a
- * pass finds out which these are.  With `whole`, the ids of the sessions in the frame are
+ * by start.  Only the latter are held in memory.  If only some rows are wanted, they are the first by start, or of the
+ * order asked for: a pass finds out which these are.  With `whole`, the ids of the sessions in the frame are
  * collected first, then every block is gone through for their slices.
  */
 #include <inttypes.h>
@@ -11,9 +11,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "queryd/earliest.h"
 #include "queryd/engine_internal.h"
 #include "queryd/held.h"
+#include "queryd/leading.h"
 
 struct listing {
 	struct query *q;
@@ -21,8 +21,8 @@ struct listing {
 	struct row_maker maker;
 	struct held held;
 	struct set64 chosen; /* whole: sessions of the frame */
-	struct earliest earliest;
-	bool sorted; /* rows are the first ones by start, all held until the end */
+	struct leading leading;
+	bool sorted; /* rows are the first ones of an order, all held until the end */
 	int64_t frame_end;
 	uint64_t sessions, rows, sums[6];
 };
@@ -120,9 +120,11 @@ list_batch(void *ctx, struct worker *w)
 		if (q->everything && !set64_has(&l->chosen, s.session))
 			continue;
 		bool alone = slices || ((s.state & FT_SLICE_FIRST) && !join_has_several(q, s.session));
+		if (l->sorted && order_fixed(&l->leading.order, w, j, &s) != 0)
+			return FT_EFORMAT;
 		count_in(l, &s);
 		l->sessions += alone;
-		if (l->sorted ? !earliest_has(&l->earliest, s.session, s.start, alone) : alone && !wanted(l))
+		if (l->sorted ? !leading_has(&l->leading, &s, alone) : alone && !wanted(l))
 			continue;
 		int rc = row_maker_row(&l->maker, w, j);
 		if (rc != 0 || w->batch.rc != 0)
@@ -154,11 +156,11 @@ static int
 write_held(struct listing *l)
 {
 	struct query *q = l->q;
-	uint32_t *order = held_order(&l->held);
+	uint32_t *order = held_order(&l->held, &l->leading.order);
 	struct field_value value[SESSION_FIELDS];
 	if (order == NULL)
 		return query_full(q);
-	l->sessions += l->sorted ? earliest_several(&l->earliest) : l->held.ids.n;
+	l->sessions += l->sorted ? leading_several(&l->leading) : l->held.ids.n;
 	for (uint32_t i = 0; i < l->held.ids.n && wanted(l) && l->out.rc == 0; i++) {
 		const struct held_session *s = &l->held.list[order[i]];
 		held_row(s, value);
@@ -173,7 +175,7 @@ write_held(struct listing *l)
 }
 
 static int
-earliest_batch(void *ctx, struct worker *w)
+leading_batch(void *ctx, struct worker *w)
 {
 	struct listing *l = ctx;
 	for (uint32_t j = 0; j < w->batch.m; j++) {
@@ -183,25 +185,29 @@ earliest_batch(void *ctx, struct worker *w)
 		if (l->q->everything && !set64_has(&l->chosen, s.session))
 			continue;
 		bool alone = (s.state & FT_SLICE_FIRST) && !join_has_several(l->q, s.session);
-		if (earliest_add(&l->earliest, s.session, s.start, alone) != 0)
+		if (order_fixed(&l->leading.order, w, j, &s) != 0)
+			return FT_EFORMAT;
+		if (leading_add(&l->leading, &s, alone) != 0)
 			return FT_EFULL;
 	}
 	return 0;
 }
 
-enum { SORTED_MOST = 100000 }; /* rows that are sorted; more are listed as they are stored */
+enum { SORTED_MOST = 100000 }; /* rows that are sorted unasked; more are listed as they are stored */
 
 static int
-find_earliest(struct listing *l)
+find_leading(struct listing *l)
 {
-	struct pass p = {.level = SCAN_SELECTED, .alone = true, .ctx = l, .batch = earliest_batch};
+	struct pass p = {.level = SCAN_SELECTED, .alone = true, .ctx = l, .batch = leading_batch};
 	const struct query_spec *spec = l->q->spec;
-	if (spec->slices || spec->most == 0 || spec->most > SORTED_MOST)
+	bool asked = spec->sort != NULL || spec->sessions_offset > 0;
+	if (spec->slices || (!asked && (spec->most == 0 || spec->most > SORTED_MOST)))
 		return 0;
 	l->sorted = true;
-	l->earliest.most = spec->most;
+	l->leading.offset = spec->sessions_offset;
+	l->leading.most = spec->most ? spec->most : UINT64_MAX - spec->sessions_offset;
 	int rc = scan(l->q, &p);
-	return rc == 0 && earliest_close(&l->earliest) != 0 ? query_full(l->q) : rc;
+	return rc == 0 && leading_close(&l->leading) != 0 ? query_full(l->q) : rc;
 }
 
 static int
@@ -231,7 +237,7 @@ list(struct listing *l)
 			rc = join_several(q, false);
 	}
 	if (rc == 0)
-		rc = find_earliest(l);
+		rc = find_leading(l);
 	if (rc == 0)
 		rc = scan(q, &p);
 	if (rc == 0)
@@ -291,11 +297,16 @@ run_sessions(const struct source *source, const struct services *services, struc
 		.budget = &q.budget, .services = services, .interfaces = source->interfaces};
 	l.held = (struct held){.budget = &q.budget, .arena = &q.arena, .ids.budget = &q.budget};
 	l.chosen.budget = &q.budget;
-	l.earliest = (struct earliest){.budget = &q.budget, .several.budget = &q.budget, .all = true};
+	l.leading.budget = l.leading.ids.budget = &q.budget;
+	l.leading.all = true;
 	q.touch |= session_columns_needed() | COLUMN_COUNTS;
 	if (rc == 0 && !head && strcmp(format, "csv") != 0 && strcmp(format, "ndjson") != 0)
 		rc = err_set(
 			err, FT_EINVAL, "format: expected csv, csv_head or ndjson, found `%.60s`", format);
+	if (rc == 0)
+		rc = order_parse(&l.leading.order, spec->sort, err);
+	if (rc == 0 && spec->slices && (spec->sort || spec->sessions_offset))
+		rc = err_set(err, FT_EINVAL, "sort and offset are of sessions, not of slices");
 	if (rc == 0 && row_writer_open(&l.out, strcmp(format, "ndjson") != 0) != 0)
 		rc = query_full(&q);
 	if (rc == 0 && head)
@@ -314,7 +325,7 @@ run_sessions(const struct source *source, const struct services *services, struc
 	row_maker_free(&l.maker);
 	held_free(&l.held);
 	set64_free(&l.chosen);
-	earliest_free(&l.earliest);
+	leading_free(&l.leading);
 	query_close(&q);
 	return rc;
 }

@@ -7,10 +7,12 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <cmocka.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/addr.h"
 #include "common/clock.h"
 #include "queryd/engine_internal.h"
 #include "queryd/session_row.h"
@@ -353,6 +355,97 @@ a_limited_list_is_the_first_sessions_by_start(void **state)
 	world_close(&w);
 }
 
+/* the field by which a listed row sorts, so that plain comparing of text or numbers is right */
+static void
+sort_value(json_t *row, const char *by, char out[64])
+{
+	bool ip = strstr(by, "_ip") != NULL, duration = strcmp(by, "duration") == 0;
+	uint64_t n = 0;
+	if (ip) {
+		uint8_t a[16];
+		assert_int_equal(addr_parse(json_string_value(json_object_get(row, by)), a), 0);
+		for (int i = 0; i < 16; i++)
+			snprintf(out + 2 * i, 3, "%02x", a[i]);
+		return;
+	}
+	if (duration)
+		n = member(row, "last_us") - member(row, "first_us");
+	else if (strcmp(by, "bytes") == 0)
+		n = member(row, "client_bytes") + member(row, "server_bytes");
+	else
+		n = member(row, by);
+	snprintf(out, 64, "%020" PRIu64, n);
+}
+
+static void
+a_sorted_list_can_be_paged_through(void **state)
+{
+	(void)state;
+	static const char *const by[] = {"first_us", "last_us", "duration", "bytes", "client_packets",
+		"server_flows", "server_ip", "client_port", "proto"};
+	struct dice d = {83};
+	struct world w;
+	struct text t;
+	world_open(&w, &d, 150);
+	for (unsigned k = 0; k < 2 * sizeof by / sizeof *by; k++) {
+		char sort[40], was[64] = "", now[64];
+		bool down = k & 1;
+		uint64_t rows = 0, total = 1, was_id = 0;
+		snprintf(sort, sizeof sort, "%s%s", down ? "-" : "", by[k / 2]);
+		struct query_spec spec = everything(&w, "ndjson");
+		spec.sort = sort;
+		spec.most = 37;
+		for (; spec.sessions_offset < total + 37; spec.sessions_offset += 37) {
+			json_t *summary = list(&w, &spec, &t);
+			total = member(summary, "sessions");
+			uint64_t here = 0;
+			for (char *line = t.s, *next; line && *line; line = next, here++) {
+				next = strchr(line, '\n');
+				*next++ = 0;
+				json_t *row = json_loads(line, 0, NULL);
+				sort_value(row, by[k / 2], now);
+				int order = rows + here ? strcmp(was, now) : 0;
+				assert_true(down ? order >= 0 : order <= 0);
+				if (rows + here && order == 0)
+					assert_true(member(row, "session_id") > was_id);
+				strcpy(was, now);
+				was_id = member(row, "session_id");
+				json_decref(row);
+			}
+			uint64_t left = total > spec.sessions_offset ? total - spec.sessions_offset : 0;
+			assert_int_equal(here, left < 37 ? left : 37);
+			rows += here;
+			json_decref(summary);
+			free(t.s);
+		}
+		assert_int_equal(rows, total);
+	}
+	world_close(&w);
+}
+
+static void
+what_can_t_be_sorted_by_is_refused_with_what_can(void **state)
+{
+	(void)state;
+	struct dice d = {84};
+	struct world w;
+	world_open(&w, &d, 5);
+	struct query_spec spec = everything(&w, "ndjson");
+	struct query_context c = {.memory = 1u << 28, .threads = 1};
+	struct err err = {0};
+	struct text t = {0};
+	json_t *summary;
+	spec.sort = "colour";
+	assert_int_equal(
+		run_sessions(&w.source.source, services, &c, &spec, keep, &t, &summary, &err), FT_EINVAL);
+	assert_non_null(strstr(err.text, "duration"));
+	spec.sort = "bytes";
+	spec.slices = true;
+	assert_int_equal(
+		run_sessions(&w.source.source, services, &c, &spec, keep, &t, &summary, &err), FT_EINVAL);
+	world_close(&w);
+}
+
 static void
 a_damaged_block_is_left_out_with_a_warning(void **state)
 {
@@ -498,6 +591,8 @@ main(void)
 		cmocka_unit_test(slices_are_listed_as_they_are_stored),
 		cmocka_unit_test(csv_has_the_fields_of_the_table_in_its_order),
 		cmocka_unit_test(a_limited_list_is_the_first_sessions_by_start),
+		cmocka_unit_test(a_sorted_list_can_be_paged_through),
+		cmocka_unit_test(what_can_t_be_sorted_by_is_refused_with_what_can),
 		cmocka_unit_test(a_damaged_block_is_left_out_with_a_warning),
 		cmocka_unit_test(bounds_of_memory_time_and_patience_are_told),
 		cmocka_unit_test(no_store_is_an_empty_answer_and_a_warning),
