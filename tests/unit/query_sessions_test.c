@@ -408,7 +408,7 @@ a_sorted_list_can_be_paged_through(void **state)
 				assert_true(down ? order >= 0 : order <= 0);
 				if (rows + here && order == 0)
 					assert_true(member(row, "session_id") > was_id);
-				strcpy(was, now);
+				memcpy(was, now, sizeof was);
 				was_id = member(row, "session_id");
 				json_decref(row);
 			}
