@@ -31,6 +31,7 @@ common_SRCS := \
 	common/proc.c \
 	common/ring.c \
 	common/rpc.c \
+	common/rpc_client.c \
 	common/rpc_parse.c \
 	common/segment_file.c \
 	common/services.c \

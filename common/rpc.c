@@ -1,5 +1,5 @@
 /*
- * rpc.c - requests and replies over ZeroMQ (rpc.h, contract/rpc.h).
+ * rpc.c - the answering end of rpc.h: requests and replies over ZeroMQ (contract/rpc.h).
  *
  * Threads: a ZeroMQ socket belongs to the thread that turns the server.  Replies from elsewhere go into a queue
  * under a mutex, and an eventfd wakes that thread.  A reply that the client's pipe can't take (EAGAIN: it does not
@@ -28,7 +28,7 @@
 #include "common/log.h"
 #include "common/rpc_parse.h"
 
-enum { ID_MAX = 255, PIPE_MESSAGES = 8, TURN_MESSAGES = 256, MAX_WIRE = 64 << 20, PROBES = 5 };
+enum { ID_MAX = 255, PIPE_MESSAGES = 8, TURN_MESSAGES = 256, MAX_WIRE = 64 << 20, PROBES = 5, SERVERS = 4 };
 
 struct call {
 	struct rpc_call pub; /* first: callers hold a pointer to it */
@@ -493,23 +493,28 @@ drain_monitor(struct rpc_server *s)
 	}
 }
 
-bool
-rpc_server_turn(struct rpc_server *s, int extra_fd, span_t most)
+/* how long this one may sleep, in milliseconds, of `ms`; its descriptors go into item[0..2] */
+static long
+prepare(struct rpc_server *s, zmq_pollitem_t item[3], long ms)
 {
-	zmq_pollitem_t item[4] = {{s->router, 0, ZMQ_POLLIN, 0}, {NULL, s->wake, ZMQ_POLLIN, 0},
-		{s->monitor, 0, ZMQ_POLLIN, 0}, {NULL, extra_fd, ZMQ_POLLIN, 0}};
 	bool stuck = flush(s);
-	long ms = (long)((most.us + 999) / 1000);
+	item[0] = (zmq_pollitem_t){s->router, 0, ZMQ_POLLIN, 0};
+	item[1] = (zmq_pollitem_t){NULL, s->wake, ZMQ_POLLIN, 0};
+	item[2] = (zmq_pollitem_t){s->monitor, 0, ZMQ_POLLIN, 0};
 	if (stuck && ms > 5)
 		ms = 5; /* ZeroMQ can't tell when one client's pipe has room again */
 	if (s->probes) {
 		long until = (long)(s->probe_at.ns - mono_now().ns) / 1000000 + 1;
 		ms = until < 0 ? 0 : until < ms ? until : ms;
 	}
+	return ms;
+}
+
+static void
+serve(struct rpc_server *s, bool woken)
+{
 	uint64_t count;
-	if (zmq_poll(item, extra_fd >= 0 ? 4 : 3, ms) < 0)
-		return extra_fd >= 0; /* a signal: let the caller look */
-	if (item[1].revents) {
+	if (woken) {
 		ssize_t n = read(s->wake, &count, sizeof count);
 		(void)n; /* non-blocking */
 	}
@@ -527,203 +532,26 @@ rpc_server_turn(struct rpc_server *s, int extra_fd, span_t most)
 		s->probes = waiting ? s->probes - 1 : 0;
 		s->probe_at = mono_after(mono_now(), (span_t){2000 << (2 * (PROBES - 1 - s->probes))});
 	}
-	return extra_fd >= 0 && item[3].revents;
 }
 
-/* ---- client ----------------------------------------------------------------------------------- */
-
-struct rpc_client {
-	void *zmq, *dealer;
-	uint64_t id;
-	zmq_msg_t payload;
-	bool has_payload;
-	char endpoint[256];
-};
-
-int
-rpc_client_open(struct rpc_client **out, const char *endpoint, const char *curve_server_key, struct err *err)
+bool
+rpc_servers_turn(struct rpc_server *const s[], unsigned n, int extra_fd, span_t most)
 {
-	struct rpc_client *c = calloc(1, sizeof *c);
-	char public_key[41], secret_key[41];
-	*out = NULL;
-	if (c == NULL)
-		return err_set(err, FT_ENOMEM, "out of memory");
-	snprintf(c->endpoint, sizeof c->endpoint, "%s", endpoint);
-	c->zmq = zmq_ctx_new();
-	c->dealer = c->zmq ? zmq_socket(c->zmq, ZMQ_DEALER) : NULL;
-	if (c->dealer == NULL) {
-		rpc_client_close(c);
-		return err_sys(err, "%s: can't make a socket", endpoint);
-	}
-	set_int(c->dealer, ZMQ_LINGER, 200);
-	set_int(c->dealer, ZMQ_RCVHWM, PIPE_MESSAGES);
-	set_int(c->dealer, ZMQ_HEARTBEAT_IVL, 2000);
-	set_int(c->dealer, ZMQ_HEARTBEAT_TIMEOUT, 60000);
-	set_int(c->dealer, ZMQ_IPV6, 1);
-	if (curve_server_key) {
-		if (zmq_curve_keypair(public_key, secret_key) != 0 ||
-			zmq_setsockopt(c->dealer, ZMQ_CURVE_SERVERKEY, curve_server_key,
-				strlen(curve_server_key) + 1) != 0 ||
-			zmq_setsockopt(c->dealer, ZMQ_CURVE_PUBLICKEY, public_key, sizeof public_key) != 0 ||
-			zmq_setsockopt(c->dealer, ZMQ_CURVE_SECRETKEY, secret_key, sizeof secret_key) != 0) {
-			rpc_client_close(c);
-			return err_set(err, FT_EINVAL, "the server's public key is not 40 Z85 characters");
-		}
-	}
-	if (zmq_connect(c->dealer, endpoint) != 0) {
-		int rc = err_sys(err, "%s: can't connect", endpoint);
-		rpc_client_close(c);
-		return rc;
-	}
-	*out = c;
-	return 0;
+	zmq_pollitem_t item[3 * SERVERS + 1];
+	long ms = (long)((most.us + 999) / 1000);
+	CHECK(n <= SERVERS);
+	for (unsigned i = 0; i < n; i++)
+		ms = prepare(s[i], item + 3 * (size_t)i, ms);
+	item[3 * n] = (zmq_pollitem_t){NULL, extra_fd, ZMQ_POLLIN, 0};
+	if (zmq_poll(item, (int)(3 * n) + (extra_fd >= 0), ms) < 0)
+		return extra_fd >= 0; /* a signal: let the caller look */
+	for (unsigned i = 0; i < n; i++)
+		serve(s[i], item[3 * i + 1].revents != 0);
+	return extra_fd >= 0 && item[3 * n].revents;
 }
 
-void
-rpc_client_close(struct rpc_client *c)
+bool
+rpc_server_turn(struct rpc_server *s, int extra_fd, span_t most)
 {
-	if (c == NULL)
-		return;
-	if (c->has_payload)
-		zmq_msg_close(&c->payload);
-	if (c->dealer)
-		zmq_close(c->dealer);
-	if (c->zmq)
-		zmq_ctx_term(c->zmq);
-	free(c);
-}
-
-static int
-send_object(struct rpc_client *c, json_t *o, struct err *err)
-{
-	char *text = json_dumps(o, JSON_COMPACT);
-	json_decref(o);
-	if (text == NULL)
-		return err_set(err, FT_EINVAL, "the request is not UTF-8");
-	int n = zmq_send(c->dealer, text, strlen(text), ZMQ_DONTWAIT);
-	free(text);
-	return n < 0 ? err_sys(err, "%s: can't send", c->endpoint) : 0;
-}
-
-int
-rpc_client_send(struct rpc_client *c, json_t *request, struct err *err)
-{
-	json_object_set_new(request, "v", json_integer(FT_RPC_VERSION));
-	json_object_set_new(request, "id", json_integer((json_int_t)++c->id));
-	return send_object(c, request, err);
-}
-
-int
-rpc_client_cancel(struct rpc_client *c)
-{
-	json_t *o = json_pack("{s:i, s:s, s:s, s:I}", "v", FT_RPC_VERSION, "id", "cancel", "op", "cancel",
-		"target", (json_int_t)c->id);
-	return send_object(c, o, NULL);
-}
-
-/* one message off the wire: body and, if there is one, payload */
-static int
-take(struct rpc_client *c, json_t **body, struct err *err)
-{
-	zmq_msg_t m;
-	json_error_t e;
-	zmq_msg_init(&m);
-	if (zmq_msg_recv(&m, c->dealer, ZMQ_DONTWAIT) < 0) {
-		zmq_msg_close(&m);
-		return err_sys(err, "%s: can't receive", c->endpoint);
-	}
-	*body = json_loadb(zmq_msg_data(&m), zmq_msg_size(&m), 0, &e);
-	int more = zmq_msg_more(&m);
-	zmq_msg_close(&m);
-	if (c->has_payload)
-		zmq_msg_close(&c->payload);
-	c->has_payload = false;
-	while (more) {
-		zmq_msg_init(&m);
-		if (zmq_msg_recv(&m, c->dealer, 0) < 0) {
-			zmq_msg_close(&m);
-			break;
-		}
-		more = zmq_msg_more(&m);
-		if (c->has_payload) {
-			zmq_msg_close(&m);
-			continue;
-		}
-		c->payload = m;
-		c->has_payload = true;
-	}
-	return *body ? 0 : err_set(err, FT_EFORMAT, "%s: the answer is not JSON", c->endpoint);
-}
-
-int
-rpc_client_next(struct rpc_client *c, json_t **body, const void **payload, size_t *payload_bytes, bool *more,
-	span_t most, struct err *err)
-{
-	mono_t end = mono_after(mono_now(), most);
-	*body = NULL;
-	for (;;) {
-		int64_t left = (end.ns - mono_now().ns) / 1000000;
-		zmq_pollitem_t item = {c->dealer, 0, ZMQ_POLLIN, 0};
-		int n = left < 0 ? 0 : zmq_poll(&item, 1, (long)left + 1);
-		if (n == 0)
-			return err_set(err, FT_ETIME, "%s: no answer within %.1f s", c->endpoint,
-				(double)most.us / 1e6);
-		if (n < 0 && errno == EINTR)
-			return err_set(err, FT_ECANCEL, "interrupted");
-		int rc = n < 0 ? err_sys(err, "%s: can't wait", c->endpoint) : take(c, body, err);
-		if (rc != 0)
-			return rc;
-		json_t *id = json_object_get(*body, "id");
-		bool mine = !json_is_integer(id) || json_integer_value(id) == (json_int_t)c->id;
-		if (json_is_true(json_object_get(*body, "keepalive")) || !mine || json_is_string(id)) {
-			json_decref(
-				*body); /* a keepalive, an answer to `cancel`, a late one of an earlier request */
-			*body = NULL;
-			continue;
-		}
-		*more = json_is_true(json_object_get(*body, "more"));
-		*payload = c->has_payload ? zmq_msg_data(&c->payload) : NULL;
-		*payload_bytes = c->has_payload ? zmq_msg_size(&c->payload) : 0;
-		return 0;
-	}
-}
-
-static int
-code_to_err(const char *code)
-{
-	static const struct {
-		const char *word;
-		int rc;
-	} map[] = {{"auth", FT_EAUTH}, {"must_change_password", FT_EAUTH}, {"throttled", FT_EAUTH},
-		{"forbidden", FT_EPERM}, {"not_found", FT_ENOENT}, {"exists", FT_EXIST},
-		{"cancelled", FT_ECANCEL}, {"limit", FT_EFULL}, {"unavailable", FT_EAGAIN}};
-	for (unsigned i = 0; code && i < sizeof map / sizeof map[0]; i++)
-		if (strcmp(code, map[i].word) == 0)
-			return map[i].rc;
-	return FT_EINVAL;
-}
-
-int
-rpc_ask(struct rpc_client *c, json_t *request, json_t **body, span_t most, struct err *err)
-{
-	const void *payload;
-	size_t bytes;
-	bool more = true;
-	int rc = rpc_client_send(c, request, err);
-	*body = NULL;
-	while (rc == 0 && more) {
-		json_decref(*body);
-		rc = rpc_client_next(c, body, &payload, &bytes, &more, most, err);
-	}
-	if (rc != 0)
-		return rc;
-	if (json_is_true(json_object_get(*body, "ok")))
-		return 0;
-	json_t *e = json_object_get(*body, "error");
-	const char *code = json_string_value(json_object_get(e, "code"));
-	const char *text = json_string_value(json_object_get(e, "message"));
-	rc = err_set(err, code_to_err(code), "%s", text ? text : "refused without a reason");
-	json_decref(*body);
-	*body = NULL;
-	return rc;
+	return rpc_servers_turn(&s, 1, extra_fd, most);
 }

@@ -1,5 +1,5 @@
 /*
- * login.c - who asks?  A session key is looked up; a password is first looked for among the remembered ones,
+ * login.c - who asks?  A session key or token is looked up; a password is first looked for among the remembered ones,
  * else hashed on a pool of two threads, so that Argon2id neither holds up queries nor takes all memory.
  * The throttle is asked twice: when the request comes, and when its turn to be hashed has come, so that a
  * flood of guesses sent at once gains nothing but what is running.
@@ -51,23 +51,29 @@ known(struct request *r, const char *name)
 }
 
 static void
-by_key(struct request *r, const char *key)
+by_ticket(struct request *r, enum ticket_kind kind, const char *key)
 {
 	struct server *s = r->server;
 	char user[USERS_NAME];
-	int64_t age = atomic_load(&s->key_age_us);
-	if (age == 0) {
+	int64_t age = atomic_load(&s->age_us[kind]);
+	if (kind == TICKET_KEY && age == 0) {
 		request_error(r, "auth", "/auth/key",
 			"session keys are off on this server (maxsessionkeyage 0): log in by password");
 		return;
 	}
 	/* not throttled: a guess at 128 random bits is hopeless, and one script with an old key must not hold up others */
-	if (tickets_use(s->parts.tickets, key, r->call->peer, age, wall_now().us, user) != 0) {
+	if (tickets_use(s->parts.tickets, kind, key, r->call->peer, age, wall_now().us, user) != 0) {
 		counter_add(COUNTER_queryd_logins_refused, 1);
-		request_error(r, "auth", "/auth/key",
-			"this session key is unknown, expired, or of another client address");
+		if (kind == TICKET_KEY)
+			request_error(r, "auth", "/auth/key",
+				"this session key is unknown, expired, or of another client address");
+		else
+			request_error(r, "auth", "/auth/token",
+				"not logged in: this token is unknown, expired, or of another client "
+				"address");
 		return;
 	}
+	r->ticket = kind;
 	known(r, user);
 }
 
@@ -78,14 +84,15 @@ login_begin(struct request *r)
 	const char *user = json_string_value(json_object_get(auth, "user"));
 	const char *password = json_string_value(json_object_get(auth, "password"));
 	const char *key = json_string_value(json_object_get(auth, "key"));
+	const char *token = json_string_value(json_object_get(auth, "token"));
 	struct server *s = r->server;
 	if (auth == NULL) {
 		request_error(r, "auth", "/auth",
-			"not logged in: a request needs auth, with user and password, or key");
+			"not logged in: a request needs auth, with user and password, or key, or token");
 		return;
 	}
-	if (key) {
-		by_key(r, key);
+	if (key || token) {
+		by_ticket(r, key ? TICKET_KEY : TICKET_TOKEN, key ? key : token);
 		return;
 	}
 	if (too_early(r, user))

@@ -148,7 +148,7 @@ send_rows(void *ctx, const char *bytes, size_t n)
 	size_t least = SIZE_MAX;
 	mono_t since = mono_now();
 	for (;;) {
-		size_t unsent = rpc_unsent(s->rpc, r->call);
+		size_t unsent = rpc_unsent(r->rpc, r->call);
 		int64_t latency = atomic_load(&s->client_latency_us);
 		if (atomic_load(&r->query.cancel) || rpc_gone(r->call))
 			return FT_ECANCEL;
@@ -173,7 +173,7 @@ send_rows(void *ctx, const char *bytes, size_t n)
 		pthread_mutex_unlock(&s->mutex);
 	}
 	const char *payload = r->spec.format[0] == 'n' ? "ndjson" : "csv";
-	rpc_reply(s->rpc, r->call, json_pack("{s:s}", "payload", payload), (void *)(uintptr_t)bytes, n, false,
+	rpc_reply(r->rpc, r->call, json_pack("{s:s}", "payload", payload), (void *)(uintptr_t)bytes, n, false,
 		true);
 	return 0;
 }

@@ -9,31 +9,36 @@
 static json_t *
 me(const struct request *r)
 {
-	return json_pack("{s:s, s:b, s:b}", "user", r->who.name, "admin", (int)r->who.admin, "restricted",
-		r->who.filter != NULL);
+	json_t *o = json_pack("{s:s, s:b, s:b}", "user", r->who.name, "admin", (int)r->who.admin,
+		"restricted", r->who.filter != NULL);
+	if (r->who.must_change)
+		json_object_set_new(o, "must_change_password", json_true());
+	return o;
 }
 
 static void
-with_key(struct request *r)
+with_ticket(struct request *r, enum ticket_kind kind)
 {
+	static const char *const member[TICKET_KINDS][2] = {
+		{"session_key", "session_key_age"}, {"token", "token_age"}};
 	struct server *s = r->server;
 	struct err err = {0};
 	char key[AUTH_KEY_HEX + 1];
-	int64_t age = atomic_load(&s->key_age_us);
-	if (age == 0) {
+	int64_t age = atomic_load(&s->age_us[kind]);
+	if (kind == TICKET_KEY && age == 0) {
 		request_error(
 			r, "refused", NULL, "session keys are off on this server: maxsessionkeyage is 0");
 		return;
 	}
-	int rc = tickets_issue(s->parts.tickets, r->who.name, r->call->peer, wall_now().us, key, &err);
+	int rc = tickets_issue(s->parts.tickets, kind, r->who.name, r->call->peer, wall_now().us, key, &err);
 	if (rc != 0) {
 		err.code = rc;
 		request_fail(r, &err);
 		return;
 	}
 	json_t *o = me(r);
-	json_object_set_new(o, "session_key", json_string(key));
-	json_object_set_new(o, "session_key_age", json_integer(age / 1000000));
+	json_object_set_new(o, member[kind][0], json_string(key));
+	json_object_set_new(o, member[kind][1], json_integer(age / 1000000));
 	auth_wipe(key, sizeof key);
 	request_reply(r, o);
 }
@@ -42,7 +47,9 @@ void
 op_login(struct request *r)
 {
 	if (request_bool(r, "session_key"))
-		with_key(r);
+		with_ticket(r, TICKET_KEY);
+	else if (request_bool(r, "token"))
+		with_ticket(r, TICKET_TOKEN);
 	else
 		request_reply(r, me(r));
 }
@@ -50,7 +57,22 @@ op_login(struct request *r)
 void
 op_key(struct request *r)
 {
-	with_key(r);
+	with_ticket(r, TICKET_KEY);
+}
+
+void
+op_logout(struct request *r)
+{
+	const json_t *auth = json_object_get(r->in, "auth");
+	const char *word =
+		json_string_value(json_object_get(auth, r->ticket == TICKET_KEY ? "key" : "token"));
+	if (word == NULL) {
+		request_error(r, "bad_request", "/auth",
+			"logout ends a session key or token, and must be asked with it");
+		return;
+	}
+	tickets_end(r->server->parts.tickets, r->ticket, word);
+	request_reply(r, NULL);
 }
 
 void
@@ -113,7 +135,8 @@ op_users_list(struct request *r)
 	struct server *s = r->server;
 	json_t *list = users_list(s->parts.users), *u;
 	size_t i;
-	int64_t age = atomic_load(&s->key_age_us), now = wall_now().us;
+	int64_t age[TICKET_KINDS], now = wall_now().us;
+	request_ages(r, age);
 	json_array_foreach (list, i, u) {
 		const char *name = json_string_value(json_object_get(u, "name"));
 		bool in = json_is_true(json_object_get(u, "active")) ||
@@ -145,9 +168,11 @@ op_users_delete(struct request *r)
 	struct server *s = r->server;
 	struct err err = {0};
 	const char *name = request_string(r, "name", "");
+	int64_t age[TICKET_KINDS];
 	if (!audited(r, json_pack("{s:s}", "name", name)))
 		return;
-	bool has = tickets_has(s->parts.tickets, name, atomic_load(&s->key_age_us), wall_now().us);
+	request_ages(r, age);
+	bool has = tickets_has(s->parts.tickets, name, age, wall_now().us);
 	int rc = users_delete(s->parts.users, r->who.name, name, has, &err);
 	if (rc == 0)
 		tickets_revoke(s->parts.tickets,

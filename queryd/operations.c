@@ -94,7 +94,7 @@ check_member(const struct member *m, const json_t *v, struct err *err)
 	return 0;
 }
 
-/* {"user", "password"} or {"key"} */
+/* {"user", "password"}, {"key"} or {"token"} */
 static int
 check_auth(const json_t *auth, char at[80], struct err *err)
 {
@@ -108,18 +108,19 @@ check_auth(const json_t *auth, char at[80], struct err *err)
 	json_object_foreach ((json_t *)(uintptr_t)auth, name, v) {
 		struct member m = {.name = name, .type = MEMBER_STRING, .most = 1024};
 		snprintf(at, 80, "/auth/%.64s", name);
-		if (strcmp(name, "user") != 0 && strcmp(name, "password") != 0 && strcmp(name, "key") != 0)
+		if (strcmp(name, "user") != 0 && strcmp(name, "password") != 0 && strcmp(name, "key") != 0 &&
+			strcmp(name, "token") != 0)
 			return err_set(err, FT_EINVAL,
-				"auth has either user and password, or key; not '%.64s'", name);
+				"auth has either user and password, or key, or token; not '%.64s'", name);
 		int rc = check_member(&m, v, err);
 		if (rc != 0)
 			return rc;
 	}
-	bool key = json_object_get(auth, "key"), user = json_object_get(auth, "user");
-	bool password = json_object_get(auth, "password");
+	int words = (json_object_get(auth, "key") != NULL) + (json_object_get(auth, "token") != NULL);
+	bool user = json_object_get(auth, "user"), password = json_object_get(auth, "password");
 	snprintf(at, 80, "/auth");
-	if (key ? user || password : !user || !password)
-		return err_set(err, FT_EINVAL, "auth has either user and password, or key");
+	if (words ? words > 1 || user || password : !user || !password)
+		return err_set(err, FT_EINVAL, "auth has either user and password, or key, or token");
 	return 0;
 }
 
@@ -171,4 +172,11 @@ bool
 request_bool(const struct request *r, const char *name)
 {
 	return json_is_true(json_object_get(r->in, name));
+}
+
+void
+request_ages(const struct request *r, int64_t age_us[TICKET_KINDS])
+{
+	for (unsigned i = 0; i < TICKET_KINDS; i++)
+		age_us[i] = atomic_load(&r->server->age_us[i]);
 }

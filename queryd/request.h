@@ -20,7 +20,7 @@
 struct request;
 
 enum op_kind { OP_QUICK, OP_HASH, OP_WAIT, OP_QUERY };
-enum op_right { OP_ALL, OP_ADMIN };
+enum op_right { OP_ALL, OP_ENTRY, OP_ADMIN };
 enum member_type { MEMBER_STRING, MEMBER_INT, MEMBER_BOOL, MEMBER_TIME };
 struct member {
 	const char *name, *help;
@@ -38,11 +38,14 @@ struct operation {
 
 struct request {
 	struct server *server;
-	struct rpc_call *call; /* gone after the last reply */
+	struct rpc_server *rpc; /* that it came by: the query port or the gate */
+	struct rpc_call *call;  /* gone after the last reply */
 	const struct operation *op;
-	json_t *in;      /* the request's object, borrowed from call */
-	struct user who; /* once it is known */
-	bool entered;    /* counted with users_enter */
+	json_t *in;              /* the request's object, borrowed from call */
+	struct user who;         /* once it is known */
+	bool gateway;            /* came by the gate */
+	enum ticket_kind ticket; /* what it was asked with, TICKET_KINDS: a password */
+	bool entered;            /* counted with users_enter */
 	bool authenticated;
 	/* queries */
 	struct query_context query;
@@ -56,7 +59,7 @@ struct request {
 
 struct server {
 	struct server_parts parts;
-	struct rpc_server *rpc;
+	struct rpc_server *rpc, *gate; /* gate: NULL if there is none */
 	struct jobs *hash, *waits, *queries;
 	struct throttle *throttle;
 	pthread_mutex_t mutex; /* the list, and `stopping` */
@@ -70,7 +73,7 @@ struct server {
 	unsigned query_threads;
 	int64_t started_us;
 	/* copies of settings that are asked for often */
-	_Atomic int64_t key_age_us, query_time_us, client_latency_us;
+	_Atomic int64_t age_us[TICKET_KINDS], query_time_us, client_latency_us;
 	_Atomic uint64_t query_memory;
 };
 
@@ -87,6 +90,8 @@ const struct operation *operation_find(const char *name);
 int operation_check(const struct operation *op, json_t *request, char at[80], struct err *err);
 /* members of a checked request; absent: the default */
 const char *request_string(const struct request *r, const char *name, const char *otherwise);
+/* idle lives of the kinds of tickets, now */
+void request_ages(const struct request *r, int64_t age_us[TICKET_KINDS]);
 int64_t request_int(const struct request *r, const char *name, int64_t otherwise);
 bool request_bool(const struct request *r, const char *name);
 

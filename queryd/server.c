@@ -1,10 +1,12 @@
 /* server.c - see server.h. */
 #include "queryd/server.h"
 
+#include <arpa/inet.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "common/counters.h"
 #include "common/log.h"
@@ -40,24 +42,24 @@ drop(struct request *r)
 void
 request_reply(struct request *r, json_t *body)
 {
-	struct server *s = r->server;
+	struct rpc_server *rpc = r->rpc;
 	struct rpc_call *call = r->call;
 	unlist(r);
 	drop(r); /* before the reply: who reads it may delete this user next */
 	counter_add(COUNTER_queryd_requests, 1);
-	rpc_reply(s->rpc, call, body, NULL, 0, false, false);
+	rpc_reply(rpc, call, body, NULL, 0, false, false);
 }
 
 static void
 end(struct request *r, const char *code, const char *at, const char *text)
 {
-	struct server *s = r->server;
+	struct rpc_server *rpc = r->rpc;
 	struct rpc_call *call = r->call;
 	unlist(r);
 	drop(r);
 	counter_add(COUNTER_queryd_requests, 1);
 	counter_add(COUNTER_queryd_errors, 1);
-	rpc_reply_error(s->rpc, call, code, at, "%s", text);
+	rpc_reply_error(rpc, call, code, at, "%s", text);
 }
 
 void
@@ -92,22 +94,42 @@ request_fail(struct request *r, const struct err *err)
 
 /* ---- from a frame to an operation ------------------------------------------------------------- */
 
-static void
-handle(void *ctx, struct rpc_call *call)
+/* By the gate: whose request it is.  False: that is no address. */
+static bool
+on_behalf(struct rpc_call *call)
 {
-	struct server *s = ctx;
+	json_t *from = json_object_get(call->request, "from");
+	uint8_t address[16];
+	const char *text = json_string_value(from);
+	if (from == NULL)
+		return true;
+	if (text == NULL || strlen(text) >= sizeof call->peer ||
+		(inet_pton(AF_INET, text, address) != 1 && inet_pton(AF_INET6, text, address) != 1))
+		return false;
+	snprintf(call->peer, sizeof call->peer, "%s", text);
+	json_object_del(call->request, "from");
+	return true;
+}
+
+static void
+handle(struct server *s, struct rpc_server *rpc, struct rpc_call *call)
+{
 	char at[80];
 	struct err err = {0};
 	struct request *r = s->stopping ? NULL : calloc(1, sizeof *r);
 	if (r == NULL) {
-		rpc_reply_error(s->rpc, call, s->stopping ? "unavailable" : "internal", NULL,
+		rpc_reply_error(rpc, call, s->stopping ? "unavailable" : "internal", NULL,
 			s->stopping ? "the server is stopping" : "out of memory");
 		return;
 	}
 	r->server = s;
+	r->rpc = rpc;
+	r->gateway = rpc == s->gate;
+	r->ticket = TICKET_KINDS;
 	r->call = call;
 	r->in = call->request;
 	r->started = mono_now();
+	bool placed = !r->gateway || on_behalf(call);
 	if (strncmp(call->peer, "::ffff:", 7) == 0) /* IPv4 on an IPv6 socket */
 		memmove(call->peer, call->peer + 7, strlen(call->peer + 7) + 1);
 	pthread_mutex_lock(&s->mutex);
@@ -117,6 +139,10 @@ handle(void *ctx, struct rpc_call *call)
 		s->list->at = &r->next;
 	s->list = r;
 	pthread_mutex_unlock(&s->mutex);
+	if (!placed) {
+		request_error(r, "bad_request", "/from", "from is an address");
+		return;
+	}
 	r->op = operation_find(call->op);
 	if (r->op == NULL) {
 		counter_add(COUNTER_queryd_bad_frames, 1);
@@ -130,12 +156,27 @@ handle(void *ctx, struct rpc_call *call)
 	login_begin(r);
 }
 
+static void
+on_port(void *ctx, struct rpc_call *call)
+{
+	struct server *s = ctx;
+	handle(s, s->rpc, call);
+}
+
+static void
+on_gate(void *ctx, struct rpc_call *call)
+{
+	struct server *s = ctx;
+	handle(s, s->gate, call);
+}
+
 /* may this user do that? */
 static bool
 allowed(struct request *r)
 {
-	if (r->who.must_change && !(strcmp(r->op->name, "users.password") == 0 &&
-					  strcmp(request_string(r, "name", ""), r->who.name) == 0)) {
+	bool own_password = strcmp(r->op->name, "users.password") == 0 &&
+			    strcmp(request_string(r, "name", ""), r->who.name) == 0;
+	if (r->who.must_change && !own_password && !(r->gateway && r->op->right == OP_ENTRY)) {
 		request_error(r, "must_change_password", NULL,
 			"the password of '%s' must be changed first: ftum -chpw %s NEWPASSWORD", r->who.name,
 			r->who.name);
@@ -228,7 +269,7 @@ say_progress(struct server *s)
 	pthread_mutex_lock(&s->mutex);
 	for (struct request *r = s->list; r; r = r->next) {
 		if (!r->progress || now.ns - r->started.ns < progress_ns ||
-			rpc_unsent(s->rpc, r->call) > PROGRESS_MOST)
+			rpc_unsent(r->rpc, r->call) > PROGRESS_MOST)
 			continue;
 		json_t *p = json_pack("{s:I, s:I, s:I, s:b}", "rows_scanned",
 			(json_int_t)atomic_load_explicit(&r->query.rows_scanned, memory_order_relaxed),
@@ -236,7 +277,7 @@ say_progress(struct server *s)
 			(json_int_t)atomic_load_explicit(&r->query.rows_total, memory_order_relaxed),
 			"elapsed_ms", (json_int_t)((now.ns - r->started.ns) / 1000000), "waiting",
 			(int)!r->running);
-		rpc_reply(s->rpc, r->call, json_pack("{s:o}", "progress", p), NULL, 0, false, true);
+		rpc_reply(r->rpc, r->call, json_pack("{s:o}", "progress", p), NULL, 0, false, true);
 	}
 	pthread_mutex_unlock(&s->mutex);
 }
@@ -246,16 +287,28 @@ say_progress(struct server *s)
 static void
 settings(struct server *s, const struct conf *c)
 {
-	atomic_store(&s->key_age_us, (int64_t)conf_uint(c, CONF_userdata_maxsessionkeyage) * 1000000);
+	atomic_store(&s->age_us[TICKET_KEY], (int64_t)conf_uint(c, CONF_userdata_maxsessionkeyage) * 1000000);
+	atomic_store(&s->age_us[TICKET_TOKEN], (int64_t)conf_uint(c, CONF_userdata_tokenage) * 1000000);
 	atomic_store(&s->query_time_us, (int64_t)conf_uint(c, CONF_querytime) * 1000000);
 	atomic_store(&s->client_latency_us, (int64_t)conf_uint(c, CONF_maxclientlatency) * 1000000);
 	atomic_store(&s->query_memory, conf_uint(c, CONF_querymemory));
 }
 
+static int
+open_gate(struct server *s, const char *endpoint, const struct rpc_server_options *o, struct err *err)
+{
+	int rc = rpc_server_open(&s->gate, endpoint, o, err);
+	/* for the gateway, which is of the daemons' group; not for everybody */
+	if (rc == 0 && chmod(endpoint + strlen("ipc://"), 0660) != 0)
+		rc = err_sys(err, "%s: can't set who may open it", endpoint);
+	return rc;
+}
+
 int
 server_open(struct server **out, const struct server_parts *parts, struct err *err)
 {
-	struct rpc_server_options o = {.handler = handle, .on_cancel = on_cancel};
+	struct rpc_server_options o = {.handler = on_port, .on_cancel = on_cancel};
+	struct rpc_server_options g = {.handler = on_gate, .on_cancel = on_cancel};
 	struct server *s = calloc(1, sizeof *s);
 	*out = NULL;
 	if (s == NULL)
@@ -270,7 +323,7 @@ server_open(struct server **out, const struct server_parts *parts, struct err *e
 	settings(s, s->conf);
 	s->query_threads = (unsigned)conf_uint(s->conf, CONF_querythreads);
 	s->throttle = throttle_new();
-	o.ctx = s;
+	o.ctx = g.ctx = s;
 	if (parts->curve) {
 		o.curve_public = parts->curve->public_key;
 		o.curve_secret = parts->curve->secret_key;
@@ -284,6 +337,8 @@ server_open(struct server **out, const struct server_parts *parts, struct err *e
 		rc = jobs_open(&s->queries, s->query_threads, run_query, s, err);
 	if (rc == 0)
 		rc = rpc_server_open(&s->rpc, parts->endpoint, &o, err);
+	if (rc == 0 && parts->gate)
+		rc = open_gate(s, parts->gate, &g, err);
 	if (rc != 0) {
 		server_close(s);
 		return rc;
@@ -308,6 +363,7 @@ server_close(struct server *s)
 	jobs_close(s->queries);
 	if (s->rpc) {
 		server_turn(s, -1, (span_t){0}); /* last replies */
+		rpc_server_close(s->gate);
 		rpc_server_close(s->rpc);
 	}
 	throttle_free(s->throttle);
@@ -322,7 +378,8 @@ server_turn(struct server *s, int extra_fd, span_t most)
 {
 	if (most.us > progress_ns / 1000)
 		most.us = progress_ns / 1000;
-	(void)rpc_server_turn(s->rpc, extra_fd, most);
+	struct rpc_server *const both[] = {s->rpc, s->gate};
+	(void)rpc_servers_turn(both, s->gate ? 2 : 1, extra_fd, most);
 	if (s->stopping)
 		return;
 	say_progress(s);

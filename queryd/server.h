@@ -6,6 +6,11 @@
  *   run: QUICK on whichever thread is here · HASH on the hash pool · WAIT on threads of its own · QUERY on the
  *   query pool, fair among users.
  *
+ * The gate is a second way in, for the gateway: there a request may say `from`, the address of whoever is behind the
+ * gateway, and that is the address that session keys are bound to, that the throttle counts and the audit log shows.  Who
+ * may open that socket (its file: 0660, of the daemons' group) is trusted that far, and no further: it needs a user's
+ * password, key or token like everybody.
+ *
  * The main thread (server_turn) never waits for a disk, a hash or another daemon, but for the commit of a
  * user's change.
  */
@@ -25,6 +30,7 @@ struct server;
 
 struct server_parts {              /* borrowed: they outlive the server */
 	const char *endpoint;      /* tcp://ADDRESS:PORT */
+	const char *gate;          /* ipc://RUNDIR/queryd.gate, see below; NULL: none */
 	const struct curve *curve; /* NULL: not encrypted */
 	const struct conf *conf;
 	struct engine *engine;

@@ -10,8 +10,11 @@
 enum { MOST = 4096, MOST_A_USER = 256 };
 static const int64_t write_us = 30 * INT64_C(1000000);
 
+static const char *const kind_name[TICKET_KINDS] = {"key", "token"};
+
 struct ticket {
 	uint8_t print[AUTH_DIGEST];
+	enum ticket_kind kind;
 	char user[USERS_NAME], peer[48];
 	int64_t used_us, written_us;
 };
@@ -38,6 +41,8 @@ change(struct tickets *t, const struct ticket *put, const uint8_t *drop, struct 
 	if (rc == 0 && put) {
 		json_t *o = json_pack("{s:s, s:s, s:I}", "user", put->user, "peer", put->peer, "used_us",
 			(json_int_t)put->used_us);
+		if (put->kind != TICKET_KEY)
+			json_object_set_new(o, "kind", json_string(kind_name[put->kind]));
 		char *text = json_dumps(o, JSON_COMPACT);
 		json_decref(o);
 		rc = text ? kv_put(txn, db, put->print, AUTH_DIGEST, text, strlen(text), err)
@@ -57,8 +62,13 @@ load_one(struct tickets *t, const struct kv_bytes *k, const struct kv_bytes *v)
 	json_t *o = json_loadb(v->p, v->n, 0, &e);
 	const char *user = json_string_value(json_object_get(o, "user"));
 	const char *peer = json_string_value(json_object_get(o, "peer"));
-	if (k->n == AUTH_DIGEST && user && peer && t->n < MOST) {
+	const char *named = json_string_value(json_object_get(o, "kind"));
+	unsigned kind = TICKET_KEY;
+	while (named && kind < TICKET_KINDS && strcmp(kind_name[kind], named) != 0)
+		kind++;
+	if (k->n == AUTH_DIGEST && user && peer && kind < TICKET_KINDS && t->n < MOST) {
 		struct ticket *x = &t->ticket[t->n++];
+		x->kind = (enum ticket_kind)kind;
 		memcpy(x->print, k->p, AUTH_DIGEST);
 		snprintf(x->user, sizeof x->user, "%s", user);
 		snprintf(x->peer, sizeof x->peer, "%s", peer);
@@ -137,10 +147,10 @@ idlest(const struct tickets *t, const char *user, unsigned *count)
 }
 
 int
-tickets_issue(struct tickets *t, const char *user, const char *peer, int64_t now_us,
+tickets_issue(struct tickets *t, enum ticket_kind kind, const char *user, const char *peer, int64_t now_us,
 	char key[AUTH_KEY_HEX + 1], struct err *err)
 {
-	struct ticket x = {.used_us = now_us, .written_us = now_us};
+	struct ticket x = {.kind = kind, .used_us = now_us, .written_us = now_us};
 	unsigned count;
 	auth_random_hex(key);
 	auth_fingerprint(x.print, key);
@@ -161,8 +171,8 @@ tickets_issue(struct tickets *t, const char *user, const char *peer, int64_t now
 }
 
 int
-tickets_use(struct tickets *t, const char *key, const char *peer, int64_t age_us, int64_t now_us,
-	char user[USERS_NAME])
+tickets_use(struct tickets *t, enum ticket_kind kind, const char *key, const char *peer, int64_t age_us,
+	int64_t now_us, char user[USERS_NAME])
 {
 	uint8_t print[AUTH_DIGEST];
 	int rc = FT_EAUTH;
@@ -170,7 +180,7 @@ tickets_use(struct tickets *t, const char *key, const char *peer, int64_t age_us
 	pthread_mutex_lock(&t->mutex);
 	for (unsigned i = 0; i < t->n; i++) {
 		struct ticket *x = &t->ticket[i];
-		if (!auth_equal(x->print, print))
+		if (x->kind != kind || !auth_equal(x->print, print))
 			continue;
 		if (now_us - x->used_us > age_us)
 			drop(t, i);
@@ -189,12 +199,13 @@ tickets_use(struct tickets *t, const char *key, const char *peer, int64_t age_us
 }
 
 bool
-tickets_has(struct tickets *t, const char *user, int64_t age_us, int64_t now_us)
+tickets_has(struct tickets *t, const char *user, const int64_t age_us[TICKET_KINDS], int64_t now_us)
 {
 	bool has = false;
 	pthread_mutex_lock(&t->mutex);
 	for (unsigned i = 0; i < t->n && !has; i++)
-		has = strcmp(t->ticket[i].user, user) == 0 && now_us - t->ticket[i].used_us <= age_us;
+		has = strcmp(t->ticket[i].user, user) == 0 &&
+		      now_us - t->ticket[i].used_us <= age_us[t->ticket[i].kind];
 	pthread_mutex_unlock(&t->mutex);
 	return has;
 }
@@ -208,5 +219,19 @@ tickets_revoke(struct tickets *t, const char *user)
 			drop(t, i);
 		else
 			i++;
+	pthread_mutex_unlock(&t->mutex);
+}
+
+void
+tickets_end(struct tickets *t, enum ticket_kind kind, const char *key)
+{
+	uint8_t print[AUTH_DIGEST];
+	auth_fingerprint(print, key);
+	pthread_mutex_lock(&t->mutex);
+	for (unsigned i = 0; i < t->n; i++)
+		if (t->ticket[i].kind == kind && auth_equal(t->ticket[i].print, print)) {
+			drop(t, i);
+			break;
+		}
 	pthread_mutex_unlock(&t->mutex);
 }

@@ -29,7 +29,8 @@ def obj(required, optional=None, more=False):
 
 
 AUTH = {"oneOf": [obj({"user": STRING, "password": STRING}),
-                  obj({"key": {"type": "string", "pattern": "^[0-9a-f]{32}$"}})]}
+                  obj({"key": {"type": "string", "pattern": "^[0-9a-f]{32}$"}}),
+                  obj({"token": {"type": "string", "pattern": "^[0-9a-f]{32}$"}})]}
 ID = {"type": ["string", "number", "null"]}
 ERROR = obj({"v": {"const": 1}, "id": ID, "ok": {"const": False},
              "error": obj({"code": {"enum": ["bad_request", "unknown_op", "bad_filter", "bad_time", "too_large", "auth",
@@ -54,6 +55,8 @@ VIEW = obj({"entity": STRING, "count": STRING, "direction": {"enum": ["total", "
             "other": obj({"count": INTEGER, "value": maybe(INTEGER)}, {"series": listed(INTEGER)}), **REPORT},
            {"filter": STRING, "resolved": {"type": "object"}})
 ME = {"user": STRING, "admin": BOOLEAN, "restricted": BOOLEAN}
+TOKEN = {"token": {"type": "string", "pattern": "^[0-9a-f]{32}$"}, "token_age": INTEGER}
+MUST = {"must_change_password": {"const": True}}
 KEY = {"session_key": {"type": "string", "pattern": "^[0-9a-f]{32}$"}, "session_key_age": INTEGER}
 
 FIGURES = {k: INTEGER for k in ("datagrams", "flows", "flows_disabled", "options", "templates", "sets_waiting", "sets_dropped",
@@ -83,9 +86,10 @@ ELEMENT = obj({"name": STRING, "element": STRING, "type": {"enum": ["unsigned", 
 
 # operation: (required members of the last reply, optional ones)
 REPLIES = {
-    "login": (ME, KEY),
+    "login": (ME, {**KEY, **TOKEN, **MUST}),
+    "logout": ({}, {}),
     "key": ({**ME, **KEY}, {}),
-    "whoami": (ME, {}),
+    "whoami": (ME, MUST),
     "stat": ({"view": VIEW}, {}),
     "sessions": ({"summary": obj({**TOTAL, **REPORT}, {"filter": STRING, "resolved": {"type": "object"}, "rows": INTEGER}, more=True)}, {}),
     "grammar": ({"grammar": obj({"fields": listed({"type": "object"}), "operators": {"type": "array"},
@@ -139,7 +143,7 @@ def document(name, kind, right, help, members, needed):
     last = obj({"v": {"const": 1}, "id": ID, "ok": {"const": True}, **must}, may)
     replies = [last, ERROR] + ([PROGRESS, KEEPALIVE] if kind == "QUERY" else []) + ([PAYLOAD] if name == "sessions" else [])
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": name,
-            "description": help + {"ALL": "", "ADMIN": " (administrators)"}[right],
+            "description": help + {"ALL": "", "ENTRY": "", "ADMIN": " (administrators)"}[right],
             "$defs": {"request": request, "reply": {"anyOf": replies}}}
 
 

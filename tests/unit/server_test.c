@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -18,7 +19,7 @@
 #include "tests/unit/engine_stub.h"
 
 static struct {
-	char dir[64], endpoint[64];
+	char dir[64], endpoint[64], gate[96];
 	int port;
 	struct conf *conf;
 	struct users *users;
@@ -68,8 +69,8 @@ start_server(void)
 	struct err err = {0};
 	the.server = NULL;
 	atomic_store(&the.stop, false);
-	struct server_parts parts = {the.endpoint, NULL, the.conf, NULL, the.users, the.tickets, the.audit,
-		"ipc:///tmp/ft-no-ingest"};
+	struct server_parts parts = {the.endpoint, the.gate, NULL, the.conf, NULL, the.users, the.tickets,
+		the.audit, "ipc:///tmp/ft-no-ingest"};
 	if (server_open(&the.server, &parts, &err) != 0)
 		fail_msg("%s", err.text);
 	pthread_create(&the.thread, NULL, loop, NULL);
@@ -111,6 +112,7 @@ begin(void **state)
 	users_add(the.users, "ann", "annpw", false, NULL, &err);
 	the.port = free_port();
 	snprintf(the.endpoint, sizeof the.endpoint, "tcp://127.0.0.1:%d", the.port);
+	snprintf(the.gate, sizeof the.gate, "ipc://%s/gate", the.dir);
 	start_server();
 	return 0;
 }
@@ -125,8 +127,8 @@ finish(void **state)
 	users_close(the.users);
 	conf_free(the.conf);
 	static const char *const file[] = {
-		"conf", "audit.log", "users.lmdb", "users.lmdb-lock", "first-password"};
-	for (unsigned i = 0; i < 5; i++)
+		"conf", "audit.log", "users.lmdb", "users.lmdb-lock", "first-password", "gate"};
+	for (unsigned i = 0; i < 6; i++)
 		(void)unlink(in_dir(file[i]));
 	return rmdir(the.dir);
 }
@@ -172,13 +174,20 @@ last_reply(struct rpc_client *c)
 }
 
 static json_t *
-ask(json_t *request)
+ask_at(const char *endpoint, json_t *request)
 {
-	struct rpc_client *c = connected();
+	struct rpc_client *c;
+	assert_int_equal(rpc_client_open(&c, endpoint, NULL, NULL), 0);
 	assert_int_equal(rpc_client_send(c, request, NULL), 0);
 	json_t *body = last_reply(c);
 	rpc_client_close(c);
 	return body;
+}
+
+static json_t *
+ask(json_t *request)
+{
+	return ask_at(the.endpoint, request);
 }
 
 /* the error's code, or "ok"; at: where to put the place */
@@ -690,6 +699,89 @@ a_stopping_server_ends_its_queries(void **state)
 	start_server();
 }
 
+/* op with this token, asked by the gate for somebody at `from` */
+static json_t *
+with_token(const char *name, const char *token, const char *from)
+{
+	return json_pack("{s:s, s:s, s:{s:s}}", "op", name, "from", from, "auth", "token", token);
+}
+
+static void
+the_gate_takes_the_address_of_who_is_behind_it(void **state)
+{
+	char token[40], at[80];
+	(void)state;
+	json_t *login = json_pack("{s:s, s:b, s:s}", "op", "login", "token", 1, "from", "203.0.113.5");
+	/* on the query port nobody speaks for another */
+	assert_string_equal(code_of(ask(as("ann", "annpw", json_deep_copy(login))), at), "bad_request");
+	assert_string_equal(at, "/from");
+	json_t *reply = ask_at(the.gate, as("ann", "annpw", login));
+	snprintf(token, sizeof token, "%s", json_string_value(json_object_get(reply, "token")));
+	assert_int_equal(json_integer_value(json_object_get(reply, "token_age")), 3600);
+	json_decref(reply);
+	assert_string_equal(code_of(ask_at(the.gate, with_token("whoami", token, "203.0.113.5")), at), "ok");
+	assert_string_equal(
+		code_of(ask_at(the.gate, with_token("whoami", token, "203.0.113.6")), at), "auth");
+	assert_string_equal(
+		code_of(ask_at(the.gate, with_token("whoami", token, "::ffff:203.0.113.5")), at), "ok");
+	assert_string_equal(
+		code_of(ask_at(the.gate, with_token("whoami", token, "nowhere")), at), "bad_request");
+	assert_string_equal(at, "/from");
+	/* a token is no session key */
+	json_t *r =
+		json_pack("{s:s, s:s, s:{s:s}}", "op", "whoami", "from", "203.0.113.5", "auth", "key", token);
+	assert_string_equal(code_of(ask_at(the.gate, r), at), "auth");
+	assert_string_equal(code_of(ask_at(the.gate, as("ann", "annpw", op("logout"))), at), "bad_request");
+	assert_string_equal(code_of(ask_at(the.gate, with_token("logout", token, "203.0.113.5")), at), "ok");
+	assert_string_equal(
+		code_of(ask_at(the.gate, with_token("whoami", token, "203.0.113.5")), at), "auth");
+}
+
+static void
+the_gate_lets_in_who_must_change_the_password_to_do_that(void **state)
+{
+	struct err err = {0};
+	char token[40], first[USERS_FIRST_PASSWORD] = "";
+	(void)state;
+	/* admin of another folder, at its first start */
+	struct users *was = the.users;
+	struct tickets *had = the.tickets;
+	char *dir = strdup(in_dir("new"));
+	stop_server();
+	assert_int_equal(mkdir(dir, 0700), 0);
+	assert_int_equal(users_open(&the.users, dir, first, &err), 0);
+	assert_int_equal(tickets_open(&the.tickets, users_kv(the.users), &err), 0);
+	start_server();
+	json_t *login = json_pack("{s:s, s:b, s:s}", "op", "login", "token", 1, "from", "::1");
+	json_t *reply = ask_at(the.gate, as("admin", first, login));
+	assert_true(json_is_true(json_object_get(reply, "must_change_password")));
+	snprintf(token, sizeof token, "%s", json_string_value(json_object_get(reply, "token")));
+	json_decref(reply);
+	assert_string_equal(code_of(ask_at(the.gate, with_token("whoami", token, "::1")), NULL), "ok");
+	assert_string_equal(code_of(ask_at(the.gate, with_token("users.list", token, "::1")), NULL),
+		"must_change_password");
+	json_t *change = with_token("users.password", token, "::1");
+	json_object_set_new(change, "name", json_string("admin"));
+	json_object_set_new(change, "password", json_string("another one"));
+	assert_string_equal(code_of(ask_at(the.gate, change), NULL), "ok");
+	/* that ended the token */
+	assert_string_equal(code_of(ask_at(the.gate, with_token("whoami", token, "::1")), NULL), "auth");
+	stop_server();
+	tickets_close(the.tickets);
+	users_close(the.users);
+	the.users = was;
+	the.tickets = had;
+	static const char *const file[] = {"users.lmdb", "users.lmdb-lock", "first-password"};
+	for (unsigned i = 0; i < 3; i++) {
+		char path[300];
+		snprintf(path, sizeof path, "%s/%s", dir, file[i]);
+		(void)unlink(path);
+	}
+	assert_int_equal(rmdir(dir), 0);
+	free(dir);
+	start_server();
+}
+
 int
 main(void)
 {
@@ -703,6 +795,8 @@ main(void)
 		cmocka_unit_test(users_are_made_changed_and_deleted),
 		cmocka_unit_test(until_it_is_changed_only_the_password_can_be_changed),
 		cmocka_unit_test(a_session_key_serves_one_address_only),
+		cmocka_unit_test(the_gate_takes_the_address_of_who_is_behind_it),
+		cmocka_unit_test(the_gate_lets_in_who_must_change_the_password_to_do_that),
 		cmocka_unit_test(too_many_wrong_passwords_are_not_even_looked_at),
 		cmocka_unit_test(a_query_tells_its_progress_and_can_be_cancelled),
 		cmocka_unit_test(a_client_that_goes_away_cancels_its_query),

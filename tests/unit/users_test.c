@@ -214,40 +214,53 @@ session_keys_are_bound_to_an_address_and_expire(void **state)
 	struct tickets *t;
 	struct err err = {0};
 	char key[AUTH_KEY_HEX + 1], other[AUTH_KEY_HEX + 1], user[USERS_NAME];
-	int64_t age = 100 * second, now = 1000 * second;
+	int64_t age = 100 * second, now = 1000 * second, ages[TICKET_KINDS] = {age, 5 * second};
 	(void)state;
 	struct users *u = fresh();
 	assert_int_equal(tickets_open(&t, users_kv(u), &err), 0);
-	assert_int_equal(tickets_issue(t, "joe", "10.0.0.1", now, key, &err), 0);
+	assert_int_equal(tickets_issue(t, TICKET_KEY, "joe", "10.0.0.1", now, key, &err), 0);
 	assert_int_equal(strlen(key), 32);
-	assert_int_equal(tickets_use(t, key, "10.0.0.1", age, now + 99 * second, user), 0);
+	assert_int_equal(tickets_use(t, TICKET_KEY, key, "10.0.0.1", age, now + 99 * second, user), 0);
 	assert_string_equal(user, "joe");
-	assert_int_equal(tickets_use(t, key, "10.0.0.2", age, now + 99 * second, user), FT_EAUTH);
+	assert_int_equal(tickets_use(t, TICKET_KEY, key, "10.0.0.2", age, now + 99 * second, user), FT_EAUTH);
 	/* each use renews it */
-	assert_int_equal(tickets_use(t, key, "10.0.0.1", age, now + 190 * second, user), 0);
-	assert_true(tickets_has(t, "joe", age, now + 250 * second));
+	assert_int_equal(tickets_use(t, TICKET_KEY, key, "10.0.0.1", age, now + 190 * second, user), 0);
+	assert_true(tickets_has(t, "joe", ages, now + 250 * second));
 	/* and it outlives a restart, of which only a fingerprint is stored */
 	tickets_close(t);
 	u = again(u);
 	assert_int_equal(tickets_open(&t, users_kv(u), &err), 0);
-	assert_int_equal(tickets_use(t, key, "10.0.0.1", age, now + 280 * second, user), 0);
+	assert_int_equal(tickets_use(t, TICKET_KEY, key, "10.0.0.1", age, now + 280 * second, user), 0);
 	snprintf(path, sizeof path, "%s/users.lmdb", dir);
 	FILE *f = fopen(path, "r");
 	static char bytes[1 << 20];
 	size_t n = fread(bytes, 1, sizeof bytes, f);
 	fclose(f);
 	assert_null(memmem(bytes, n, key, 32));
-	assert_int_equal(tickets_use(t, key, "10.0.0.1", age, now + 381 * second, user), FT_EAUTH);
-	assert_false(tickets_has(t, "joe", age, now + 381 * second));
-	assert_int_equal(tickets_issue(t, "joe", "10.0.0.1", now, key, &err), 0);
-	assert_int_equal(tickets_issue(t, "ann", "10.0.0.1", now, other, &err), 0);
-	tickets_revoke(t, "joe");
-	assert_int_equal(tickets_use(t, key, "10.0.0.1", age, now, user), FT_EAUTH);
-	assert_int_equal(tickets_use(t, other, "10.0.0.1", age, now, user), 0);
-	for (unsigned i = 0; i < 300; i++)
-		assert_int_equal(tickets_issue(t, "bob", "10.0.0.1", now + i, key, &err), 0);
 	assert_int_equal(
-		tickets_use(t, other, "10.0.0.1", age, now, user), 0); /* bob pushes out only his own */
+		tickets_use(t, TICKET_KEY, key, "10.0.0.1", age, now + 381 * second, user), FT_EAUTH);
+	assert_false(tickets_has(t, "joe", ages, now + 381 * second));
+	assert_int_equal(tickets_issue(t, TICKET_KEY, "joe", "10.0.0.1", now, key, &err), 0);
+	assert_int_equal(tickets_issue(t, TICKET_KEY, "ann", "10.0.0.1", now, other, &err), 0);
+	tickets_revoke(t, "joe");
+	assert_int_equal(tickets_use(t, TICKET_KEY, key, "10.0.0.1", age, now, user), FT_EAUTH);
+	assert_int_equal(tickets_use(t, TICKET_KEY, other, "10.0.0.1", age, now, user), 0);
+	for (unsigned i = 0; i < 300; i++)
+		assert_int_equal(tickets_issue(t, TICKET_KEY, "bob", "10.0.0.1", now + i, key, &err), 0);
+	assert_int_equal(tickets_use(t, TICKET_KEY, other, "10.0.0.1", age, now, user),
+		0); /* bob pushes out only his own */
+	/* a token is no session key, nor the other way round, also after a restart */
+	assert_int_equal(tickets_issue(t, TICKET_TOKEN, "ann", "::1", now, key, &err), 0);
+	tickets_close(t);
+	u = again(u);
+	assert_int_equal(tickets_open(&t, users_kv(u), &err), 0);
+	assert_int_equal(tickets_use(t, TICKET_KEY, key, "::1", age, now, user), FT_EAUTH);
+	assert_int_equal(tickets_use(t, TICKET_TOKEN, other, "10.0.0.1", age, now, user), FT_EAUTH);
+	assert_int_equal(tickets_use(t, TICKET_TOKEN, key, "::1", age, now, user), 0);
+	tickets_end(t, TICKET_KEY, key);
+	assert_int_equal(tickets_use(t, TICKET_TOKEN, key, "::1", age, now, user), 0);
+	tickets_end(t, TICKET_TOKEN, key);
+	assert_int_equal(tickets_use(t, TICKET_TOKEN, key, "::1", age, now, user), FT_EAUTH);
 	tickets_close(t);
 	done(u);
 }
