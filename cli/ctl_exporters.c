@@ -325,6 +325,10 @@ print_one(FILE *to, const json_t *e)
 	for (size_t i = 0; i < json_array_size(list); i++)
 		print_source(to, json_array_get(list, i));
 	print_interfaces(to, json_object_get(e, "interfaces"));
+	list = json_object_get(e, "vrfs");
+	for (size_t i = 0; i < json_array_size(list); i++)
+		fprintf(to, "VRF %" PRIu64 ": %s\n", num(json_array_get(list, i), "id"),
+			str(json_array_get(list, i), "name"));
 }
 
 int

@@ -40,6 +40,7 @@ static const struct {
 		true},
 	[FILTER_T_ELEMENT] = {"a value of the element", true},
 	[FILTER_T_IFACE] = {"an interface: its index, or a name such as Gi0/1 or \"ge-*\"", true},
+	[FILTER_T_VRF] = {"a VRF: its id, or a name such as customer-a or \"cust*\"", true},
 	[FILTER_T_ROLE] = {"a role: external, internal or unknown", false},
 	[FILTER_T_END] = {"an end reason: fin, rst, timeout, toolong, evicted, new, exporter or a number",
 		true},
@@ -357,6 +358,7 @@ value_of(struct arena *a, const struct filter_field_info *f, const char *w, bool
 	case FILTER_T_RULE:
 		return named(NAMES_RULE, w, out) || range(w, 1, false, f->most, out);
 	case FILTER_T_IFACE:
+	case FILTER_T_VRF:
 		return (!quoted && range(w, 1, false, f->most, out)) || (*w != 0 && word_of(a, w, out, full));
 	case FILTER_T_ROLE:
 		return named(NAMES_ROLE, w, out);

@@ -1,6 +1,6 @@
 /*
  * exporter_show.c - exporters as JSON: identity, settings, figures summed over their sources, each source, and for one
- * exporter its interfaces (docs/protocol: exporters.list, exporters.get).
+ * exporter its interfaces and VRFs (docs/protocol: exporters.list, exporters.get).
  *
  * Reads the threads' tables as anybody may (contract/exporters.h): figures for people.
  */
@@ -299,8 +299,9 @@ static void
 note_known(const struct ingest *g, uint32_t id, json_t *all)
 {
 	const struct ft_exporter *e = exporters_get(&g->exporters, id);
-	json_t *list =
-		e ? interfaces_json((struct interface_table *)(uintptr_t)&g->interfaces, e->address) : NULL;
+	json_t *list = e ? interfaces_json((struct interface_table *)(uintptr_t)&g->interfaces,
+				   FT_KIND_INTERFACE, e->address)
+			 : NULL;
 	json_t *known;
 	size_t i;
 	json_array_foreach (list, i, known) {
@@ -346,6 +347,27 @@ interfaces_of(const struct ingest *g, uint32_t id)
 	return list;
 }
 
+/* names of its VRFs by id; of one that was renamed the last */
+static json_t *
+vrfs_of(const struct ingest *g, uint32_t id)
+{
+	const struct ft_exporter *e = exporters_get(&g->exporters, id);
+	json_t *list = json_array(), *last = NULL, *v;
+	json_t *known = e ? interfaces_json((struct interface_table *)(uintptr_t)&g->interfaces, FT_KIND_VRF,
+				    e->address)
+			  : NULL;
+	size_t i;
+	json_array_foreach (known, i, v) {
+		if (last == NULL || !json_equal(json_object_get(last, "id"), json_object_get(v, "index"))) {
+			last = json_pack("{s:O}", "id", json_object_get(v, "index"));
+			json_array_append_new(list, last);
+		}
+		json_object_set(last, "name", json_object_get(v, "name"));
+	}
+	json_decref(known);
+	return list;
+}
+
 json_t *
 ingest_exporter_json(const struct ingest *g, uint32_t id)
 {
@@ -358,5 +380,6 @@ ingest_exporter_json(const struct ingest *g, uint32_t id)
 	free(by_id);
 	finish(o);
 	json_object_set_new(o, "interfaces", interfaces_of(g, id));
+	json_object_set_new(o, "vrfs", vrfs_of(g, id));
 	return o;
 }

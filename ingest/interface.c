@@ -17,7 +17,7 @@
 struct stored_key {
 	uint8_t address[16], guid[16];
 	uint32_t index;
-	uint32_t pad;
+	uint32_t kind;
 	int64_t since_us;
 };
 static const uint8_t no_guid[16];
@@ -25,16 +25,18 @@ static const uint8_t no_guid[16];
 /* ---- the segment ------------------------------------------------------------------------------ */
 
 static uint32_t *
-chain(const struct interface_table *x, const uint8_t *address, const uint8_t *guid, uint32_t index)
+chain(const struct interface_table *x, const uint8_t *address, const uint8_t *guid, uint8_t kind,
+	uint32_t index)
 {
-	uint64_t h = hash_mix(hash_16(address, hash_secret()), hash_16(guid, index));
+	uint64_t h = hash_mix(hash_16(address, hash_secret()), hash_16(guid, (uint64_t)kind << 32 | index));
 	return &x->bucket[h & x->mask];
 }
 
 static bool
-same(const struct ft_interface *i, const uint8_t *address, const uint8_t *guid, uint32_t index)
+same(const struct ft_interface *i, const uint8_t *address, const uint8_t *guid, uint8_t kind, uint32_t index)
 {
-	return i->index == index && memcmp(i->address, address, 16) == 0 && memcmp(i->guid, guid, 16) == 0;
+	return i->index == index && i->kind == kind && memcmp(i->address, address, 16) == 0 &&
+	       memcmp(i->guid, guid, 16) == 0;
 }
 
 static void
@@ -55,7 +57,7 @@ change_end(struct interface_table *x)
 static struct stored_key
 key_of(const struct ft_interface *i)
 {
-	struct stored_key k = {.index = i->index, .since_us = i->since_us};
+	struct stored_key k = {.index = i->index, .kind = i->kind, .since_us = i->since_us};
 	memcpy(k.address, i->address, 16);
 	memcpy(k.guid, i->guid, 16);
 	return k;
@@ -96,7 +98,7 @@ static void
 unchain(struct interface_table *x, uint32_t slot)
 {
 	const struct ft_interface *i = &x->t->slot[slot];
-	uint32_t *at = chain(x, i->address, i->guid, i->index);
+	uint32_t *at = chain(x, i->address, i->guid, i->kind, i->index);
 	while (*at && *at != slot + 1)
 		at = &x->next[*at - 1];
 	if (*at)
@@ -109,7 +111,7 @@ static void
 enchain(struct interface_table *x, uint32_t slot)
 {
 	const struct ft_interface *i = &x->t->slot[slot];
-	uint32_t *at = chain(x, i->address, i->guid, i->index);
+	uint32_t *at = chain(x, i->address, i->guid, i->kind, i->index);
 	x->next[slot] = *at;
 	*at = slot + 1;
 	if (i->exporter <= x->exporters)
@@ -134,12 +136,13 @@ struct versions { /* of one interface */
 };
 
 static struct versions
-versions_of(const struct interface_table *x, const uint8_t *address, const uint8_t *guid, uint32_t index)
+versions_of(const struct interface_table *x, const uint8_t *address, const uint8_t *guid, uint8_t kind,
+	uint32_t index)
 {
 	struct versions v = {.n = 0};
-	for (uint32_t s = *chain(x, address, guid, index); s && v.n <= FT_INTERFACE_VERSIONS;
+	for (uint32_t s = *chain(x, address, guid, kind, index); s && v.n <= FT_INTERFACE_VERSIONS;
 		s = x->next[s - 1])
-		if (same(&x->t->slot[s - 1], address, guid, index))
+		if (same(&x->t->slot[s - 1], address, guid, kind, index))
 			v.slot[v.n++] = s - 1;
 	return v;
 }
@@ -258,9 +261,10 @@ static bool
 learn(struct interface_table *x, const struct interface_says *s)
 {
 	const uint8_t *guid = s->guid ? s->guid : no_guid;
-	struct versions v = versions_of(x, s->address, guid, s->index);
+	struct versions v = versions_of(x, s->address, guid, s->kind, s->index);
 	int now = in_force(x, &v, s->at_us);
-	struct ft_interface i = {.index = s->index, .used = 1, .exporter = s->exporter, .since_us = s->at_us};
+	struct ft_interface i = {
+		.index = s->index, .kind = s->kind, .used = 1, .exporter = s->exporter, .since_us = s->at_us};
 	if (now >= 0)
 		i = x->t->slot[v.slot[now]];
 	memcpy(i.address, s->address, 16);
@@ -370,7 +374,8 @@ rule_add(struct interface_table *x, struct role_rule *r, struct err *err)
 	if (rc != 0)
 		return rc;
 	all->rule[all->n++] = *r;
-	if (r->by == ROLE_BY_HAND && versions_of(x, r->address, no_guid, r->index).n == 0) {
+	if (r->by == ROLE_BY_HAND &&
+		versions_of(x, r->address, no_guid, FT_KIND_INTERFACE, r->index).n == 0) {
 		/* nobody has told of it: so that readers find its role, it is entered, true at all times */
 		struct interface_says says = {.address = r->address, .index = r->index, .at_us = INT64_MIN};
 		(void)learn(x, &says);

@@ -44,14 +44,14 @@ by_place(const void *x, const void *y)
 }
 
 json_t *
-interfaces_json(struct interface_table *x, const uint8_t *address)
+interfaces_json(struct interface_table *x, uint8_t kind, const uint8_t *address)
 {
 	json_t *list = json_array();
 	pthread_mutex_lock(&x->mutex);
 	uint32_t n = x->t->count, used = 0;
 	struct ft_interface *all = malloc((size_t)(n ? n : 1) * sizeof *all);
 	for (uint32_t s = 0; all && s < n; s++)
-		if (x->t->slot[s].used &&
+		if (x->t->slot[s].used && x->t->slot[s].kind == kind &&
 			(address == NULL || memcmp(x->t->slot[s].address, address, 16) == 0))
 			all[used++] = x->t->slot[s];
 	pthread_mutex_unlock(&x->mutex);
@@ -203,7 +203,8 @@ interfaces_control(struct interface_table *x, const json_t *request, struct err 
 	if (what && strcmp(what, "list") == 0)
 		return exporter_of(request, address, &one, err) != 0
 			       ? NULL
-			       : json_pack("{s:o}", "interfaces", interfaces_json(x, one ? address : NULL));
+			       : json_pack("{s:o}", "interfaces",
+					 interfaces_json(x, FT_KIND_INTERFACE, one ? address : NULL));
 	if (what && strcmp(what, "rules") == 0)
 		return json_pack("{s:o}", "rules", interfaces_rules_json(x));
 	if (what && strcmp(what, "role") == 0)

@@ -28,7 +28,7 @@ enum learn_kind {
 	LEARN_TEMPLATE = 't',
 	LEARN_WAITING = 'w',
 	LEARN_SAMPLER = 's',
-	LEARN_OPTION = 'o', /* interface, application, VRF names */
+	LEARN_OPTION = 'o', /* boot time, application names */
 	LEARN_UNDO = 'u',
 };
 

@@ -8,7 +8,8 @@
  *        the one last told of.
  *   160 systemInitTime -> base of uptime-relative stamps in IPFIX
  *   10, 14, 252 or 253 interface -> names (82, 83): a table of their own (interface.h)
- *   95 application -> name (94, 96);  234 VRF -> name (236)
+ *   95 application -> name (94, 96)
+ *   234 or 235 VRF -> name (236): in the table of interfaces, too
  * Tables are by exporter and domain, never by port: exporters send options from another socket than data.
  * Values are remembered through the learn log, and only when they change.
  */
@@ -23,7 +24,7 @@
 enum { TABLE_MAX = 65536, TEXT_MAX = 128, BUCKETS = 16384 };
 #define NO_LABEL UINT32_MAX /* there was no room for it */
 /* what an option is about: learn_key.version of LEARN_OPTION */
-enum about { ABOUT_INIT = 1, ABOUT_APP = 4, ABOUT_APP_TEXT, ABOUT_VRF };
+enum about { ABOUT_INIT = 1, ABOUT_APP = 4, ABOUT_APP_TEXT };
 
 struct option {
 	struct option *next;
@@ -293,8 +294,10 @@ note(struct seen *s, uint16_t id, const uint8_t *p, size_t n)
 		s->init_ms = number(p, n);
 		break;
 	case 234: /* ingressVRFID */
+	case 235: /* egressVRFID */
+		if (!s->has_vrf)
+			s->vrf = number(p, n);
 		s->has_vrf = true;
-		s->vrf = number(p, n);
 		break;
 	case 236: /* VRFname */
 		s->vrf_name = p;
@@ -361,6 +364,13 @@ learn_rate(struct message *m, const struct seen *s)
 	m->d->work.sampling = options_rate(m->d->options, m, OPTIONS_DEFAULT);
 }
 
+static void
+tell(struct message *m, struct interface_says *s)
+{
+	if (m->d->sink.interface && !m->d->sink.interface(m->d->sink.ctx, m, s))
+		m->d->totals.bound_hits++;
+}
+
 void
 options_interface(struct message *m, uint32_t index, const uint8_t *name, size_t name_n,
 	const uint8_t *description, size_t description_n, uint64_t speed)
@@ -373,8 +383,7 @@ options_interface(struct message *m, uint32_t index, const uint8_t *name, size_t
 		.description = description,
 		.description_n = description_n,
 		.speed = speed};
-	if (m->d->sink.interface && !m->d->sink.interface(m->d->sink.ctx, m, &s))
-		m->d->totals.bound_hits++;
+	tell(m, &s);
 }
 
 static void
@@ -391,10 +400,14 @@ learn_names(struct message *m, const struct seen *s)
 		key.sub = s->app;
 		learn_option(m, &key, s->text[i], s->text_n[i]);
 	}
-	if (s->has_vrf && s->vrf_name && s->vrf_name_n) {
-		key.version = ABOUT_VRF;
-		key.sub = s->vrf;
-		learn_option(m, &key, s->vrf_name, s->vrf_name_n);
+	if (s->has_vrf && s->vrf <= UINT32_MAX && s->vrf_name_n) {
+		struct interface_says v = {.kind = FT_KIND_VRF,
+			.index = (uint32_t)s->vrf,
+			.at_us = m->ctx.export_time.us,
+			.from = FT_FROM_EXPORTER,
+			.name = s->vrf_name,
+			.name_n = s->vrf_name_n};
+		tell(m, &v);
 	}
 }
 
@@ -447,6 +460,8 @@ load_one(void *ctx, const struct learn_key *key, const uint8_t *value, size_t n)
 	bool changed;
 	if (key->kind == LEARN_OPTION && (key->version == 2 || key->version == 3))
 		return 0; /* interfaces, as builds before 0.1.0 kept them */
+	if (key->kind == LEARN_OPTION && key->version == 6)
+		return 0; /* VRFs, likewise */
 	k.port = 0;
 	(void)put(d->options, &k, value, n, &changed); /* no room: it was bounded when it was learnt */
 	return 0;

@@ -1,6 +1,6 @@
 /*
  * options.h - what exporters say about themselves in options data: sampling rates, boot time, names of interfaces,
- * applications and VRFs; and waiting sets (waiting.c).
+ * VRFs and applications; and waiting sets (waiting.c).
  */
 #ifndef FT_INGEST_OPTIONS_H
 #define FT_INGEST_OPTIONS_H

@@ -31,6 +31,8 @@ matches(const struct role_rule *r, const struct ft_interface *i)
 uint8_t
 role_of(const struct role_rules *r, const struct ft_interface *i)
 {
+	if (i->kind != FT_KIND_INTERFACE)
+		return FT_ROLE_UNKNOWN;
 	for (unsigned pass = 0; pass < 2; pass++)
 		for (unsigned k = 0; k < r->n; k++)
 			if ((r->rule[k].by == ROLE_BY_HAND) == (pass == 0) && matches(&r->rule[k], i))

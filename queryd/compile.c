@@ -357,7 +357,7 @@ interface_has(const struct test *t, uint32_t index, const struct ft_interface *i
 	return has;
 }
 
-/* What is known of an interface at the time of the slice.  A batch has few interfaces, and few of them were ever
+/* What is known of an interface or VRF at the time of the slice.  A batch has few interfaces, and few of them were ever
  * renumbered: the answer is looked up once each and kept for the batch. */
 static void
 run_interface(const struct binding *b, const struct test *t, struct batch *x, int column, uint8_t *out)
@@ -371,6 +371,7 @@ run_interface(const struct binding *b, const struct test *t, struct batch *x, in
 	const uint64_t *last = batch_u64(x, FT_COL_last_us);
 	const struct ft_exporter_entry *e = block_exporters(x->v);
 	uint32_t n = x->v->dict_count[FT_DICT_EXPORTER];
+	uint8_t kind = t->part == PART_VRF ? FT_KIND_VRF : FT_KIND_INTERFACE;
 	for (unsigned k = 0; k < KEPT; k++)
 		kept[k].used = 0;
 	for (uint32_t i = 0; i < x->n; i++) {
@@ -381,7 +382,7 @@ run_interface(const struct binding *b, const struct test *t, struct batch *x, in
 			continue;
 		}
 		if (!kept[k].used || kept[k].code != code[i] || kept[k].index != index[i]) {
-			interfaces_find(b->interfaces, &e[code[i]], index[i], &kept[k].lo, &kept[k].hi);
+			interfaces_find(b->interfaces, &e[code[i]], kind, index[i], &kept[k].lo, &kept[k].hi);
 			kept[k].code = code[i];
 			kept[k].index = index[i];
 			kept[k].used = 1;
@@ -452,7 +453,7 @@ run_test(const struct binding *b, uint32_t i, struct batch *x, const struct sess
 				break;
 			if (dict_of(t->part) != FT_DICT_NONE)
 				run_codes(b, i, x, column, to);
-			else if (t->part == PART_IFACE || t->part == PART_IFROLE)
+			else if (named_by_exporter(t->part))
 				run_interface(b, t, x, column, to);
 			else if (t->part == PART_SELF)
 				run_self(t, x, column, to);

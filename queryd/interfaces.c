@@ -19,6 +19,8 @@ by_place(const void *x, const void *y)
 	if (c == 0)
 		c = memcmp(a->guid, b->guid, 16);
 	if (c == 0)
+		c = a->kind - b->kind;
+	if (c == 0)
 		c = a->index < b->index ? -1 : a->index > b->index;
 	return c ? c : a->since_us < b->since_us ? -1 : a->since_us > b->since_us;
 }
@@ -80,28 +82,30 @@ interfaces_copy(const struct ft_interfaces *t, size_t segment_bytes)
 }
 
 static int
-compare(const struct ft_interface *r, const struct ft_exporter_entry *e, uint32_t index)
+compare(const struct ft_interface *r, const struct ft_exporter_entry *e, uint8_t kind, uint32_t index)
 {
 	int c = memcmp(r->address, e->address, 16);
 	if (c == 0)
 		c = memcmp(r->guid, e->guid, 16);
+	if (c == 0)
+		c = r->kind - kind;
 	return c ? c : r->index < index ? -1 : r->index > index;
 }
 
 void
-interfaces_find(const struct interfaces *t, const struct ft_exporter_entry *e, uint32_t index, uint32_t *lo,
-	uint32_t *hi)
+interfaces_find(const struct interfaces *t, const struct ft_exporter_entry *e, uint8_t kind, uint32_t index,
+	uint32_t *lo, uint32_t *hi)
 {
 	uint32_t a = 0, b = t ? t->n : 0;
 	while (a < b) {
 		uint32_t mid = (a + b) / 2;
-		if (compare(&t->row[mid], e, index) < 0)
+		if (compare(&t->row[mid], e, kind, index) < 0)
 			a = mid + 1;
 		else
 			b = mid;
 	}
 	*lo = *hi = a;
-	while (t && *hi < t->n && compare(&t->row[*hi], e, index) == 0)
+	while (t && *hi < t->n && compare(&t->row[*hi], e, kind, index) == 0)
 		++*hi;
 }
 
@@ -117,17 +121,18 @@ interfaces_then(const struct interfaces *t, uint32_t lo, uint32_t hi, int64_t at
 }
 
 const struct ft_interface *
-interfaces_at(const struct interfaces *t, const struct ft_exporter_entry *e, uint32_t index, int64_t at_us)
+interfaces_at(const struct interfaces *t, const struct ft_exporter_entry *e, uint8_t kind, uint32_t index,
+	int64_t at_us)
 {
 	uint32_t lo, hi;
-	interfaces_find(t, e, index, &lo, &hi);
+	interfaces_find(t, e, kind, index, &lo, &hi);
 	return interfaces_then(t, lo, hi, at_us);
 }
 
 static bool
 same_interface(const struct ft_interface *a, const struct ft_interface *b)
 {
-	return a->index == b->index && memcmp(a->address, b->address, 16) == 0 &&
+	return a->index == b->index && a->kind == b->kind && memcmp(a->address, b->address, 16) == 0 &&
 	       memcmp(a->guid, b->guid, 16) == 0;
 }
 
@@ -175,7 +180,8 @@ label_of_one(const struct interfaces *t, const uint8_t *address, uint32_t index,
 		hi++;
 	for (uint32_t i = hi; i-- > lo;) {
 		const struct ft_interface *r = &t->row[i];
-		if (r->index != index || r->name[0] == 0 || !within(t, i, from_us, to_us))
+		if (r->kind != FT_KIND_INTERFACE || r->index != index || r->name[0] == 0 ||
+			!within(t, i, from_us, to_us))
 			continue;
 		if (now == NULL)
 			put(out, n, now = r->name, "");
@@ -200,7 +206,8 @@ interfaces_label(const struct interfaces *t, const uint8_t *address, uint32_t in
 		return label_of_one(t, address, index, from_us, to_us, out, n);
 	for (uint32_t i = 0; i < t->n; i++) {
 		const struct ft_interface *r = &t->row[i];
-		if (r->index != index || r->name[0] == 0 || !within(t, i, from_us, to_us) ||
+		if (r->kind != FT_KIND_INTERFACE || r->index != index || r->name[0] == 0 ||
+			!within(t, i, from_us, to_us) ||
 			(before && memcmp(before->address, r->address, 16) == 0))
 			continue;
 		char text[ADDR_TEXT];
@@ -232,7 +239,8 @@ interfaces_has(const struct interfaces *t, const uint8_t *address, uint32_t inde
 		const struct ft_interface *r = &t->row[i];
 		if (address && memcmp(r->address, address, 16) != 0)
 			break;
-		if (r->index == index && within(t, i, from_us, to_us) && interfaces_named(r, pattern))
+		if (r->kind == FT_KIND_INTERFACE && r->index == index && within(t, i, from_us, to_us) &&
+			interfaces_named(r, pattern))
 			return true;
 	}
 	return false;

@@ -15,7 +15,7 @@
 struct interfaces {       /* immutable; threads share it */
 	uint64_t version; /* of the segment it was copied from */
 	uint32_t n;
-	struct ft_interface row[]; /* by exporter (address, guid), index, since_us */
+	struct ft_interface row[]; /* by exporter (address, guid), kind, index, since_us */
 };
 
 /* A copy of the segment; NULL: it is being written all the time, or there is no memory: stay with what there is. */
@@ -23,14 +23,15 @@ struct interfaces *interfaces_copy(const struct ft_interfaces *t, size_t segment
 /* sort rows that a test made */
 void interfaces_sort(struct interfaces *t);
 
-/* The versions of one interface: rows [*lo, *hi).  t may be NULL. */
-void interfaces_find(const struct interfaces *t, const struct ft_exporter_entry *e, uint32_t index,
-	uint32_t *lo, uint32_t *hi);
+/* The versions of one interface or VRF (kind: FT_KIND_*): rows [*lo, *hi).  t may be NULL. */
+void interfaces_find(const struct interfaces *t, const struct ft_exporter_entry *e, uint8_t kind,
+	uint32_t index, uint32_t *lo, uint32_t *hi);
 /* Of [lo, hi) the one that was true at a time; NULL: the interface is not known. */
 const struct ft_interface *interfaces_then(
 	const struct interfaces *t, uint32_t lo, uint32_t hi, int64_t at_us);
 const struct ft_interface *interfaces_at(
-	const struct interfaces *t, const struct ft_exporter_entry *e, uint32_t index, int64_t at_us);
+	const struct interfaces *t, const struct ft_exporter_entry *e, uint8_t kind, uint32_t index,
+	int64_t at_us);
 
 /* Names of an interface within [from, to) for people: "Gi0/1", "Te1/1 (before: Gi0/1)"; address NULL: of that index at
  * any exporter, "192.0.2.1 Gi0/1, 192.0.2.2 eth3"; false: none is known. */

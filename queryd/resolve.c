@@ -262,7 +262,7 @@ count_columns(struct program *p, const struct test *t)
 		p->columns |= bit(FT_COL_present);
 	if (t->part == PART_APP)
 		p->columns |= bit(FT_COL_server_port) | bit(FT_COL_proto);
-	if (t->part == PART_IFACE || t->part == PART_IFROLE)
+	if (named_by_exporter(t->part))
 		p->columns |= bit(FT_COL_exporter) | bit(FT_COL_last_us);
 	if (t->part == PART_ICMP_TYPE || t->part == PART_ICMP_CODE)
 		p->columns |= bit(FT_COL_proto);
@@ -318,10 +318,13 @@ make_test(struct resolver *r, const struct filter_node *n, uint32_t *index)
 		if (rc != 0)
 			return rc;
 	}
-	if (t->part == PART_IFACE && n->cmp > FILTER_NE && t->words > 0)
-		return unknown(r, &n->value[0], "expected the index of an interface after < <= > >=, found");
-	if (t->part == PART_IFACE && t->words == 0)
-		t->part = PART_SELF; /* indexes need no names */
+	bool by_number = t->part == PART_IFACE || t->part == PART_VRF;
+	if (by_number && n->cmp > FILTER_NE && t->words > 0)
+		return unknown(r, &n->value[0],
+			t->part == PART_VRF ? "expected the id of a VRF after < <= > >=, found"
+					    : "expected the index of an interface after < <= > >=, found");
+	if (by_number && t->words == 0)
+		t->part = PART_SELF; /* numbers need no names */
 	if (n->cmp > FILTER_NE && t->ranges > 0)
 		ordered(t, n->cmp);
 	count_columns(p, t);

@@ -31,6 +31,7 @@ enum test_part {
 	PART_ELEMENTS,
 	PART_IFACE,
 	PART_IFROLE,
+	PART_VRF,
 	PART_SES_SUM,
 	PART_SES_TOTAL,
 	PART_SES_TIME,
@@ -38,6 +39,13 @@ enum test_part {
 	PART_SES_START,
 	PART_SES_END,
 };
+
+/* is it settled by what an exporter told of the number (contract/interfaces.h)? */
+static inline bool
+named_by_exporter(enum test_part part)
+{
+	return part == PART_IFACE || part == PART_IFROLE || part == PART_VRF;
+}
 
 struct test_prefix {
 	uint8_t bytes[16];

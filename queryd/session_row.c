@@ -32,6 +32,7 @@ enum part {
 	P_ICMP_CODE,
 	P_APP_NAME,
 	P_IF_NAME,
+	P_VRF_NAME,
 	P_DISPUTED,
 };
 enum type {
@@ -346,10 +347,11 @@ row_maker_row(struct row_maker *m, struct worker *w, uint32_t j)
 			continue;
 		}
 		uint64_t n = m->narrow[f] != NULL ? m->narrow[f][j] : m->wide_number[f][j];
-		if (fields[f].part == P_IF_NAME) {
+		if (fields[f].part == P_IF_NAME || fields[f].part == P_VRF_NAME) {
 			const struct ft_interface *i =
-				interfaces_at(m->interfaces, &block_exporters(v)[exporter], (uint32_t)n,
-					(int64_t)m->wide_number[SESSION_F_last_us][j]);
+				interfaces_at(m->interfaces, &block_exporters(v)[exporter],
+					fields[f].part == P_IF_NAME ? FT_KIND_INTERFACE : FT_KIND_VRF,
+					(uint32_t)n, (int64_t)m->wide_number[SESSION_F_last_us][j]);
 			if (i != NULL && i->name[0])
 				set_text(to, i->name, strlen(i->name));
 			else

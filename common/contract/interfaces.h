@@ -1,12 +1,12 @@
 /*
  * interfaces.h - ingest -> readers: the interfaces of exporters by index, their names, descriptions, speeds and
- * roles, each with the time from which it is true.
+ * roles, each with the time from which it is true; and the names of their VRFs by id, which are as much.
  *
  * 1 Ingest writes (all its threads, under one mutex of the process); queryd reads, and whoever wants to.
  * 2 Segment "interfaces", made by ingest when absent, removed by nobody.  The truth is ingest.lmdb, database
  *   "interfaces": the segment is filled from it at each start of ingest.
  * 3 A header line, then `capacity` slots of 256 bytes, of which those below `count` may be in use (`used`).  A slot is
- *   one version of an interface: of several of one (address, guid, index) the one with the latest since_us not after
+ *   one version of an interface or VRF: of several of one (address, guid, kind, index) the one with the latest since_us not after
  *   a moment was true at that moment; before the first, the first counts.  Indexes get renumbered: a new name is a
  *   new version, a session is shown with the one of its own time.  since_us is the exporter's export time, so a
  *   replay of old traffic finds its place in history.
@@ -36,12 +36,16 @@ enum { FT_ROLE_UNKNOWN = 0, FT_ROLE_EXTERNAL = 1, FT_ROLE_INTERNAL = 2 };
 /* who told a value; a stronger one is not overwritten by a weaker one */
 enum { FT_FROM_NOBODY = 0, FT_FROM_EXPORTER = 1, FT_FROM_SNMP = 2, FT_FROM_FILE = 3 };
 
+/* what a slot is about; a VRF has a name, and no description, speed or role */
+enum { FT_KIND_INTERFACE = 0, FT_KIND_VRF = 1 };
+
 struct ft_interface {
 	uint8_t address[16], guid[16]; /* exporter, as in exporters.h */
-	uint32_t index;                /* ifIndex */
+	uint32_t index;                /* ifIndex; of a VRF its id (element 234) */
 	uint8_t used, role;
 	uint8_t from_name, from_description, from_speed; /* FT_FROM_* */
-	uint8_t pad[3];
+	uint8_t kind; /* FT_KIND_* */
+	uint8_t pad[2];
 	uint32_t exporter; /* id of who told it first; 0: an administrator */
 	int64_t since_us;
 	uint64_t speed; /* bits a second; 0 unknown */

@@ -77,7 +77,8 @@ INTERFACE = obj({"index": INTEGER, "name": maybe(STRING), "description": maybe(S
                 more=True)
 # of a user with a user filter, and of everybody else
 EXPORTER_LISTED = {"anyOf": [obj(EXPORTER), obj({**EXPORTER, **EXPORTER_SETTINGS})]}
-EXPORTER_FULL = obj({**EXPORTER, **EXPORTER_SETTINGS, "interfaces": listed(INTERFACE)})
+EXPORTER_FULL = obj({**EXPORTER, **EXPORTER_SETTINGS, "interfaces": listed(INTERFACE),
+                     "vrfs": listed(obj({"id": INTEGER, "name": STRING}))})
 
 ELEMENT = obj({"name": STRING, "element": STRING, "type": {"enum": ["unsigned", "signed", "float", "address", "mac", "string",
                                                                     "octets", "boolean", "time", "unknown"]},

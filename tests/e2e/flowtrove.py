@@ -26,7 +26,7 @@ SESSION_COLUMNS = (
     "client_mask server_mask next_hop client_country server_country client_netblock server_netblock client_group "
     "server_group icmp_type icmp_code app_id app_name nsel_event nsel_ext_event nat_client_ip nat_client_port "
     "nat_server_ip nat_server_port mpls_label vrf_id forwarding_status sampling_rate direction_rule "
-    "direction_disputed end_reason elements in_if_name out_if_name").split()
+    "direction_disputed end_reason elements in_if_name out_if_name vrf_name").split()
 live = []  # instances that are up, for the report of a failure
 
 

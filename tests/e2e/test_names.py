@@ -187,6 +187,30 @@ def test_interfaces_are_shown_and_found_by_the_name_of_the_time(instance):
     assert [r["label"] for r in instance.view("EXPIFPAIR", span=later)["rows"]] == ["Te1/1 - Gi0/4"]
 
 
+def test_a_vrf_is_shown_and_found_by_its_name(instance):
+    x, y = (V9(instance, "127.21.0.%d" % i, 1760950000) for i in (5, 6))
+    for e, names in ((x, {1: "customer-a", 2: "management"}), (y, {1: "internet"})):
+        e.send(e.options(264, [(1, 4)], [(234, 4), (236, 16)]), e.template(265, PLAIN + ((234, 4),)))
+        e.send(e.set(264, b"".join(struct.pack(">II", 0, i) + n.encode().ljust(16, b"\0") for i, n in names.items())))
+    for e, client, vrf in ((x, "10.5.0.1", 1), (x, "10.5.0.2", 2), (x, "10.5.0.3", 9), (y, "10.5.0.4", 1)):
+        e.send(e.flow(265, client, 443, struct.pack(">I", vrf)))
+    instance.wait_flows(4, x.span)
+    rows = {s["client_ip"]: (s["vrf_id"], s["vrf_name"]) for s in instance.session_objects(x.span)}
+    assert rows == {"10.5.0.1": (1, "customer-a"), "10.5.0.2": (2, "management"), "10.5.0.3": (9, None), "10.5.0.4": (1, "internet")}
+    for where, clients in (("VRF == customer-a", "1"), ("VRF == CUSTOMER-A", "1"), ("VRF == 1", "14"), ("VRF in (management, 9)", "23"),
+                           ('VRF == "*m*"', "12"), ("VRF != internet", "123"), ("VRF > 1", "23"), ("VRF == nosuch", "")):
+        assert sorted(s["client_ip"][-1] for s in instance.session_objects(x.span, where)) == list(clients), where
+    assert "id of a VRF" in instance.run("ftsq", "-q", "VRF > internet").stderr
+    # names outlive a kill, and hold for what comes after it
+    instance.wait_restarted("ingest", instance.kill("ingest", signal.SIGKILL))
+    y.send(y.flow(265, "10.5.0.5", 443, struct.pack(">I", 1)))
+    instance.wait_flows(5, x.span)
+    assert {s["client_ip"] for s in instance.session_objects(x.span, "VRF == internet")} == {"10.5.0.4", "10.5.0.5"}
+    shown = instance.ask("ft-ctl", "exporters", "127.21.0.5", "-c", instance.conf, user=None)
+    assert "VRF 1: customer-a" in shown and "VRF 2: management" in shown and "told of none" in shown
+    assert "customer-a" not in ctl(instance)
+
+
 def ctl(instance, *args):
     return instance.ask("ft-ctl", "interfaces", *args, "-c", instance.conf, user=None)
 

@@ -80,7 +80,7 @@ then(const uint8_t *who, uint32_t index, int64_t at)
 	struct interfaces *t = interfaces_copy(x.t, x.shm.size);
 	assert_non_null(t);
 	memcpy(e.address, who, 16);
-	const struct ft_interface *i = interfaces_at(t, &e, index, at);
+	const struct ft_interface *i = interfaces_at(t, &e, FT_KIND_INTERFACE, index, at);
 	if (i == NULL)
 		snprintf(out, sizeof out, "-");
 	else
@@ -128,6 +128,45 @@ an_index_has_the_name_of_the_time(void **state)
 	uint64_t version = atomic_load(&x.t->version);
 	assert_true(tell(router, 3, 9000, "Te1/1", "spare", 10000000000, FT_FROM_EXPORTER));
 	assert_true(atomic_load(&x.t->version) == version);
+}
+
+static void
+a_vrf_is_no_interface_of_that_index(void **state)
+{
+	(void)state;
+	struct interface_says vrf = {.address = router,
+		.kind = FT_KIND_VRF,
+		.index = 3,
+		.exporter = 1,
+		.at_us = 1000,
+		.from = FT_FROM_EXPORTER,
+		.name = (const uint8_t *)"customer-a",
+		.name_n = 10};
+	struct ft_exporter_entry e = {.domain = 0};
+	struct role_rule all = {.role = FT_ROLE_EXTERNAL, .by = ROLE_BY_NAME, .pattern = "*"};
+	memcpy(e.address, router, 16);
+	assert_true(interfaces_learn(&x, &vrf));
+	assert_true(tell(router, 3, 1000, "Gi0/3", NULL, 0, FT_FROM_EXPORTER));
+	assert_int_equal(interfaces_rule_add(&x, &all, &err), 0);
+	vrf.at_us = 5000, vrf.name = (const uint8_t *)"customer-b";
+	assert_true(interfaces_learn(&x, &vrf));
+	for (int pass = 0; pass < 2; pass++, again()) {
+		struct interfaces *t = interfaces_copy(x.t, x.shm.size);
+		assert_string_equal(then(router, 3, 9000), "Gi0/3||0|external");
+		assert_string_equal(interfaces_at(t, &e, FT_KIND_VRF, 3, 4999)->name, "customer-a");
+		assert_string_equal(interfaces_at(t, &e, FT_KIND_VRF, 3, 5000)->name, "customer-b");
+		assert_int_equal(interfaces_at(t, &e, FT_KIND_VRF, 3, 5000)->role, FT_ROLE_UNKNOWN);
+		assert_null(interfaces_at(t, &e, FT_KIND_VRF, 4, 5000));
+		assert_false(interfaces_has(t, router, 3, 0, 9000, "customer-*"));
+		free(t);
+		json_t *list = interfaces_json(&x, FT_KIND_INTERFACE, router);
+		assert_int_equal(json_array_size(list), 1);
+		json_decref(list);
+	}
+	interfaces_forget(&x, router);
+	struct interfaces *t = interfaces_copy(x.t, x.shm.size);
+	assert_null(interfaces_at(t, &e, FT_KIND_VRF, 3, 5000));
+	free(t);
 }
 
 static void
@@ -298,6 +337,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(an_index_has_the_name_of_the_time, up, down),
+		cmocka_unit_test_setup_teardown(a_vrf_is_no_interface_of_that_index, up, down),
 		cmocka_unit_test_setup_teardown(the_administrators_file_goes_before_the_exporter, up, down),
 		cmocka_unit_test_setup_teardown(names_read_by_snmp_go_before_the_exporters, up, down),
 		cmocka_unit_test_setup_teardown(rules_say_what_is_external, up, down),

@@ -149,7 +149,7 @@ look_at(void *ctx, const struct learn_key *key, const uint8_t *value, size_t n)
 	return 0;
 }
 
-/* is `text` known of interface, application or VRF `sub`? */
+/* is `text` known of application `sub`? */
 static bool
 learnt(uint64_t sub, const char *text)
 {
@@ -189,6 +189,7 @@ options_of_v9(struct wire *w)
 }
 
 static struct {
+	uint8_t kind;
 	uint32_t index;
 	char name[5], description[16];
 } told[4];
@@ -199,6 +200,7 @@ on_interface(void *ctx, const struct message *m, struct interface_says *says)
 {
 	(void)ctx, (void)m;
 	assert_true(tolds < 4);
+	told[tolds].kind = says->kind;
 	told[tolds].index = says->index;
 	snprintf(told[tolds].name, sizeof told[0].name, "%.*s", (int)says->name_n, (const char *)says->name);
 	snprintf(told[tolds].description, sizeof told[0].description, "%.*s", (int)says->description_n,
@@ -241,7 +243,12 @@ options_are_joined_to_what_they_are_about(void **state)
 	w32(&x, 5), w8(&x, 4), text(&x, "blue", 4), w32(&x, 6), w8(&x, 255), w16(&x, 3), text(&x, "red", 3);
 	w_set_end(&x, at), w_ipfix_end(&x);
 	feed(&x);
-	assert_true(learnt(5, "blue") && learnt(6, "red"));
+	assert_int_equal(tolds, 4);
+	for (unsigned i = 2; i < 4; i++) {
+		assert_int_equal(told[i].kind, FT_KIND_VRF);
+		assert_int_equal(told[i].index, 3 + i);
+		assert_string_equal(told[i].name, i == 2 ? "blue" : "red");
+	}
 	assert_int_equal(t.troubles, 0);
 	close_learn();
 }
