@@ -14,17 +14,19 @@ web: $(WEB_STAMP)
 
 # Installed packages are those of the lock file; their scripts are not run (none is needed).
 $(WEB_DEPS): $(WEB_UI)/package.json $(WEB_UI)/package-lock.json
-	@echo "  NPM   $(WEB_UI)"
-	$(Q)cd $(WEB_UI) && npm ci --ignore-scripts $(NPM_QUIET)
+	$(Q)cd $(WEB_UI) && { cmp -s package-lock.json node_modules/.lock || \
+		{ echo "  NPM   $(WEB_UI)" && npm ci --ignore-scripts $(NPM_QUIET) >/dev/null && cp package-lock.json node_modules/.lock; }; }
 	@touch $@
 
+# Times of files change with every switch of branches, so what counts in the end is a sum of what is in them.
 # Built beside and moved: who serves the folder never sees half of it.
 $(WEB_STAMP): $(WEB_DEPS) $(WEB_SRC) $(wildcard docs/protocol/*.json)
-	@echo "  WEB   $(WEB_OUT)"
-	@mkdir -p build
-	$(Q)cd $(WEB_UI) && WEB_OUT=$(CURDIR)/$(WEB_OUT).new npm run -s build
-	@rm -rf $(WEB_OUT).old && { [ ! -e $(WEB_OUT) ] || mv $(WEB_OUT) $(WEB_OUT).old; } && mv $(WEB_OUT).new $(WEB_OUT) && rm -rf $(WEB_OUT).old
-	@touch $@
+	$(Q)mkdir -p build; sum=$$(cat $(WEB_UI)/package-lock.json $(sort $(WEB_SRC)) docs/protocol/*.json | sha256sum); \
+	if [ -e $(WEB_OUT)/index.html ] && [ "$$(cat $@ 2>/dev/null)" = "$$sum" ]; then touch $@; else \
+		echo "  WEB   $(WEB_OUT)"; rm -f $@; \
+		(cd $(WEB_UI) && WEB_OUT=$(CURDIR)/$(WEB_OUT).new npm run -s build) && \
+		rm -rf $(WEB_OUT).old && { [ ! -e $(WEB_OUT) ] || mv $(WEB_OUT) $(WEB_OUT).old; } && \
+		mv $(WEB_OUT).new $(WEB_OUT) && rm -rf $(WEB_OUT).old && echo "$$sum" >$@; fi
 
 web-check: $(WEB_DEPS)
 	$(Q)cd $(WEB_UI) && npm run -s check
