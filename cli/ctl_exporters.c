@@ -176,6 +176,24 @@ over_sources(struct table *t, const json_t *e, const char *(*f)(const json_t *s,
 	table_cell(t, first);
 }
 
+/* of one behind a proxy: its name or address, the proxy's, and the GUID, by which ADDRESS@GUID names it */
+static void
+behind(FILE *to, const json_t *list)
+{
+	const json_t *e, *s;
+	const char *proxy;
+	size_t i, k;
+	json_array_foreach (list, i, e) {
+		if (str(e, "guid")[0] == 0)
+			continue;
+		proxy = "";
+		json_array_foreach (json_object_get(e, "sources"), k, s)
+			proxy = str(s, "proxy")[0] ? str(s, "proxy") : proxy;
+		fprintf(to, "%s: behind a proxy%s%s: %s@%s\n", called(e), proxy[0] ? " at " : "", proxy,
+			str(e, "address"), str(e, "guid"));
+	}
+}
+
 static const char *
 protocol(const json_t *source, char out[64])
 {
@@ -235,6 +253,7 @@ print_list(FILE *to, const json_t *list)
 	if (json_array_size(list) > 0)
 		table_print(t, to);
 	table_free(t);
+	behind(to, list);
 	json_array_foreach (list, i, e)
 		if (str(e, "why")[0])
 			fprintf(to, "%s: %s: %s\n", called(e), str(e, "state"), str(e, "why"));
@@ -259,6 +278,9 @@ print_source(FILE *to, const json_t *s)
 	if (strcmp(str(s, "sampling_source"), "override") == 0)
 		fprintf(to, "; the exporter says %s%s", num(s, "sampling_exported") ? "1 in " : "nothing",
 			num(s, "sampling_exported") ? table_grouped(num(s, "sampling_exported"), a) : "");
+	if (str(s, "proxy")[0])
+		fprintf(to, "\n  by the proxy at %s, to whose clock and losses look at its own line",
+			str(s, "proxy"));
 	fprintf(to, "\n  clock: %s%s", skew(s, r), num(s, "correction_us") ? ", times are corrected" : "");
 	fprintf(to, "\n  templates: %" PRIu64 " known, %" PRIu64 " sets wait for theirs\n",
 		num(s, "templates"), num(s, "sets_waiting"));
@@ -313,6 +335,8 @@ print_one(FILE *to, const json_t *e)
 	fprintf(to, "%s%s%s%s: %s%s%s\n", called(e), str(e, "name")[0] ? " (" : "",
 		str(e, "name")[0] ? str(e, "address") : "", str(e, "name")[0] ? ")" : "", str(e, "state"),
 		str(e, "why")[0] ? ": " : "", str(e, "why"));
+	if (str(e, "guid")[0])
+		fprintf(to, "behind a proxy: %s\n", str(e, "guid"));
 	if (json_array_size(tags) > 0)
 		fprintf(to, "tags:");
 	for (size_t i = 0; i < json_array_size(tags); i++)

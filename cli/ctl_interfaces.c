@@ -98,7 +98,10 @@ print_interfaces(FILE *to, const json_t *list)
 		if (s == 0 || localtime_r(&s, &tm) == NULL ||
 			strftime(when, sizeof when, "%Y-%m-%d %H:%M:%S", &tm) == 0)
 			snprintf(when, sizeof when, "always");
-		table_cell(t, str(o, "exporter"));
+		if (str(o, "guid")[0])
+			table_cellf(t, "%s@%s", str(o, "exporter"), str(o, "guid"));
+		else
+			table_cell(t, str(o, "exporter"));
 		table_cellf(t, "%" PRIu64, num(o, "index"));
 		table_cell(t, str(o, "name"));
 		table_cell(t, num(o, "speed") ? table_number(num(o, "speed"), n) : "");

@@ -10,6 +10,7 @@
 
 #include "common/addr.h"
 #include "common/filter.h"
+#include "common/guid.h"
 #include "common/names.h"
 
 struct out {
@@ -154,9 +155,8 @@ put_value(struct out *o, enum filter_type type, const struct filter_value *v)
 	} else if (type == FILTER_T_MAC) {
 		put(o, "%02x:%02x:%02x:%02x:%02x:%02x", b[0], b[1], b[2], b[3], b[4], b[5]);
 	} else if (type == FILTER_T_GUID) {
-		put(o, "%02x%02x%02x%02x-%02x%02x-%02x%02x-%02x%02x-%02x%02x%02x%02x%02x%02x", b[0], b[1],
-			b[2], b[3], b[4], b[5], b[6], b[7], b[8], b[9], b[10], b[11], b[12], b[13], b[14],
-			b[15]);
+		guid_text(b, text);
+		put(o, "%s", text);
 	} else if (v->bits == 128 && type != FILTER_T_BLOCK) {
 		addr_text(b, text);
 		put(o, "%s", text);

@@ -10,6 +10,7 @@
 #include <time.h>
 
 #include "common/addr.h"
+#include "common/guid.h"
 #include "common/names.h"
 
 static const struct {
@@ -182,9 +183,7 @@ guid(const char *word, struct filter_value *out)
 		return false;
 	out->kind = FILTER_V_PREFIX;
 	out->bits = 128;
-	return hex(word, 4, out->bytes) && hex(word + 9, 2, out->bytes + 4) &&
-	       hex(word + 14, 2, out->bytes + 6) && hex(word + 19, 2, out->bytes + 8) &&
-	       hex(word + 24, 6, out->bytes + 10);
+	return guid_parse(word, out->bytes) == 0;
 }
 
 /* n digits as a number */

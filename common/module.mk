@@ -10,7 +10,6 @@ common_SRCS := \
 	common/kernel_unpack.c \
 	common/codec_zstd.c \
 	common/conf.c \
-	common/conf_words.c \
 	common/counters.c \
 	common/crash.c \
 	common/element_list.c \
@@ -20,6 +19,7 @@ common_SRCS := \
 	common/filter_value.c \
 	common/glob.c \
 	common/guard.c \
+	common/guid.c \
 	common/hash.c \
 	common/holder.c \
 	common/ie.c \

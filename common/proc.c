@@ -343,15 +343,19 @@ keeper_connect(const struct proc *p)
 	return FT_ENOENT;
 }
 
-/* A keeper starts beside us under the same supervisor: we wait a little for it to listen. */
+/* A keeper of ft-ingest starts beside it under the same supervisor: it waits a little for it to listen.  ft-proxy needs none, and
+ * takes one that is there. */
 static void
 kept_from_keeper(const struct proc *p)
 {
 	char name[KEPT_NAME];
 	int fd;
-	if (strcmp(p->role, "ingest") != 0)
+	bool ingest = strcmp(p->role, "ingest") == 0;
+	if (!ingest && strcmp(p->role, "proxy") != 0)
 		return;
 	for (unsigned turn = 0; keeper_connect(p) != 0; turn++) {
+		if (!ingest)
+			return;
 		if (turn == 40) {
 			log_high(
 				"no ft-sockets at %s/sockets.keep: a restart of ft-ingest will lose what its "

@@ -114,7 +114,7 @@ exporters_forget(struct ingest *g, struct rpc_call *call)
 	}
 	const struct ft_exporter *e = exporters_get(&g->exporters, id);
 	if (e)
-		interfaces_forget(&g->interfaces, e->address);
+		interfaces_forget(&g->interfaces, e->address, e->guid);
 	g->forgetting = call;
 	atomic_store_explicit(&g->exporters.forget_id, id, memory_order_relaxed);
 	atomic_fetch_add_explicit(&g->exporters.forget_serial, 1, memory_order_release);
@@ -219,7 +219,8 @@ ingest_keep(struct ingest *g, const struct conf *c)
 	struct keep *k;
 	const char *bad;
 	struct err err;
-	if (keep_from(c, g->keep, &k, &bad, &err) != FT_OK) {
+	if (keep_from(c, CONF_netflow_keepfields, conf_uint(c, CONF_sessiontables_elementbytes), g->keep, &k,
+		    &bad, &err) != FT_OK) {
 		log_critical("keepfields stays as it is: %s", err.text);
 		return;
 	}

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "common/addr.h"
+#include "common/guid.h"
 #include "common/log.h"
 
 struct exporter_sets {
@@ -199,23 +200,46 @@ by_name(const struct exporter_table *x, const char *name)
 	return 0;
 }
 
+/* "ADDRESS@GUID" or "ADDRESS" into its parts; false: it is neither */
+static bool
+place_of(const char *word, uint8_t address[16], uint8_t guid[16], bool *told)
+{
+	char alone[ADDR_TEXT];
+	const char *at = strchr(word, '@');
+	size_t n = at ? (size_t)(at - word) : strlen(word);
+	*told = at != NULL;
+	if (n >= sizeof alone || (at && guid_parse(at + 1, guid) != 0))
+		return false;
+	memcpy(alone, word, n);
+	alone[n] = 0;
+	return addr_parse(alone, address) == 0;
+}
+
 uint32_t
 exporter_by(const struct exporter_table *x, const char *word)
 {
-	static const uint8_t direct[16];
-	uint8_t address[16];
+	uint8_t address[16], guid[16] = {0};
+	bool told;
 	uint32_t id = by_name(x, word), n = atomic_load_explicit(&x->t->count, memory_order_acquire);
-	if (id || addr_parse(word, address) != 0)
+	if (id || !place_of(word, address, guid, &told))
 		return id;
 	for (uint32_t i = 0; i < n; i++) {
 		const struct ft_exporter *e = &x->t->slot[i];
 		if (memcmp(e->address, address, 16) != 0)
 			continue;
-		if (memcmp(e->guid, direct, 16) == 0)
+		if (memcmp(e->guid, guid, 16) == 0)
 			return i + 1;
-		id = id ? id : i + 1;
+		id = id || told ? id : i + 1;
 	}
 	return id;
+}
+
+json_t *
+exporter_guid_json(const uint8_t guid[16])
+{
+	char text[GUID_TEXT];
+	guid_text(guid, text);
+	return guid_none(guid) ? json_null() : json_string(text);
 }
 
 const json_t *

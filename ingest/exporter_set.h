@@ -25,8 +25,11 @@ enum { EXPORTER_TAGS = 16, EXPORTER_TAG_BYTES = 31, EXPORTER_INTERFACES = 1024, 
 int exporter_sets_load(struct exporter_table *x, struct err *err);
 void exporter_sets_free(struct exporter_table *x);
 
-/* By name, else by address; 0: nobody is called so.  An address that is behind proxies, too, means the direct one. */
+/* By name, else by ADDRESS@GUID or address; 0: nobody is called so.  An address alone means the one that sends here itself, and
+ * if there is none the first behind a proxy. */
 uint32_t exporter_by(const struct exporter_table *x, const char *name_or_address);
+/* as text; null: it sends here itself */
+json_t *exporter_guid_json(const uint8_t guid[16]);
 /* The document, borrowed; NULL: nothing is set. */
 const json_t *exporter_set_of(const struct exporter_table *x, uint32_t id);
 

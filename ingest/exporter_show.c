@@ -73,6 +73,19 @@ optional(int64_t v, bool known)
 	return known ? json_integer(v) : json_null();
 }
 
+/* the address of the proxy that its flows came by last */
+static json_t *
+proxy_json(const struct ingest *g, const struct ft_source *s)
+{
+	const struct ft_exporter *e =
+		s->flags & FT_SOURCE_BEHIND ? exporters_get(&g->exporters, s->proxy) : NULL;
+	char address[ADDR_TEXT];
+	if (e == NULL)
+		return json_null();
+	addr_text(e->address, address);
+	return json_string(address);
+}
+
 static json_t *
 source_json(const struct ingest *g, const struct ft_source *s, const struct hourly *h, wall_t now)
 {
@@ -97,6 +110,7 @@ source_json(const struct ingest *g, const struct ft_source *s, const struct hour
 	else
 		json_object_set_new(o, "sampling", optional(s->sampling_seen, s->sampling_seen != 0));
 	json_object_set_new(o, "sampling_source", json_string(over ? "override" : told_by(s)));
+	json_object_set_new(o, "proxy", proxy_json(g, s));
 	return o;
 }
 
@@ -154,18 +168,6 @@ overrides(const json_t *set)
 }
 
 static json_t *
-guid_json(const uint8_t guid[16])
-{
-	static const uint8_t none[16];
-	char text[33];
-	if (memcmp(guid, none, 16) == 0)
-		return json_null();
-	for (unsigned i = 0; i < 16; i++)
-		snprintf(text + 2 * i, 3, "%02x", guid[i]);
-	return json_string(text);
-}
-
-static json_t *
 begin(const struct ingest *g, uint32_t id)
 {
 	const struct ft_exporter *e = exporters_get(&g->exporters, id);
@@ -173,8 +175,8 @@ begin(const struct ingest *g, uint32_t id)
 	char address[ADDR_TEXT];
 	addr_text(e->address, address);
 	json_t *o = json_pack("{s:I, s:s, s:o, s:s, s:b, s:o, s:o, s:o, s:o, s:I, s:[]}", "id",
-		(json_int_t)id, "address", address, "guid", guid_json(e->guid), "name", e->name, "enabled",
-		!e->disabled, "tags", or_default(set, "tags", json_array()), "clock",
+		(json_int_t)id, "address", address, "guid", exporter_guid_json(e->guid), "name", e->name,
+		"enabled", !e->disabled, "tags", or_default(set, "tags", json_array()), "clock",
 		or_default(set, "clock", json_string("auto")), "sampling_override",
 		or_default(set, "sampling", json_null()), "sampling_interfaces", overrides(set),
 		"first_seen_us", (json_int_t)e->first_seen_us, "sources");
@@ -300,7 +302,7 @@ note_known(const struct ingest *g, uint32_t id, json_t *all)
 {
 	const struct ft_exporter *e = exporters_get(&g->exporters, id);
 	json_t *list = e ? interfaces_json((struct interface_table *)(uintptr_t)&g->interfaces,
-				   FT_KIND_INTERFACE, e->address)
+				   FT_KIND_INTERFACE, e->address, e->guid)
 			 : NULL;
 	json_t *known;
 	size_t i;
@@ -354,7 +356,7 @@ vrfs_of(const struct ingest *g, uint32_t id)
 	const struct ft_exporter *e = exporters_get(&g->exporters, id);
 	json_t *list = json_array(), *last = NULL, *v;
 	json_t *known = e ? interfaces_json((struct interface_table *)(uintptr_t)&g->interfaces, FT_KIND_VRF,
-				    e->address)
+				    e->address, e->guid)
 			  : NULL;
 	size_t i;
 	json_array_foreach (known, i, v) {

@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/guid.h"
 #include "common/hash.h"
 #include "common/log.h"
 #include "ingest/label.h"
@@ -409,18 +410,19 @@ interfaces_rule_forget(struct interface_table *x, uint32_t number, struct err *e
 }
 
 void
-interfaces_forget(struct interface_table *x, const uint8_t *address)
+interfaces_forget(struct interface_table *x, const uint8_t *address, const uint8_t *guid)
 {
 	struct err err;
 	pthread_mutex_lock(&x->mutex);
-	for (unsigned k = 0; k < x->rules.n;)
+	for (unsigned k = 0; k < x->rules.n && guid_none(guid);)
 		if (x->rules.rule[k].by != ROLE_BY_HAND ||
 			memcmp(x->rules.rule[k].address, address, 16) != 0 || rule_drop(x, k, &err) != 0)
 			k++;
 	for (uint32_t s = 0; s < x->t->count; s++) {
 		struct ft_interface *i = &x->t->slot[s];
 		struct stored_key k = key_of(i);
-		if (!i->used || memcmp(i->address, address, 16) != 0 || remember(x, &k, NULL) != 0)
+		if (!i->used || memcmp(i->address, address, 16) != 0 || memcmp(i->guid, guid, 16) != 0 ||
+			remember(x, &k, NULL) != 0)
 			continue;
 		unchain(x, s);
 		write_slot(x, s, &(struct ft_interface){.used = 0});

@@ -41,8 +41,9 @@ void interfaces_close(struct interface_table *x);
 /* false: there was no room, or it can't be remembered */
 bool interfaces_learn(struct interface_table *x, const struct interface_says *says);
 
-/* Forget what was told of an exporter's interfaces and VRFs, and what was said of their roles by hand. */
-void interfaces_forget(struct interface_table *x, const uint8_t *address);
+/* Forget what was told of an exporter's interfaces and VRFs, and of one that sends here itself what was said of their roles
+ * by hand. */
+void interfaces_forget(struct interface_table *x, const uint8_t *address, const uint8_t *guid);
 
 /* Rules.  add: r->number is given; by hand, an earlier one of that interface is replaced, and an interface nobody has
  * told of is entered.  FT_EFULL, FT_ENOENT: no such rule. */
@@ -55,8 +56,8 @@ int interfaces_file(struct interface_table *x, const char *path, struct err *err
 /* before reading it anew: what it said may be overwritten by others */
 void interfaces_release(struct interface_table *x, uint8_t from);
 
-/* interface_control.c: lists for ft-ctl, of one FT_KIND_*.  address NULL: all */
-json_t *interfaces_json(struct interface_table *x, uint8_t kind, const uint8_t *address);
+/* interface_control.c: lists for ft-ctl, of one FT_KIND_*.  address NULL: all; guid NULL: whatever */
+json_t *interfaces_json(struct interface_table *x, uint8_t kind, const uint8_t *address, const uint8_t *guid);
 json_t *interfaces_rules_json(struct interface_table *x);
 /* the operation "interfaces" of the control socket; err says what of the request is wrong */
 json_t *interfaces_control(struct interface_table *x, const json_t *request, struct err *err);

@@ -15,6 +15,7 @@
 
 #include "common/addr.h"
 #include "common/log.h"
+#include "ingest/exporter_set.h"
 #include "ingest/interface.h"
 
 static const char *const from_words[] = {"", "exporter", "snmp", "file"};
@@ -24,9 +25,9 @@ interface_json(const struct ft_interface *i)
 {
 	char address[ADDR_TEXT];
 	addr_text(i->address, address);
-	return json_pack("{s:s, s:I, s:s, s:s, s:I, s:s, s:I, s:s}", "exporter", address, "index",
-		(json_int_t)i->index, "name", i->name, "description", i->description, "speed",
-		(json_int_t)i->speed, "role", role_word(i->role), "since_us",
+	return json_pack("{s:s, s:o, s:I, s:s, s:s, s:I, s:s, s:I, s:s}", "exporter", address, "guid",
+		exporter_guid_json(i->guid), "index", (json_int_t)i->index, "name", i->name, "description",
+		i->description, "speed", (json_int_t)i->speed, "role", role_word(i->role), "since_us",
 		(json_int_t)(i->since_us == INT64_MIN ? 0 : i->since_us), "from",
 		from_words[i->from_name <= FT_FROM_FILE ? i->from_name : 0]);
 }
@@ -44,7 +45,7 @@ by_place(const void *x, const void *y)
 }
 
 json_t *
-interfaces_json(struct interface_table *x, uint8_t kind, const uint8_t *address)
+interfaces_json(struct interface_table *x, uint8_t kind, const uint8_t *address, const uint8_t *guid)
 {
 	json_t *list = json_array();
 	pthread_mutex_lock(&x->mutex);
@@ -52,7 +53,8 @@ interfaces_json(struct interface_table *x, uint8_t kind, const uint8_t *address)
 	struct ft_interface *all = malloc((size_t)(n ? n : 1) * sizeof *all);
 	for (uint32_t s = 0; all && s < n; s++)
 		if (x->t->slot[s].used && x->t->slot[s].kind == kind &&
-			(address == NULL || memcmp(x->t->slot[s].address, address, 16) == 0))
+			(address == NULL || memcmp(x->t->slot[s].address, address, 16) == 0) &&
+			(guid == NULL || memcmp(x->t->slot[s].guid, guid, 16) == 0))
 			all[used++] = x->t->slot[s];
 	pthread_mutex_unlock(&x->mutex);
 	if (all && used)
@@ -204,7 +206,7 @@ interfaces_control(struct interface_table *x, const json_t *request, struct err 
 		return exporter_of(request, address, &one, err) != 0
 			       ? NULL
 			       : json_pack("{s:o}", "interfaces",
-					 interfaces_json(x, FT_KIND_INTERFACE, one ? address : NULL));
+					 interfaces_json(x, FT_KIND_INTERFACE, one ? address : NULL, NULL));
 	if (what && strcmp(what, "rules") == 0)
 		return json_pack("{s:o}", "rules", interfaces_rules_json(x));
 	if (what && strcmp(what, "role") == 0)

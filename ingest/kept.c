@@ -27,12 +27,12 @@ kept_no_column(uint32_t pen, uint16_t id)
 }
 
 int
-keep_from(const struct conf *c, struct keep *was, struct keep **out, const char **bad, struct err *err)
+keep_from(const struct conf *c, enum conf_key list, uint64_t most, struct keep *was, struct keep **out,
+	const char **bad, struct err *err)
 {
 	static _Atomic uint32_t serials;
 	const char *const *word;
-	unsigned n = conf_list(c, CONF_netflow_keepfields, &word);
-	uint64_t most = conf_uint(c, CONF_sessiontables_elementbytes);
+	unsigned n = conf_list(c, list, &word);
 	*out = NULL;
 	*bad = NULL;
 	if (n == 0 || most == 0 || (n == 1 && strcasecmp(word[0], "none") == 0))

@@ -7,9 +7,8 @@
 #ifndef FT_INGEST_KEPT_H
 #define FT_INGEST_KEPT_H
 
+#include "common/conf.h"
 #include "ingest/template.h"
-
-struct conf;
 
 enum { KEEP_LIST_MOST = 256 };
 /* A choice; immutable.  They are kept until the process ends, since a thread may still use an old one. */
@@ -25,9 +24,10 @@ struct keep {
 	} list[KEEP_LIST_MOST]; /* kept whether decoded or not */
 };
 
-/* The choice of a configuration: *out NULL for none.  Words that name no element are left out; the first is written to
- * bad (NULL: none).  was: the one before. */
-int keep_from(const struct conf *c, struct keep *was, struct keep **out, const char **bad, struct err *err);
+/* The choice that a list of a configuration makes, of at most `most` bytes a flow: *out NULL for none.  Words that name no
+ * element are left out; the first is written to bad (NULL: none).  was: the one before. */
+int keep_from(const struct conf *c, enum conf_key list, uint64_t most, struct keep *was, struct keep **out,
+	const char **bad, struct err *err);
 /* It does not end in a column, nor is it padding. */
 bool kept_no_column(uint32_t pen, uint16_t id);
 bool keep_has(const struct keep *k, uint32_t pen, uint16_t id);

@@ -7,16 +7,22 @@
 #include <string.h>
 
 #include "common/addr.h"
+#include "common/element_list.h"
+#include "ingest/interface.h"
+#include "ingest/kept.h"
 #include "ingest/setting.h"
 
 enum { SECOND = 1000000, STREAMS = 4096, AHEAD_S = 600 };
 #define NTP_1970 UINT64_C(2208988800)
 
 #define OWN PROXIED_PEN
-#define ALL PROXIED_ALL
+#define FLOW PROXIED_FLOW
 #define V4 PROXIED_V4
 #define V6 PROXIED_V6
 #define EXT PROXIED_EXT
+#define KEPT PROXIED_KEPT
+#define IFC PROXIED_IFC
+#define EACH PROXIED_EACH
 #define NUM PROXIED_NUM
 #define RAW PROXIED_RAW
 #define MAPPED PROXIED_MAPPED
@@ -93,8 +99,8 @@ proxied_free(struct decoder *d)
 bool
 proxied_is(const struct message *m, const struct template *t)
 {
-	unsigned id = t->options ? PROXIED_STREAM : PROXIED_BITS;
-	return t->n_fields > 0 && t->field[0].pen == PROXIED_PEN && t->field[0].id == id &&
+	unsigned id = t->n_fields > 0 && t->field[0].pen == PROXIED_PEN ? t->field[0].id : 0;
+	return (t->options ? id == PROXIED_STREAM : id == PROXIED_BITS || id == PROXIED_SPEED) &&
 	       m->version == 10 && m->d->sink.proxied != NULL;
 }
 
@@ -170,12 +176,16 @@ proxied_options(struct message *m, const struct template *t, const uint8_t *byte
 
 /* ---- flows ------------------------------------------------------------------------------------ */
 
+/* Fields come in the order of the rows, so the next one is near: looked for from *at on. */
 static const struct proxied_row *
-row_of(const struct template_field *f)
+row_of(const struct template_field *f, unsigned *at)
 {
-	for (unsigned i = 0; i < proxied_row_count; i++)
-		if (proxied_rows[i].id == f->id && proxied_rows[i].pen == f->pen)
-			return &proxied_rows[i];
+	for (unsigned i = 0; i < proxied_row_count; i++) {
+		const struct proxied_row *r = &proxied_rows[*at];
+		*at = *at + 1 == proxied_row_count ? 0 : *at + 1;
+		if (r->id == f->id && r->pen == f->pen)
+			return r;
+	}
 	return NULL;
 }
 
@@ -213,6 +223,10 @@ take(const struct proxied_row *r, uint8_t *to, struct cursor *c, size_t n)
 		if (p)
 			addr_from_v4(to, p);
 		return p != NULL;
+	case PROXIED_TEXTUAL:
+		p = cursor_take(c, n);
+		*(struct proxied_text *)(void *)to = (struct proxied_text){p, p ? (uint32_t)n : 0};
+		return p != NULL;
 	default:
 		p = n == r->width ? cursor_take(c, n) : NULL;
 		if (p)
@@ -227,15 +241,12 @@ read_record(const struct template *t, struct cursor *c, struct decoded *r, struc
 	uint8_t *base[] = {[PROXIED_BASE_f] = (uint8_t *)&r->f,
 		[PROXIED_BASE_x] = (uint8_t *)&r->x,
 		[PROXIED_BASE_o] = (uint8_t *)o};
-	for (unsigned i = 0; i < t->n_fields; i++) {
-		const struct proxied_row *row = row_of(&t->field[i]);
+	for (unsigned i = 0, at = 0; i < t->n_fields; i++) {
+		const struct proxied_row *row = row_of(&t->field[i], &at);
 		size_t n = t->field[i].length;
 		if (n == PROGRAM_VARIABLE && (n = cursor_u8(c)) == 255)
 			n = cursor_u16(c);
-		if (row && row->kind == PROXIED_TEXTUAL) {
-			o->n = (uint32_t)n;
-			o->name = cursor_take(c, n);
-		} else if (row == NULL)
+		if (row == NULL)
 			cursor_skip(c, n);
 		else if (!take(row, base[row->base] + row->offset, c, n))
 			return false;
@@ -306,18 +317,56 @@ settle(struct message *as, struct decoded *r, const struct proxied_origin *o)
 	if (!ext)
 		return;
 	r->x.has &= ~(uint32_t)FT_EXT_APP_NAME;
-	if (o->n > 0 && o->name && d->sink.label)
-		r->x.app_name = d->sink.label(d->sink.ctx, as->exporter, o->name, o->n);
+	if (o->application.n > 0 && d->sink.label)
+		r->x.app_name = d->sink.label(d->sink.ctx, as->exporter, o->application.p, o->application.n);
 	if (r->x.app_name)
 		r->x.has |= FT_EXT_APP_NAME;
 }
 
+/* Of the list that came, what this collector keeps. */
+static void
+keep_elements(struct decoder *d, struct decoded *r, const struct proxied_origin *o)
+{
+	struct kept_element e;
+	size_t at = 0, n = 0;
+	while (d->keep && o->elements.n && element_next(o->elements.p, o->elements.n, &at, &e)) {
+		if (!keep_has(d->keep, e.pen, e.id))
+			continue;
+		e.said = 0;
+		size_t now = element_add(d->kept[0], n, d->keep->most, &e);
+		d->totals.elements_dropped += now == n;
+		n = now;
+	}
+	r->elements = d->kept[0];
+	r->f.element_bytes = (uint16_t)n;
+	r->f.bits |= n ? FT_FLOW_ELEMENTS : 0;
+}
+
+/* What an exporter behind the proxy says of an interface. */
+static bool
+about_interface(struct message *as, const struct ft_flow *f, const struct proxied_origin *o)
+{
+	struct decoder *d = as->d;
+	struct interface_says says = {.index = f->in_if,
+		.kind = o->kind == FT_KIND_VRF ? FT_KIND_VRF : FT_KIND_INTERFACE,
+		.at_us = f->export_us,
+		.from = FT_FROM_EXPORTER,
+		.name = o->name.n ? o->name.p : NULL,
+		.name_n = o->name.n,
+		.description = o->description.n ? o->description.p : NULL,
+		.description_n = o->description.n,
+		.speed = o->speed};
+	if (d->sink.interface && !d->sink.interface(d->sink.ctx, as, &says))
+		d->totals.bound_hits++;
+	return true;
+}
+
 bool
-proxied_flow(struct message *m, const struct template *t, struct cursor *c)
+proxied_record(struct message *m, const struct template *t, struct cursor *c)
 {
 	struct decoder *d = m->d;
 	struct decoded *r = &d->now;
-	struct proxied_origin o = {.name = NULL};
+	struct proxied_origin o = {.speed = 0};
 	struct proxied *p = state(d);
 	memset(&r->f, 0, sizeof r->f);
 	memset(&r->x, 0, sizeof r->x);
@@ -329,6 +378,8 @@ proxied_flow(struct message *m, const struct template *t, struct cursor *c)
 	struct message as = *m;
 	sane(&as, &r->f);
 	as.exporter = exporter_of(m, p, &o);
+	if (as.exporter && t->field[0].id == PROXIED_SPEED)
+		return about_interface(&as, &r->f, &o);
 	struct origin *from = as.exporter ? origin_of(p, as.exporter, &r->f) : NULL;
 	if (from == NULL) {
 		d->totals.exporters_refused++;
@@ -342,6 +393,7 @@ proxied_flow(struct message *m, const struct template *t, struct cursor *c)
 	as.setting = settings_find(d->settings, as.exporter);
 	as.disabled = as.setting && as.setting->disabled && !d->resumed;
 	settle(&as, r, &o);
+	keep_elements(d, r, &o);
 	return source_flow(&as, r);
 }
 

@@ -147,7 +147,7 @@ records(struct message *m, struct template *t, unsigned id, struct cursor c)
 		if (c.at[0] == 0 && all_zero(&c))
 			return;
 		bool good = t->options ? option_record(m, t, &c)
-			    : proxied  ? proxied_flow(m, t, &c)
+			    : proxied  ? proxied_record(m, t, &c)
 				       : flow_record(m, t, &c);
 		if (!good && !m->d->stopped) {
 			if (cursor_left(&c) >

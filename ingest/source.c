@@ -336,11 +336,12 @@ source_proxied(struct decoder *d, uint32_t exporter, uint8_t version, uint32_t d
 		enter(d, (uint32_t)(*d->n_sources)++);
 	}
 	s->state = FT_SOURCE_OK;
+	s->proxy = d->work.exporter;
 	s->datagrams++;
 	s->flows += flows;
 	s->last_us = arrived.us;
 	s->sampling_seen = sampling;
-	s->flags = (s->flags & ~(uint32_t)FT_SOURCE_SAMPLING) |
+	s->flags = (s->flags & ~(uint32_t)FT_SOURCE_SAMPLING) | FT_SOURCE_BEHIND |
 		   (sampling ? (uint32_t)FT_SAMPLING_RECORD : FT_SAMPLING_UNKNOWN)
 			   << FT_SOURCE_SAMPLING_SHIFT;
 }

@@ -31,12 +31,15 @@ put64(uint8_t *to, uint64_t v)
 	return 8;
 }
 
-static bool
-in_template(const struct proxied_row *r, unsigned id)
+/* the rows of a template: their groups, as bits */
+static unsigned
+groups_of(unsigned id)
 {
-	bool v6 = (id - ENCODE_TEMPLATE) & 1, ext = (id - ENCODE_TEMPLATE) & 2;
-	return r->group == PROXIED_ALL || (r->group == PROXIED_V4 && !v6) || (r->group == PROXIED_V6 && v6) ||
-	       (r->group == PROXIED_EXT && ext);
+	unsigned k = id - ENCODE_TEMPLATE;
+	return id == ENCODE_INTERFACE
+		       ? (unsigned)PROXIED_IFC
+		       : (k & 1 ? (unsigned)PROXIED_V6 : (unsigned)PROXIED_V4) |
+				 (k & 2 ? (unsigned)PROXIED_EXT : 0u) | (k & 4 ? (unsigned)PROXIED_KEPT : 0u);
 }
 
 /* a number of the width that it has in memory */
@@ -62,18 +65,23 @@ number(uint8_t *to, const uint8_t *from, unsigned width)
 	}
 }
 
+/* RFC 7011 section 7: one byte of length, or 255 and two */
 static uint8_t *
-text(uint8_t *to, const struct proxied_origin *o)
+text(uint8_t *to, const struct proxied_text *t)
 {
-	uint32_t n = o->n < PROXIED_TEXT ? o->n : PROXIED_TEXT;
-	*to++ = (uint8_t)n;
-	if (n)
-		memcpy(to, o->name, n);
-	return to + n;
+	if (t->n < 255)
+		*to++ = (uint8_t)t->n;
+	else {
+		*to++ = 255;
+		to += put16(to, t->n);
+	}
+	if (t->n)
+		memcpy(to, t->p, t->n);
+	return to + t->n;
 }
 
 static uint8_t *
-field(uint8_t *to, const struct proxied_row *r, const uint8_t *from, const struct proxied_origin *o)
+field(uint8_t *to, const struct proxied_row *r, const uint8_t *from)
 {
 	int64_t us;
 	switch (r->kind) {
@@ -86,7 +94,7 @@ field(uint8_t *to, const struct proxied_row *r, const uint8_t *from, const struc
 		memcpy(to, from + 12, 4);
 		return to + 4;
 	case PROXIED_TEXTUAL:
-		return text(to, o);
+		return text(to, (const struct proxied_text *)(const void *)from);
 	default:
 		memcpy(to, from, r->width);
 		return to + r->width;
@@ -98,7 +106,7 @@ encode_begin(struct encoder *e)
 {
 	e->n = e->set = 0;
 	e->id = 0;
-	e->flows = 0;
+	e->records = 0;
 }
 
 void
@@ -118,27 +126,42 @@ begin_set(struct encoder *e, unsigned id)
 	e->n += put16(e->sets + e->n, 0);
 }
 
-bool
-encode_flow(struct encoder *e, const struct ft_flow *f, const struct ft_flow_ext *x,
+static bool
+record(struct encoder *e, unsigned id, const struct ft_flow *f, const struct ft_flow_ext *x,
 	const struct proxied_origin *o)
 {
 	const uint8_t *base[] = {[PROXIED_BASE_f] = (const uint8_t *)f,
 		[PROXIED_BASE_x] = (const uint8_t *)x,
 		[PROXIED_BASE_o] = (const uint8_t *)o};
-	unsigned id = ENCODE_TEMPLATE + (f->bits & FT_FLOW_V6 ? 1u : 0u) + (f->bits & FT_FLOW_EXT ? 2u : 0u);
-	if (e->n + ENCODE_RECORD > sizeof e->sets)
+	unsigned groups = groups_of(id);
+	if (e->n + ENCODE_RECORD + o->elements.n > sizeof e->sets)
 		return false;
 	if (e->id != id)
 		begin_set(e, id);
 	uint8_t *to = e->sets + e->n;
 	for (unsigned i = 0; i < proxied_row_count; i++) {
 		const struct proxied_row *r = &proxied_rows[i];
-		if (in_template(r, id))
-			to = field(to, r, base[r->base] + r->offset, o);
+		if (r->group & groups)
+			to = field(to, r, base[r->base] + r->offset);
 	}
 	e->n = (size_t)(to - e->sets);
-	e->flows++;
+	e->records++;
 	return true;
+}
+
+bool
+encode_flow(struct encoder *e, const struct ft_flow *f, const struct ft_flow_ext *x,
+	const struct proxied_origin *o)
+{
+	unsigned id = ENCODE_TEMPLATE + (f->bits & FT_FLOW_V6 ? 1u : 0u) + (f->bits & FT_FLOW_EXT ? 2u : 0u) +
+		      (o->elements.n ? 4u : 0u);
+	return record(e, id, f, x, o);
+}
+
+bool
+encode_interface(struct encoder *e, const struct ft_flow *f, const struct proxied_origin *o)
+{
+	return record(e, ENCODE_INTERFACE, f, NULL, o);
 }
 
 /* ---- messages --------------------------------------------------------------------------------- */
@@ -168,7 +191,7 @@ one_template(uint8_t *to, unsigned id)
 	unsigned fields = 0;
 	for (unsigned i = 0; i < proxied_row_count; i++) {
 		const struct proxied_row *r = &proxied_rows[i];
-		if (!in_template(r, id))
+		if (!(r->group & groups_of(id)))
 			continue;
 		n += specifier(to + n, r->pen, r->id, r->length);
 		fields++;
@@ -182,8 +205,9 @@ size_t
 encode_templates(uint8_t to[ENCODE_TEMPLATE_BYTES])
 {
 	size_t n = 4;
-	for (unsigned i = 0; i < ENCODE_TEMPLATES; i++)
+	for (unsigned i = 0; i < ENCODE_FLOWS; i++)
 		n += one_template(to + n, ENCODE_TEMPLATE + i);
+	n += one_template(to + n, ENCODE_INTERFACE);
 	put16(to, 2);
 	put16(to + 2, (unsigned)n);
 	size_t at = n;
@@ -201,13 +225,13 @@ encode_templates(uint8_t to[ENCODE_TEMPLATE_BYTES])
 }
 
 size_t
-encode_options(uint8_t *to, uint64_t stream, uint64_t position, uint32_t flows, const uint8_t guid[16])
+encode_options(uint8_t *to, uint64_t stream, uint64_t position, uint32_t records, const uint8_t guid[16])
 {
 	size_t n = put16(to, ENCODE_OPTIONS);
 	n += put16(to + n, ENCODE_OPTIONS_SET);
 	n += put64(to + n, stream);
 	n += put64(to + n, position);
-	n += put32(to + n, flows);
+	n += put32(to + n, records);
 	memcpy(to + n, guid, 16);
 	return n + 16;
 }

@@ -11,22 +11,27 @@
 #include "ingest/proxied.h"
 #include "proxy/queue.h"
 
-/* templates: 256 + (1: IPv6) + (2: with extension), then the options template */
-enum { ENCODE_TEMPLATE = 256, ENCODE_TEMPLATES = 4, ENCODE_OPTIONS = 260, ENCODE_RECORD = 600 };
+/* templates: 256 + (1: IPv6) + (2: with extension) + (4: with kept elements); the options template; of interfaces */
+enum { ENCODE_TEMPLATE = 256, ENCODE_FLOWS = 8, ENCODE_OPTIONS = 264, ENCODE_INTERFACE = 265 };
 enum { ENCODE_HEADER = 16, ENCODE_OPTIONS_SET = 4 + 8 + 8 + 4 + 16, ENCODE_TEMPLATE_BYTES = 4096 };
+/* longest record without its kept elements */
+enum { ENCODE_RECORD = 1024 };
 
 struct encoder {
 	uint8_t sets[QUEUE_MESSAGE];
 	size_t n;    /* bytes of sets */
 	size_t set;  /* where the set begins that is being written */
 	unsigned id; /* its template; 0: none */
-	unsigned flows;
+	unsigned records;
 };
 
 void encode_begin(struct encoder *e);
-/* Add a flow.  false: no room; take what there is, begin anew, and try again. */
+/* Add a flow, or what an exporter says of an interface: f->in_if is its index, export_us since when, domain and version are
+ * whose.  o's texts are PROXIED_TEXT bytes long at most, its list FT_ELEMENTS_MOST.  false: no room; take what there is,
+ * begin anew, and try again. */
 bool encode_flow(struct encoder *e, const struct ft_flow *f, const struct ft_flow_ext *x,
 	const struct proxied_origin *o);
+bool encode_interface(struct encoder *e, const struct ft_flow *f, const struct proxied_origin *o);
 /* close the last set: sets[0..n) are ready */
 void encode_end(struct encoder *e);
 
@@ -35,6 +40,6 @@ size_t encode_header(
 	uint8_t *to, size_t message_bytes, uint32_t export_s, uint32_t sequence, uint32_t domain);
 size_t encode_templates(uint8_t to[ENCODE_TEMPLATE_BYTES]);
 size_t encode_options(
-	uint8_t *to, uint64_t stream, uint64_t position, uint32_t flows, const uint8_t guid[16]);
+	uint8_t *to, uint64_t stream, uint64_t position, uint32_t records, const uint8_t guid[16]);
 
 #endif

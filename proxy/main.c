@@ -12,7 +12,9 @@
 #include <sys/stat.h>
 
 #include "common/counters.h"
+#include "common/guid.h"
 #include "common/log.h"
+#include "common/proc.h"
 #include "proxy/forward.h"
 #include "proxy/receive.h"
 
@@ -20,6 +22,7 @@ struct proxy {
 	struct proc *proc;
 	const char *guid; /* -g, or NULL */
 	struct proxy_settings settings;
+	struct intake intake;
 	struct receive receive;
 	struct forward to[PROXY_DESTINATIONS];
 	unsigned n;
@@ -32,7 +35,7 @@ on_message(void *ctx, const struct encoder *e)
 	struct proxy *x = ctx;
 	pthread_mutex_lock(&x->mutex);
 	for (unsigned i = 0; i < x->n; i++)
-		(void)queue_append(&x->to[i].queue, e->sets, e->n, e->flows);
+		(void)queue_append(&x->to[i].queue, e->sets, e->n, e->records);
 	pthread_mutex_unlock(&x->mutex);
 }
 
@@ -49,14 +52,14 @@ figures(struct proxy *x)
 	counter_set(COUNTER_proxy_queued_flows, flows);
 	counter_set(COUNTER_proxy_queued_bytes, bytes);
 	counter_set(COUNTER_proxy_destinations, connected);
-	counter_set(COUNTER_proxy_exporters, atomic_load(&x->receive.exporters));
+	counter_set(COUNTER_proxy_exporters, atomic_load(&x->intake.exporters));
 }
 
 static void
 control(void *ctx, struct rpc_call *call)
 {
 	struct proxy *x = ctx;
-	char guid[37];
+	char guid[GUID_TEXT];
 	if (strcmp(call->op, "destinations") != 0) {
 		rpc_reply_error(
 			x->proc->ctl, call, "unknown_op", "op", "ft-proxy knows no operation %s", call->op);
@@ -65,7 +68,7 @@ control(void *ctx, struct rpc_call *call)
 	json_t *list = json_array();
 	for (unsigned i = 0; i < x->n; i++)
 		json_array_append_new(list, forward_json(&x->to[i]));
-	settings_guid_text(x->settings.guid, guid);
+	guid_text(x->settings.guid, guid);
 	rpc_reply(x->proc->ctl, call, json_pack("{s:s, s:o}", "guid", guid, "destinations", list), NULL, 0,
 		false, false);
 }
@@ -117,6 +120,7 @@ reload(void *ctx, const struct conf *was, const struct conf *now)
 	if (open_all(x, &err) != 0)
 		log_critical("%s", err.text);
 	pthread_mutex_unlock(&x->mutex);
+	intake_configure(&x->intake, now);
 }
 
 /* ---- the command line -------------------------------------------------------------------------- */
@@ -125,12 +129,12 @@ static int
 print_guid(void)
 {
 	uint8_t guid[16];
-	char text[37];
+	char text[GUID_TEXT];
 	if (settings_guid_new(guid) != 0) {
 		perror("ft-proxy: no random numbers");
 		return 111;
 	}
-	settings_guid_text(guid, text);
+	guid_text(guid, text);
 	return puts(text) < 0 ? 111 : 0;
 }
 
@@ -162,10 +166,12 @@ begin(struct proxy *x, struct err *err)
 	int rc = settings_read(&x->settings, x->proc->conf, x->guid, err);
 	if (rc == 0)
 		rc = open_all(x, err);
-	x->receive.put = on_message;
-	x->receive.ctx = x;
+	x->intake.put = on_message;
+	x->intake.ctx = x;
 	if (rc == 0)
-		rc = receive_open(&x->receive, x->proc->conf, x->settings.queuepath, x->settings.guid, err);
+		rc = intake_open(&x->intake, x->proc->conf, x->settings.queuepath, x->settings.guid, err);
+	if (rc == 0)
+		rc = receive_open(&x->receive, x->proc->conf, &x->intake, err);
 	return rc ? rc : receive_start(&x->receive, err);
 }
 
@@ -197,6 +203,7 @@ main(int argc, char **argv)
 		}
 	}
 	receive_close(&x.receive);
+	intake_close(&x.intake);
 	close_all(&x);
 	free(options);
 	if (rc == 0)

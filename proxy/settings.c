@@ -3,35 +3,12 @@
  */
 #include "proxy/settings.h"
 
-#include <ctype.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
 
-int
-settings_guid(const char *text, uint8_t out[16])
-{
-	static const uint8_t none[16];
-	unsigned n = 0, byte;
-	for (; *text; text++) {
-		if (*text == '-' && n > 0 && n < 16)
-			continue;
-		if (n == 16 || !isxdigit((unsigned char)text[0]) || !isxdigit((unsigned char)text[1]) ||
-			sscanf(text, "%2x", &byte) != 1)
-			return FT_EINVAL;
-		out[n++] = (uint8_t)byte;
-		text++;
-	}
-	return n == 16 && memcmp(out, none, 16) != 0 ? 0 : FT_EINVAL;
-}
-
-void
-settings_guid_text(const uint8_t g[16], char out[37])
-{
-	snprintf(out, 37, "%02x%02x%02x%02x-%02x%02x-%02x%02x-%02x%02x-%02x%02x%02x%02x%02x%02x", g[0], g[1],
-		g[2], g[3], g[4], g[5], g[6], g[7], g[8], g[9], g[10], g[11], g[12], g[13], g[14], g[15]);
-}
+#include "common/guid.h"
 
 int
 settings_guid_new(uint8_t out[16])
@@ -90,7 +67,7 @@ settings_read(struct proxy_settings *s, const struct conf *c, const char *guid, 
 	if (guid[0] == 0)
 		return err_set(err, FT_EINVAL,
 			"recursion/guid is not set: `ft-proxy guid` makes one; write it there, and keep it");
-	if (settings_guid(guid, s->guid) != 0)
+	if (guid_parse(guid, s->guid) != 0 || guid_none(s->guid))
 		return err_set(err, FT_EINVAL,
 			"recursion/guid: '%s' is no GUID such as `ft-proxy guid` makes", guid);
 	for (unsigned i = 0; i < PROXY_DESTINATIONS; i++) {

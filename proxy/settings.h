@@ -27,8 +27,6 @@ struct proxy_settings {
 
 /* guid: of the command line, or NULL.  FT_EINVAL: what is wrong, in words. */
 int settings_read(struct proxy_settings *s, const struct conf *c, const char *guid, struct err *err);
-int settings_guid(const char *text, uint8_t out[16]); /* 8-4-4-4-12 hex digits, or 32; not all zero */
-void settings_guid_text(const uint8_t guid[16], char out[37]);
 /* a new one, random (RFC 4122, version 4) */
 int settings_guid_new(uint8_t out[16]);
 

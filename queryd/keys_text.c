@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "common/addr.h"
+#include "common/guid.h"
 #include "common/names.h"
 #include "queryd/keys.h"
 
@@ -39,10 +40,7 @@ wide_text(const struct keys *k, uint32_t id, char *out)
 	const uint8_t *b = key->bytes;
 	char text[ADDR_TEXT];
 	if (k->view->element == EL_GUID) {
-		snprintf(out, KEY_TEXT,
-			"%02x%02x%02x%02x-%02x%02x-%02x%02x-%02x%02x-%02x%02x%02x%02x%02x%02x", b[0], b[1],
-			b[2], b[3], b[4], b[5], b[6], b[7], b[8], b[9], b[10], b[11], b[12], b[13], b[14],
-			b[15]);
+		guid_text(b, out);
 		return;
 	}
 	if (k->view->element == EL_NETBLOCK)

@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "common/addr.h"
+#include "common/guid.h"
 #include "queryd/operations.h"
 #include "queryd/request.h"
 #include "queryd/visible.h"
@@ -79,16 +80,6 @@ chosen(const json_t *from, const char *const *name, unsigned n)
 	return o;
 }
 
-static void
-guid_of(const json_t *exporter, uint8_t out[16])
-{
-	const char *hex = json_string_value(json_object_get(exporter, "guid"));
-	unsigned byte;
-	memset(out, 0, 16);
-	for (unsigned i = 0; hex && i < 16 && sscanf(hex + 2 * i, "%2x", &byte) == 1; i++)
-		out[i] = (uint8_t)byte;
-}
-
 /* NULL: not even that it exists */
 static json_t *
 public_exporter(const struct filter_node *filter, const json_t *exporter)
@@ -99,7 +90,11 @@ public_exporter(const struct filter_node *filter, const json_t *exporter)
 	const char *address = json_string_value(json_object_get(exporter, "address"));
 	json_t *sources = json_array(), *s;
 	size_t i;
-	guid_of(exporter, v.guid);
+	const char *guid = json_string_value(json_object_get(exporter, "guid"));
+	if (guid && guid_parse(guid, v.guid) != 0) {
+		json_decref(sources);
+		return NULL;
+	}
 	if (address && addr_parse(address, v.address) == 0)
 		json_array_foreach (json_object_get(exporter, "sources"), i, s) {
 			v.version = (uint32_t)json_integer_value(json_object_get(s, "version"));

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "common/addr.h"
+#include "common/guid.h"
 #include "common/ie.h"
 #include "common/names.h"
 
@@ -199,8 +200,6 @@ of_address(struct row_maker *m, struct field_value *v, struct block_view *b, enu
 static void
 of_exporter(struct row_maker *m, struct field_value *v, const struct ft_exporter_entry *e, enum part part)
 {
-	static const uint8_t zero[16];
-	const uint8_t *g = e->guid;
 	switch (part) {
 	case P_EXP_DOMAIN:
 		set_uint(v, e->domain);
@@ -209,14 +208,11 @@ of_exporter(struct row_maker *m, struct field_value *v, const struct ft_exporter
 		set_uint(v, e->version);
 		break;
 	case P_EXP_GUID:
-		if (memcmp(g, zero, 16) == 0) {
+		if (guid_none(e->guid)) {
 			set_none(v);
 			break;
 		}
-		snprintf(m->guid, sizeof m->guid,
-			"%02x%02x%02x%02x-%02x%02x-%02x%02x-%02x%02x-%02x%02x%02x%02x%02x%02x", g[0], g[1],
-			g[2], g[3], g[4], g[5], g[6], g[7], g[8], g[9], g[10], g[11], g[12], g[13], g[14],
-			g[15]);
+		guid_text(e->guid, m->guid);
 		set_text(v, m->guid, 36);
 		break;
 	default: {

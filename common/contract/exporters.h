@@ -27,11 +27,11 @@
 #define FT_EXPORTERS_VERSION 0x00010000u
 
 struct ft_exporter {
-	uint32_t id;	     /* slot index + 1; 0 is "none" */
+	uint32_t id; /* slot index + 1; 0 is "none" */
 	uint32_t disabled;
 	uint8_t address[16]; /* IPv4 mapped */
 	uint8_t guid[16];    /* all zero: not proxied */
-	char name[64];	     /* tag given by an administrator, NUL terminated */
+	char name[64];       /* tag given by an administrator, NUL terminated */
 	int64_t first_seen_us;
 	uint8_t pad[16];
 };
@@ -59,21 +59,26 @@ struct ft_source {
 	uint32_t exporter; /* 0: free slot */
 	uint32_t domain;
 	uint8_t version, state;
-	uint16_t port;	   /* local port it arrives at */
+	uint16_t port;     /* local port it arrives at */
 	uint32_t sampling; /* what the exporter says of flows that name no sampler, 0 unknown */
 	uint64_t datagrams, flows, options;
-	uint64_t sequence_gaps;	  /* units missing: flows for v5 and IPFIX, datagrams for v9, sFlow */
+	uint64_t sequence_gaps; /* units missing: flows for v5 and IPFIX, datagrams for v9, sFlow */
 	uint64_t undecodable_sets;
-	uint32_t sets_waiting;	  /* kept for their template */
-	uint32_t connection;	  /* TCP: the connection it sends by; 0 none, or UDP */
-	uint64_t sets_dropped;	  /* bound or 30 minutes hit */
-	uint64_t kernel_drops;	  /* SO_RXQ_OVFL deltas while this source was talking (an estimate) */
-	uint64_t full_wait_us;	  /* time its flows waited for room */
-	int64_t last_us;	  /* arrival of the latest datagram */
-	int64_t skew_us;	  /* header clock minus arrival */
-	uint32_t next_sequence, templates;
+	uint32_t sets_waiting; /* kept for their template */
+	uint32_t connection;   /* TCP: the connection it sends by; 0 none, or UDP */
+	uint64_t sets_dropped; /* bound or 30 minutes hit */
+	uint64_t kernel_drops; /* SO_RXQ_OVFL deltas while this source was talking (an estimate) */
+	uint64_t full_wait_us; /* time its flows waited for room */
+	int64_t last_us;       /* arrival of the latest datagram */
+	int64_t skew_us;       /* header clock minus arrival */
+	union {
+		uint32_t next_sequence;
+		uint32_t
+			proxy; /* with FT_SOURCE_BEHIND: the exporter that is the proxy its flows came by last */
+	};
+	uint32_t templates;
 	uint32_t uptime_ms, export_s; /* of the latest header */
-	uint64_t duplicates;	      /* late or repeated datagrams, by sequence */
+	uint64_t duplicates;          /* late or repeated datagrams, by sequence */
 	/* ingest's own: clock correction in force, the steady offset being watched (header minus arrival) and
 	 * since when, boot time learnt from options (IE 160, milliseconds since 1970; 0 unknown) */
 	int64_t correction_us, offset_us, offset_since_us;
@@ -88,15 +93,17 @@ struct ft_source {
 			uint64_t proxy_stream, proxy_next;
 		};
 	};
-	uint32_t flags; /* FT_SOURCE_SEQUENCE … */
+	uint32_t flags;         /* FT_SOURCE_SEQUENCE … */
 	uint32_t sampling_seen; /* rate of its latest flow as the exporter says it, 0 unknown */
-	uint64_t flows_disabled; /* decoded, counted here and not handed on: an administrator disabled the exporter */
+	uint64_t
+		flows_disabled; /* decoded, counted here and not handed on: an administrator disabled the exporter */
 };
 enum {
 	FT_SOURCE_SEQUENCE = 1u << 0,  /* next_sequence is known */
 	FT_SOURCE_CORRECTED = 1u << 1, /* correction_us is in force */
 	FT_SOURCE_RESTARTED = 1u << 2, /* the exporter restarted before its latest datagram */
 	FT_SOURCE_PROXY = 1u << 3,     /* the connection of an ft-proxy (ingest/proxied.h) */
+	FT_SOURCE_BEHIND = 1u << 4,    /* its flows come by a proxy, which has a source of its own */
 	/* who told sampling_seen: two bits, FT_SAMPLING_… */
 	FT_SOURCE_SAMPLING_SHIFT = 8,
 	FT_SOURCE_SAMPLING = 3u << FT_SOURCE_SAMPLING_SHIFT,

@@ -66,7 +66,7 @@ STATE = {"enum": ["ok", "silent", "no template yet", "clock wrong", "sequence ga
 SOURCE = {"version": INTEGER, "protocol": STRING, "domain": INTEGER}
 SOURCE_FIGURES = {"port": INTEGER, "state": STATE, "why": STRING, "last_us": INTEGER, "skew_us": INTEGER,
                   "correction_us": INTEGER, "flows_per_hour": maybe(INTEGER), "sampling": maybe(INTEGER),
-                  "sampling_exported": maybe(INTEGER),
+                  "sampling_exported": maybe(INTEGER), "proxy": maybe(STRING),
                   "sampling_source": {"enum": ["unknown", "header", "option", "record", "override"]}, **FIGURES}
 EXPORTER = {"id": INTEGER, "address": STRING, "guid": maybe(STRING), "name": STRING, "tags": listed(STRING),
             "sources": listed({"anyOf": [obj(SOURCE), obj({**SOURCE, **SOURCE_FIGURES})]})}

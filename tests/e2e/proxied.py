@@ -1,4 +1,5 @@
 """ft-proxy as a process of a test: its configuration, its life, what it says of itself."""
+import json
 import os
 import signal
 import subprocess
@@ -11,7 +12,7 @@ SAME = ("first_us last_us exporter_ip exporter_domain export_version client_ip s
         "server_bytes client_packets server_packets client_flows server_flows client_flags server_flags client_tos server_tos "
         "in_if out_if client_vlan server_vlan client_mac server_mac client_as server_as client_mask server_mask next_hop "
         "icmp_type icmp_code app_id app_name nsel_event nsel_ext_event nat_client_ip nat_client_port nat_server_ip "
-        "nat_server_port mpls_label vrf_id forwarding_status sampling_rate direction_rule end_reason").split()
+        "nat_server_port mpls_label vrf_id forwarding_status sampling_rate direction_rule end_reason elements in_if_name out_if_name vrf_name").split()
 
 
 def guid():
@@ -75,4 +76,10 @@ class Proxy:
 
 
 def comparable(sessions):
-    return sorted(tuple(s[k] for k in SAME) for s in sessions)
+    return sorted(tuple(str(s[k]) for k in SAME) for s in sessions)
+
+
+def interfaces(instance, guid=""):
+    """What the collector knows of interfaces of the exporters behind a proxy, or of those that send to it themselves."""
+    rows = json.loads(instance.ask("ft-ctl", "interfaces", "-c", instance.conf, "-j", user=None))["interfaces"]
+    return sorted((r["exporter"], r["index"], r["name"], r["description"], r["speed"]) for r in rows if (r["guid"] or "") == guid)

@@ -1,5 +1,7 @@
 """By way of ft-proxy flows arrive as they would have come themselves, once, whatever is killed on the way; and whose they are stays
 known."""
+import collections
+import itertools
 import os
 import random
 import signal
@@ -13,7 +15,7 @@ import pytest
 import ipfixwire as w
 from captured import Senders
 from flowtrove import SOAK, TOOLS, Traffic, free_ports, wait_for
-from proxied import Proxy, comparable, guid
+from proxied import Proxy, comparable, guid, interfaces
 from test_ipfix_tcp import certificates  # noqa: F401
 
 SESSIONS = 20000 if SOAK else 1500
@@ -34,7 +36,8 @@ def collector(launch, certificates, named):  # noqa: F811
     secret = free_ports(1)
     i = launch("c", {"storage/storageinterval": 1, "netflow/ipfixtlsport": secret,
                      "netflow/tlscertfile": named, "netflow/tlskeyfile": certificates("collector.key"),
-                     "netflow/tlscafile": certificates("ca.pem"), "netflow/tlsclientcert": "yes"})
+                     "netflow/tlscafile": certificates("ca.pem"), "netflow/tlsclientcert": "yes",
+                     "netflow/keepfields": "all", "sflow/agentaddress": "no"})
     i.tls_port = secret
     return i
 
@@ -73,34 +76,45 @@ def test_sessions_are_those_of_flows_that_came_straight(collector, proxy, folder
     assert p.destination()["acknowledges"]
 
 
-def test_captures_of_devices_are_the_same_by_way_of_a_proxy(wire, proxy, tmp_path):
+def told(rows, begun):
+    """Sessions by capture.  What has no clock, or one that is wrong, has times by its arrival, which differs with the way."""
+    out = collections.defaultdict(list)
+    for s in rows:
+        for key in ("first_us", "last_us"):
+            if int(s[key]) > (begun - 3600) * 1000000:
+                s[key] = ""
+        out[int(s["exporter_ip"].split(".")[2])].append(s)
+    return {n: comparable(sessions) for n, sessions in out.items()}
+
+
+def test_captures_of_devices_are_the_same_by_way_of_a_proxy(collector, proxy):
     from test_captures import ALWAYS, FOLDER, cases, decode, datagrams, sums
     if not os.path.exists(os.path.join(FOLDER, "cases.json")):
         pytest.skip("no folder of captures beside the source (%s)" % FOLDER)
-    p, senders, flows, begun = proxy(["127.0.0.1 %d" % (wire.base + 3)]), Senders(), 0, time.time()
-    for number, (_, protocol, form, paths) in enumerate(cases()):
+    p, senders, flows, begun, names = proxy(), Senders(), 0, time.time(), {}
+    for number, (name, protocol, form, paths) in enumerate(cases(), 1):
         flows += sums(decode(paths, form)[0])["flows"]
-        addresses = {}
+        addresses, names[number] = {}, name
         for path in paths:
             for source, payload in datagrams(path, form):
-                address = addresses.setdefault(source, "127.10.%d.%d" % (number + 1, len(addresses) + 1))
+                address = addresses.setdefault(source, "127.10.%d.%d" % (number, len(addresses) + 1))
                 sflow = protocol.startswith("sflow")
-                senders.send(address, payload, wire.base + 4 if sflow else wire.flow_port)
+                senders.send(address, payload, collector.base + 4 if sflow else collector.flow_port)
                 senders.send(address, payload, p.port + sflow)
     senders.close()
     ours = "EXPIP == 127.10.0.0/16"
     p.wait_empty(flows)
-    wire.wait_flows(2 * flows, ALWAYS, where=ours)
-    sessions = wire.sessions(ALWAYS, ours)
-    for s in sessions:  # what has no clock, or one that is wrong, has times by its arrival, which differs with the way
-        for key in ("first_us", "last_us"):
-            if int(s[key]) > (begun - 3600) * 1000000:
-                s[key] = ""
-    want = comparable(s for s in sessions if not s["guid"])
-    got = comparable(s for s in sessions if s["guid"] == p.guid)
-    assert len(want) == len(got)
-    different = [(a, b) for a, b in zip(want, got) if a != b]
-    assert not different, "%d of %d: %r" % (len(different), len(want), different[:2])
+    collector.wait_flows(2 * flows, ALWAYS, where=ours)
+    sessions = collector.sessions(ALWAYS, ours)
+    want = told((s for s in sessions if not s["guid"]), begun)
+    got = told((s for s in sessions if s["guid"] == p.guid), begun)
+    assert sorted(want) == sorted(got)
+    different = ["%s: %d of %d sessions, as %r" % (names[n], len(pairs), len(want[n]), pairs[0]) for n, pairs in (
+        (n, [(a, b) for a, b in itertools.zip_longest(want[n], got[n]) if a != b]) for n in want) if pairs]
+    assert not different, "\n".join(different)
+    assert any(s["elements"] for s in sessions) and any(s["in_if_name"] for s in sessions)
+    straight = interfaces(collector)
+    assert straight and straight == interfaces(collector, p.guid)
 
 
 def steady(p, start, folder, flows=3000, rate=3000, kind="v9"):

@@ -24,6 +24,7 @@ static char folder[64];
 static struct kv *kv;
 static unsigned db;
 static struct interface_table x;
+static const uint8_t no_guid[16];
 static struct err err;
 static uint8_t router[16], other[16];
 
@@ -159,11 +160,11 @@ a_vrf_is_no_interface_of_that_index(void **state)
 		assert_null(interfaces_at(t, &e, FT_KIND_VRF, 4, 5000));
 		assert_false(interfaces_has(t, router, 3, 0, 9000, "customer-*"));
 		free(t);
-		json_t *list = interfaces_json(&x, FT_KIND_INTERFACE, router);
+		json_t *list = interfaces_json(&x, FT_KIND_INTERFACE, router, NULL);
 		assert_int_equal(json_array_size(list), 1);
 		json_decref(list);
 	}
-	interfaces_forget(&x, router);
+	interfaces_forget(&x, router, no_guid);
 	struct interfaces *t = interfaces_copy(x.t, x.shm.size);
 	assert_null(interfaces_at(t, &e, FT_KIND_VRF, 3, 5000));
 	free(t);
@@ -209,14 +210,14 @@ names_read_by_snmp_go_before_the_exporters(void **state)
 	assert_string_equal(then(router, 3, 999), "if3||0|none");
 	assert_string_equal(then(router, 4, 0), "x||0|none");
 	uint64_t version = atomic_load(&x.t->version);
-	interfaces_forget(&x, other);
+	interfaces_forget(&x, other, no_guid);
 	answer = interfaces_control(&x, put, &err);
 	json_decref(answer);
 	json_object_del(put, "at_us");
 	assert_null(interfaces_control(&x, put, &err));
 	json_decref(put);
 	assert_true(atomic_load(&x.t->version) == version);
-	interfaces_forget(&x, router);
+	interfaces_forget(&x, router, no_guid);
 	assert_string_equal(then(router, 3, 3000), "-");
 	again();
 	assert_string_equal(then(router, 3, 3000), "-");

@@ -11,6 +11,7 @@
 #include <unistd.h>
 #include <cmocka.h>
 
+#include "common/guid.h"
 #include "proxy/encode.h"
 #include "proxy/queue.h"
 #include "proxy/settings.h"
@@ -275,7 +276,7 @@ message(uint8_t *out, const struct encoder *e, uint64_t position, const uint8_t 
 {
 	size_t n = ENCODE_HEADER + ENCODE_OPTIONS_SET + e->n;
 	(void)encode_header(out, n, 1750000002, 0, 7);
-	assert_int_equal(encode_options(out + ENCODE_HEADER, 0x1122334455667788, position, e->flows, guid),
+	assert_int_equal(encode_options(out + ENCODE_HEADER, 0x1122334455667788, position, e->records, guid),
 		ENCODE_OPTIONS_SET);
 	memcpy(out + ENCODE_HEADER + ENCODE_OPTIONS_SET, e->sets, e->n);
 	return n;
@@ -298,8 +299,7 @@ a_flow_arrives_as_it_was_and_a_message_once(void **state)
 	static uint8_t bytes[65536];
 	struct proxied_origin o = {.exporter = {[0] = 9, [15] = 8},
 		.guid = {[0] = 1, [15] = 2},
-		.name = (const uint8_t *)"web",
-		.n = 3};
+		.application = {(const uint8_t *)"web", 3}};
 	struct ft_flow f;
 	struct ft_flow_ext x;
 	uint8_t ack[PROXIED_ACK];
@@ -363,16 +363,18 @@ static void
 a_guid_is_read_as_it_is_written(void **state)
 {
 	uint8_t guid[16], again[16];
-	char text[37];
+	char text[GUID_TEXT];
 	(void)state;
 	assert_int_equal(settings_guid_new(guid), 0);
-	settings_guid_text(guid, text);
-	assert_int_equal(settings_guid(text, again), 0);
+	guid_text(guid, text);
+	assert_int_equal(guid_parse(text, again), 0);
 	assert_memory_equal(guid, again, 16);
-	assert_int_not_equal(settings_guid("", again), 0);
-	assert_int_not_equal(settings_guid("00000000-0000-0000-0000-000000000000", again), 0);
-	assert_int_not_equal(settings_guid("06d41c48-cf15-4b7f-bd81-b8dcf449c9c", again), 0);
-	assert_int_not_equal(settings_guid("06d41c48-cf15-4b7f-bd81-b8dcf449c9c57", again), 0);
+	assert_int_not_equal(guid_parse("", again), 0);
+	assert_int_not_equal(guid_parse("06d41c48-cf15-4b7f-bd81-b8dcf449c9c-", again), 0);
+	assert_int_equal(guid_parse("00000000-0000-0000-0000-000000000000", again), 0);
+	assert_true(guid_none(again));
+	assert_int_not_equal(guid_parse("06d41c48-cf15-4b7f-bd81-b8dcf449c9c", again), 0);
+	assert_int_not_equal(guid_parse("06d41c48-cf15-4b7f-bd81-b8dcf449c9c57", again), 0);
 }
 
 int

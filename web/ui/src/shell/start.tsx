@@ -1,4 +1,0 @@
-import { Page } from './parts';
-export default function Start() {
-	return <Page title="Getting flows">…</Page>;
-}
