@@ -81,14 +81,25 @@ $(BUILD)/obj/%.o: %.c | $(BUILD)/gen/conf_keys.h
 
 .PHONY: all help deps clean check check-fast soak run stop bench bench-programs fuzz lint install \
 	test-programs print-test-programs fuzz-programs print-fuzz-programs e2e-tools
+include web/ui/module.mk
 all: $(all_progs)
+ifeq ($(NOWEB)$(SAN)$(TINY)$(FUZZ),)
+ifneq ($(WEB_NPM),)
+all: $(WEB_STAMP)
+else
+all: no-web
+.PHONY: no-web
+no-web:
+	@echo "  WEB   left out: there is no npm here (make deps installs it; NOWEB=1 says that none is wanted)"
+endif
+endif
 
 help:
 	@echo "make run      install what is missing, build, start every daemon here, show how to use it"
 	@echo "make stop     stop what make run started (its data stays in ./run)"
 	@echo "make check    install what tests need, build, run them all"
 	@echo "make deps     install what a build needs (asks sudo where it must)"
-	@echo "make          build everything into build/, programs in build/bin"
+	@echo "make          build everything into build/, programs in build/bin, the web interface in build/web (NOWEB=1: without it)"
 	@echo "make soak     the long rounds: kills, stepping, fuzzing"
 	@echo "make bench    speed side by side with other collectors"
 	@echo "make fuzz | lint | install DESTDIR= | clean"

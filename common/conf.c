@@ -11,9 +11,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/conf_words.h"
 #include "common/log.h"
 
-enum kind { UINT, SECS, BOOL, STR, PATH, PORTS, LEVEL, LIST };
+enum kind { UINT, SECS, BOOL, STR, PATH, PORTS, LEVEL, LIST, ELEMENTS, TARGETS };
 enum { LIVE = 1, RESTART = 0, LIST_MAX = 256, LINE_MAX_BYTES = 4096 };
 
 struct row {
@@ -229,6 +230,33 @@ read_ports(struct reader *r, const struct row *row, struct value *v)
 	return 0;
 }
 
+static int
+read_words(struct reader *r, const struct row *row, struct value *v)
+{
+	char host[256], port[8];
+	unsigned most = row->max ? (unsigned)row->max : LIST_MAX;
+	int rc = split(v, v->text);
+	if (rc != 0 || v->n > most) {
+		problem(r, true, "%s takes at most %u words", row->key, most);
+		return FT_EINVAL;
+	}
+	for (unsigned i = 0; i < v->n; i++)
+		if (row->kind == ELEMENTS && !conf_words_element(v->words[i])) {
+			problem(r, true,
+				"%s: no information element is called '%s'; give its IANA name, a vendor's, "
+				"or PEN.ID",
+				row->key, v->words[i]);
+			rc = FT_EINVAL;
+		} else if (row->kind == TARGETS &&
+			   !conf_words_target(v->words[i], host, sizeof host, port, sizeof port)) {
+			problem(r, true,
+				"%s: '%s' is not HOST:PORT, as in 192.0.2.7:2055 or [2001:db8::7]:2055",
+				row->key, v->words[i]);
+			rc = FT_EINVAL;
+		}
+	return rc;
+}
+
 /* v->text is set; fill in the rest or report */
 static int
 read_value(struct reader *r, const struct row *row, struct value *v)
@@ -266,11 +294,9 @@ read_value(struct reader *r, const struct row *row, struct value *v)
 	case PORTS:
 		return read_ports(r, row, v);
 	case LIST:
-		if (split(v, v->text) != 0) {
-			problem(r, true, "%s takes at most %d words", row->key, LIST_MAX);
-			return FT_EINVAL;
-		}
-		return 0;
+	case ELEMENTS:
+	case TARGETS:
+		return read_words(r, row, v);
 	case PATH:
 		if (v->text[0] && v->text[0] != '/') {
 			char *joined;
@@ -611,7 +637,7 @@ static void
 man_row(FILE *to, const struct row *r)
 {
 	static const char *const kind[] = {"number", "time in seconds, or with s, m, h, d", "yes or no",
-		"text", "path", "ports", "level", "words"};
+		"text", "path", "ports", "level", "words", "elements", "targets"};
 	fprintf(to, ".It Cm %s Ar %s\n%c%s.\n", r->key, kind[r->kind], toupper((unsigned char)r->help[0]),
 		r->help + 1);
 	if (r->fallback[0])

@@ -18,30 +18,11 @@
 
 #include "common/addr.h"
 #include "common/contract/datagram_ring.h"
+#include "common/conf_words.h"
 #include "common/counters.h"
 #include "common/log.h"
 
 enum { SEND_BUFFER = 4 << 20 };
-
-/* HOST:PORT or [HOST]:PORT; false: it is none */
-static bool
-split(const char *word, char *host, size_t size, char *port, size_t port_size)
-{
-	const char *colon = strrchr(word, ':');
-	size_t n = colon ? (size_t)(colon - word) : 0;
-	char *end;
-	if (n == 0 || n >= size || strlen(colon + 1) >= port_size)
-		return false;
-	if (word[0] == '[' && word[n - 1] == ']')
-		word++, n -= 2;
-	else if (memchr(word, ':', n))
-		return false; /* an IPv6 address without brackets: which part is the port? */
-	memcpy(host, word, n);
-	host[n] = 0;
-	snprintf(port, port_size, "%s", colon + 1);
-	unsigned long v = strtoul(port, &end, 10);
-	return n > 0 && end != port && *end == 0 && v >= 1 && v <= 65535;
-}
 
 static uint16_t
 port_of(const struct sockaddr_storage *a)
@@ -94,7 +75,7 @@ tee_open(struct tee *t, const char *const *words, unsigned n, const unsigned *ow
 		char host[256], port[8];
 		if (t->n == TEE_TARGETS)
 			return err_set(err, FT_EINVAL, "tee: at most %d targets", TEE_TARGETS);
-		if (!split(words[i], host, sizeof host, port, sizeof port))
+		if (!conf_words_target(words[i], host, sizeof host, port, sizeof port))
 			return err_set(err, FT_EINVAL,
 				"tee %.100s: expected HOST:PORT, as in 192.0.2.7:2055 or [2001:db8::7]:2055",
 				words[i]);

@@ -5,6 +5,13 @@
  * A template that can't be right deletes what was known under its id: data would otherwise be decoded by a layout the
  * exporter no longer uses.  Withdrawals are for reliable transports (RFC 7011 sections 8.1 and 8.4): obeyed over TCP, ignored
  * in datagrams, which may come out of order.
+ *
+ * Groups.  Some things happen to many templates at once: an exporter restarted, and those from before our start are
+ * void; a connection withdraws all of a kind.  Anybody may send what says so, in a few bytes and as often as he likes, so
+ * neither may look at the whole table.  Templates that either can happen to are also in chains by (exporter, version,
+ * domain, connection, kind): provisional ones, and those of connections.  A confirmed one of datagrams is in none.  A
+ * chain is walked to be emptied, so what a datagram costs here was paid for by the templates that once came or were
+ * loaded, and is at most `maxtemplates` steps.
  */
 #include "ingest/template.h"
 
@@ -14,10 +21,11 @@
 #include "common/hash.h"
 
 struct template_table {
-	struct template **slot; /* open addressing; a deleted place is closed up */
-	uint64_t seed;          /* a sender can't foresee which templates share a place */
+	struct template **slot;  /* open addressing; a deleted place is closed up */
+	struct template **group; /* heads of chains, as many as slots */
+	uint64_t seed;           /* a sender can't foresee which templates share a place */
 	uint32_t mask, used;
-	uint32_t loaded; /* how many came from the file: only then may a source without a slot have any */
+	uint64_t steps;
 };
 
 /* what the file has of a template, fields behind it */
@@ -37,16 +45,65 @@ template_table_new(void)
 	t->mask = 255;
 	t->seed = hash_secret();
 	t->slot = calloc(t->mask + 1, sizeof *t->slot);
-	if (t->slot == NULL) {
-		free(t);
+	t->group = calloc(t->mask + 1, sizeof *t->group);
+	if (t->slot == NULL || t->group == NULL) {
+		template_table_free(t);
 		return NULL;
 	}
 	return t;
 }
 
+/* ---- groups ----------------------------------------------------------------------------------- */
+
+static struct template **
+chain(const struct template_table *t, uint32_t exporter, uint8_t version, uint32_t domain,
+	uint32_t connection, bool options)
+{
+	/* provisional ones are void or counted together, whatever their kind */
+	uint64_t kind = (uint64_t)version << 1 | (connection && options);
+	uint64_t h =
+		hash_mix(((uint64_t)exporter << 32 | domain) ^ t->seed, (uint64_t)connection << 32 | kind);
+	return &t->group[(uint32_t)h & t->mask];
+}
+
+static void
+join(struct template_table *t, struct template *p)
+{
+	if (p->connection == 0 && !p->provisional)
+		return;
+	struct template **head = chain(t, p->exporter, p->version, p->domain, p->connection, p->options);
+	p->group_next = *head;
+	p->group_at = head;
+	if (p->group_next)
+		p->group_next->group_at = &p->group_next;
+	*head = p;
+}
+
+static void
+leave(struct template *p)
+{
+	if (p->group_at == NULL)
+		return;
+	*p->group_at = p->group_next;
+	if (p->group_next)
+		p->group_next->group_at = p->group_at;
+	p->group_at = NULL;
+	p->group_next = NULL;
+}
+
+static bool
+is_of(const struct template *p, uint32_t exporter, uint8_t version, uint32_t domain, uint32_t connection)
+{
+	return p->exporter == exporter && p->version == version && p->domain == domain &&
+	       p->connection == connection;
+}
+
+/* ---- the table -------------------------------------------------------------------------------- */
+
 static void
 template_free(struct template *t)
 {
+	leave(t);
 	free(t->program);
 	free(t);
 }
@@ -56,10 +113,11 @@ template_table_free(struct template_table *t)
 {
 	if (t == NULL)
 		return;
-	for (uint32_t i = 0; i <= t->mask; i++)
+	for (uint32_t i = 0; t->slot && t->group && i <= t->mask; i++)
 		if (t->slot[i])
 			template_free(t->slot[i]);
 	free(t->slot);
+	free(t->group);
 	free(t);
 }
 
@@ -67,6 +125,12 @@ unsigned
 template_count(const struct template_table *t)
 {
 	return t->used;
+}
+
+uint64_t
+template_steps(const struct template_table *t)
+{
+	return t->steps;
 }
 
 /* what a template is known by: its key in the file */
@@ -88,12 +152,12 @@ own_key(const struct template *t)
 }
 
 static uint32_t
-locate(const struct template_table *t, const struct learn_key *k)
+locate(struct template_table *t, const struct learn_key *k)
 {
 	uint64_t h = hash_mix(((uint64_t)k->exporter << 32 | k->domain) ^ t->seed,
 		k->sub << 32 | (uint64_t)k->version << 16 | k->id);
 	uint32_t i = (uint32_t)h & t->mask;
-	for (const struct template *p; (p = t->slot[i]) != NULL; i = (i + 1) & t->mask)
+	for (const struct template *p; t->steps++, (p = t->slot[i]) != NULL; i = (i + 1) & t->mask)
 		if (p->id == k->id && p->exporter == k->exporter && p->domain == k->domain &&
 			p->version == k->version && p->connection == k->sub)
 			break;
@@ -113,10 +177,13 @@ grow(struct template_table *t)
 	struct template **was = t->slot;
 	uint32_t n = t->mask + 1;
 	t->mask = n * 2 - 1;
+	free(t->group);
 	t->slot = calloc((size_t)n * 2, sizeof *t->slot);
-	CHECK(t->slot != NULL);
+	t->group = calloc((size_t)n * 2, sizeof *t->group);
+	CHECK(t->slot != NULL && t->group != NULL);
 	for (uint32_t i = 0; i < n; i++)
 		if (was[i]) {
+			join(t, was[i]);
 			struct learn_key k = own_key(was[i]);
 			t->slot[locate(t, &k)] = was[i];
 		}
@@ -135,6 +202,7 @@ insert(struct template_table *t, struct template *new)
 	else
 		t->used++;
 	t->slot[i] = new;
+	join(t, new);
 }
 
 static void
@@ -200,6 +268,8 @@ learn_template(struct message *m, uint16_t id, const struct template_field *fiel
 	struct template *old = template_find(m, id);
 	if (old && old->n_fields == n && old->n_scope == n_scope && old->options == options &&
 		memcmp(old->field, field, n * sizeof *field) == 0) {
+		if (old->provisional)
+			leave(old);
 		old->provisional = false;
 		return;
 	}
@@ -247,14 +317,15 @@ withdraw(struct message *m, uint16_t id, bool options)
 		}
 		return;
 	}
-	for (uint32_t i = 0; i <= d->templates->mask;) {
-		struct template *t = d->templates->slot[i];
-		if (t && t->exporter == m->exporter && t->version == m->version && t->domain == m->domain &&
-			t->connection == d->connection && t->options == options) {
-			forget(d, t); /* another may have moved into this place: look again */
+	struct template *next =
+		*chain(d->templates, m->exporter, m->version, m->domain, d->connection, options);
+	for (struct template *t; (t = next) != NULL;) {
+		next = t->group_next;
+		d->templates->steps++;
+		if (is_of(t, m->exporter, m->version, m->domain, d->connection) && t->options == options) {
+			forget(d, t);
 			d->work.templates -= d->work.templates > 0;
-		} else
-			i++;
+		}
 	}
 }
 
@@ -349,7 +420,6 @@ load_one(void *ctx, const struct learn_key *key, const uint8_t *value, size_t n)
 	memcpy(field, value + sizeof s, s.n_fields * sizeof field[0]);
 	struct template *t = make(key, field, s.n_fields, s.n_scope, s.options != 0);
 	t->provisional = t->connection == 0; /* a connection that is still open vouches for its own */
-	d->templates->loaded++;
 	insert(d->templates, t);
 	return 0;
 }
@@ -363,15 +433,14 @@ template_load(struct decoder *d, struct err *err)
 void
 template_restart(struct decoder *d, uint32_t exporter, uint8_t version, uint32_t domain)
 {
-	for (uint32_t i = 0; d->templates->loaded && i <= d->templates->mask;) {
-		struct template *t = d->templates->slot[i];
-		if (t && t->provisional && t->exporter == exporter && t->version == version &&
-			t->domain == domain) {
-			forget(d, t); /* another may have moved into this place: look again */
-			if (d->work.templates > 0)
-				d->work.templates--;
-		} else
-			i++;
+	struct template *next = *chain(d->templates, exporter, version, domain, 0, false);
+	for (struct template *t; (t = next) != NULL;) {
+		next = t->group_next;
+		d->templates->steps++;
+		if (is_of(t, exporter, version, domain, 0)) {
+			forget(d, t);
+			d->work.templates -= d->work.templates > 0;
+		}
 	}
 }
 
@@ -402,10 +471,11 @@ template_disconnect(struct decoder *d, bool (*gone)(void *ctx, uint32_t connecti
 void
 template_count_known(const struct decoder *d, struct ft_source *s)
 {
-	for (uint32_t i = 0; d->templates->loaded && i <= d->templates->mask; i++) {
-		const struct template *t = d->templates->slot[i];
-		if (t && t->exporter == s->exporter && t->version == s->version && t->domain == s->domain &&
-			t->connection == s->connection)
-			s->templates++;
+	if (s->connection)
+		return;
+	for (const struct template *t = *chain(d->templates, s->exporter, s->version, s->domain, 0, false); t;
+		t = t->group_next) {
+		d->templates->steps++;
+		s->templates += is_of(t, s->exporter, s->version, s->domain, 0);
 	}
 }

@@ -23,6 +23,7 @@ struct template
 	uint8_t version;
 	bool options;
 	bool provisional; /* from before the start: not yet confirmed by the exporter */
+	struct template *group_next, **group_at; /* template.c: groups */
 	uint16_t n_fields, n_scope;
 	struct program *program;
 	struct census_template *census; /* where its records are counted (census.h) */
@@ -36,6 +37,8 @@ struct template
 struct template_table *template_table_new(void);
 void template_table_free(struct template_table *t);
 unsigned template_count(const struct template_table *t);
+/* Places looked at since the table was made: what a datagram costs here, for tests. */
+uint64_t template_steps(const struct template_table *t);
 
 /* the template by which this message's sets `id` are read, or NULL */
 struct template *template_find(const struct message *m, uint16_t id);

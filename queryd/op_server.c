@@ -40,7 +40,7 @@ op_audit_list(struct request *r)
 
 /* ---- settings --------------------------------------------------------------------------------- */
 
-enum setting_type { T_UINT, T_SECS, T_BOOL, T_STR, T_PATH, T_PORTS, T_LEVEL, T_LIST };
+enum setting_type { T_UINT, T_SECS, T_BOOL, T_STR, T_PATH, T_PORTS, T_LEVEL, T_LIST, T_ELEMENTS, T_TARGETS };
 enum { R_LIVE = 1, R_RESTART = 0 };
 static const struct {
 	const char *help, *standard;
@@ -76,6 +76,8 @@ value(const struct conf *c, enum conf_key key)
 			json_array_append_new(list, json_integer(conf_port(c, key, i)));
 		return list;
 	case T_LIST:
+	case T_ELEMENTS:
+	case T_TARGETS:
 		list = json_array();
 		for (unsigned i = 0, n = conf_list(c, key, &words); i < n; i++)
 			json_array_append_new(list, json_string(words[i]));

@@ -52,15 +52,17 @@ sections_comments_quotes_and_suffixes_are_read(void **state)
 {
 	(void)state;
 	struct conf_problems p;
-	struct conf *c = load("# a comment\n"
-			      "listenport 9700   # another\n"
-			      "instance \"a # b\"\n"
-			      "querymemory = 2G\n"
-			      "<SessionTables>\n"
-			      "\ttimeout 2h\n\tresizable no\n"
-			      "</sessiontables>\n"
-			      "<storage>\ndatabasepath data\n</storage>\n"
-			      "<netflow>\nnetflowport 2055, 2056\t2057\n</netflow>",
+	struct conf *c = load(
+		"# a comment\n"
+		"listenport 9700   # another\n"
+		"instance \"a # b\"\n"
+		"querymemory = 2G\n"
+		"<SessionTables>\n"
+		"\ttimeout 2h\n\tresizable no\n"
+		"</sessiontables>\n"
+		"<storage>\ndatabasepath data\n</storage>\n"
+		"<netflow>\nnetflowport 2055, 2056\t2057\nkeepfields minimumTTL, cisco:appHTTPHost 9.12\n"
+		"tee 192.0.2.1:2055 [2001:db8::1]:2055 collector.example:9995\n</netflow>",
 		&p);
 	assert_non_null(c);
 	assert_null(p.text);
@@ -103,6 +105,15 @@ each_problem_names_its_line_and_the_remedy(void **state)
 		{"</netflow>\n", ":1: </netflow> closes nothing"},
 		{"<netflow\n", ":1: '<netflow': a section is <name>"},
 		{"listenport\n", ":1: listenport has no value"},
+		{"<netflow>\nkeepfields minimumTTL minimumTLT\n</netflow>\n",
+			":2: keepfields: no information element is called 'minimumTLT'"},
+		{"<netflow>\nkeepfields 9.70000\n</netflow>\n", ":2: keepfields: no information element"},
+		{"<netflow>\ntee 192.0.2.1:2055 192.0.2.2\n</netflow>\n",
+			":2: tee: '192.0.2.2' is not HOST:PORT"},
+		{"<sflow>\ntee 2001:db8::1:6343\n</sflow>\n", ":2: tee: '2001:db8::1:6343' is not HOST:PORT"},
+		{"<sflow>\ntee host:0\n</sflow>\n", ":2: tee: 'host:0' is not HOST:PORT"},
+		{"<sflow>\ntee a:1 b:1 c:1 d:1 e:1 f:1 g:1 h:1 i:1\n</sflow>\n",
+			":2: tee takes at most 8 words"},
 	};
 	for (unsigned i = 0; i < sizeof bad / sizeof bad[0]; i++) {
 		struct conf_problems p;

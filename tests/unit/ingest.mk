@@ -29,3 +29,7 @@ stream_test_USES := ingest
 TEST_PROGS += interface_test
 interface_test_SRCS := tests/unit/interface_test.c
 interface_test_USES := ingest queryd
+# what strangers cost
+TEST_PROGS += flood_test
+flood_test_SRCS := tests/unit/flood_test.c
+flood_test_USES := ingest

@@ -1,0 +1,4 @@
+import { Page } from './parts';
+export default function Start() {
+	return <Page title="Getting flows">…</Page>;
+}
