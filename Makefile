@@ -33,7 +33,7 @@ endif
 ifneq ($(FUZZ),)
 OPT := -O1 -g -fno-omit-frame-pointer -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=undefined
 endif
-CPPFLAGS_ALL = -D_GNU_SOURCE -DFT_VERSION='"$(VERSION)"' $(if $(TINY),-DFT_TINY=1) -I. -I$(BUILD)/gen $(CPPFLAGS)
+CPPFLAGS_ALL = -D_GNU_SOURCE -DFT_VERSION='"$(VERSION)"' $(if $(TINY),-DFT_TINY=1) $(if $(FUZZ),-DFT_FUZZ=1) -I. -I$(BUILD)/gen $(CPPFLAGS)
 CFLAGS_ALL   := -std=c11 $(WARN) $(OPT) -pthread -fPIC $(CFLAGS)
 LDFLAGS_ALL  := $(OPT) -pthread $(LDFLAGS)
 
@@ -135,6 +135,7 @@ bench:
 	@deploy/deps test
 	@$(MAKE) --no-print-directory all e2e-tools bench-programs
 	@tests/bench/bench
+	@tests/bench/bench_formats
 	@tests/bench/bench_exporter
 bench-programs: $(addprefix $(BUILD)/tests/,$(BENCH_PROGS))
 

@@ -21,7 +21,12 @@
 #include "common/hash.h"
 #include "ingest/interface.h"
 
-enum { TABLE_MAX = 65536, TEXT_MAX = 128, BUCKETS = 16384 };
+enum { TABLE_MAX = 65536, TEXT_MAX = 128 };
+#if defined FT_TINY || defined FT_FUZZ
+enum { BUCKETS = 64 };
+#else
+enum { BUCKETS = 16384 };
+#endif
 #define NO_LABEL UINT32_MAX /* there was no room for it */
 /* what an option is about: learn_key.version of LEARN_OPTION */
 enum about { ABOUT_INIT = 1, ABOUT_APP = 4, ABOUT_APP_TEXT };

@@ -9,7 +9,12 @@
 #include "common/hash.h"
 #include "ingest/options.h"
 
-enum { BUCKETS = 16384, LIFE_S = 1800 };
+enum { LIFE_S = 1800 };
+#if defined FT_TINY || defined FT_FUZZ
+enum { BUCKETS = 64 }; /* made anew for each input of a fuzzer */
+#else
+enum { BUCKETS = 16384 };
+#endif
 
 struct kept {
 	struct kept *next;

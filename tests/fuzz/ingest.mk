@@ -9,3 +9,6 @@ fuzz_ipfix_USES := ingest
 FUZZ_PROGS += fuzz_stream
 fuzz_stream_SRCS := tests/fuzz/fuzz_stream.c
 fuzz_stream_USES := ingest
+FUZZ_PROGS += fuzz_show
+fuzz_show_SRCS := tests/fuzz/fuzz_show.c
+fuzz_show_USES := ingest
