@@ -51,29 +51,23 @@ known(struct request *r, const char *name)
 }
 
 static void
-by_ticket(struct request *r, enum ticket_kind kind, const char *key)
+by_ticket(struct request *r, bool key, const char *secret)
 {
 	struct server *s = r->server;
 	char user[USERS_NAME];
-	int64_t age = atomic_load(&s->age_us[kind]);
-	if (kind == TICKET_KEY && age == 0) {
+	if (key && atomic_load(&s->key_age_us) == 0) {
 		request_error(r, "auth", "/auth/key",
 			"session keys are off on this server (maxsessionkeyage 0): log in by password");
 		return;
 	}
 	/* not throttled: a guess at 128 random bits is hopeless, and one script with an old key must not hold up others */
-	if (tickets_use(s->parts.tickets, kind, key, r->call->peer, age, wall_now().us, user) != 0) {
+	if (tickets_use(s->parts.tickets, key, secret, r->call->peer, wall_now().us, user, &r->ticket) != 0) {
 		counter_add(COUNTER_queryd_logins_refused, 1);
-		if (kind == TICKET_KEY)
-			request_error(r, "auth", "/auth/key",
-				"this session key is unknown, expired, or of another client address");
-		else
-			request_error(r, "auth", "/auth/token",
-				"not logged in: this token is unknown, expired, or of another client "
-				"address");
+		request_error(r, "auth", key ? "/auth/key" : "/auth/token",
+			"this %s is unknown, expired, or of another client address",
+			key ? "session key" : "token");
 		return;
 	}
-	r->ticket = kind;
 	known(r, user);
 }
 
@@ -92,7 +86,7 @@ login_begin(struct request *r)
 		return;
 	}
 	if (key || token) {
-		by_ticket(r, key ? TICKET_KEY : TICKET_TOKEN, key ? key : token);
+		by_ticket(r, key != NULL, key ? key : token);
 		return;
 	}
 	if (too_early(r, user))

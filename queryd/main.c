@@ -19,6 +19,7 @@ struct daemon {
 	struct users *users;
 	struct tickets *tickets;
 	struct audit *audit;
+	struct saved *saved;
 	struct server *server;
 	struct curve curve;
 	bool encrypted;
@@ -60,6 +61,15 @@ on_ctl(void *ctx, struct rpc_call *call)
 			d->proc.ctl, call, "unknown_op", "/op", "unknown operation '%.64s'", call->op);
 }
 
+static bool
+exists(void *ctx, const char *user)
+{
+	struct user u;
+	bool yes = users_get(ctx, user, &u) != FT_ENOENT;
+	user_drop(&u);
+	return yes;
+}
+
 static int
 open_parts(struct daemon *d, struct err *err)
 {
@@ -76,6 +86,10 @@ open_parts(struct daemon *d, struct err *err)
 			first, conf_userdata(c));
 	if (rc == 0)
 		rc = tickets_open(&d->tickets, users_kv(d->users), err);
+	if (rc == 0)
+		rc = saved_open(&d->saved, conf_userdata(c), err);
+	if (rc == 0)
+		rc = saved_sweep(d->saved, exists, d->users, err);
 	audit_path(c, path);
 	if (rc == 0)
 		rc = audit_open(&d->audit, path, err);
@@ -97,7 +111,7 @@ open_parts(struct daemon *d, struct err *err)
 			   "~/.config/flowtrove/HOST.key",
 			d->curve.public_key, conf_userdata(c));
 	struct server_parts parts = {endpoint, gate, d->encrypted ? &d->curve : NULL, c, d->engine, d->users,
-		d->tickets, d->audit, ingest};
+		d->tickets, d->audit, d->saved, ingest};
 	rc = server_open(&d->server, &parts, err);
 	if (rc == FT_ESYS && err->sys == EADDRINUSE) {
 		char holder[120];
@@ -136,6 +150,7 @@ main(int argc, char **argv)
 	server_close(d.server);
 	engine_close(d.engine);
 	audit_close(d.audit);
+	saved_close(d.saved);
 	tickets_close(d.tickets);
 	users_close(d.users);
 	close(wake);

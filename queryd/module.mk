@@ -41,14 +41,21 @@ queryd_FRONT := \
 	queryd/login.c \
 	queryd/op_exporters.c \
 	queryd/op_query.c \
+	queryd/op_saved.c \
 	queryd/op_server.c \
+	queryd/op_tokens.c \
 	queryd/op_users.c \
 	queryd/operations.c \
+	queryd/prefs.c \
+	queryd/request.c \
+	queryd/saved.c \
 	queryd/server.c \
 	queryd/throttle.c \
 	queryd/tickets.c \
 	queryd/users.c \
-	queryd/visible.c
+	queryd/users_file.c \
+	queryd/visible.c \
+	queryd/workspaces.c
 
 queryd_SRCS := $(queryd_ENGINE) $(queryd_FRONT)
 # until the engine's last file is there, nothing can be linked

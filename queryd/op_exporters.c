@@ -18,16 +18,11 @@
 
 enum { ANSWER_S = 10 };
 
-/* what was written before a change was made, and then could not be */
 static void
 audit_failure(struct request *r, const char *why)
 {
-	json_t *details =
-		json_pack("{s:s, s:s}", "exporter", request_string(r, "exporter", ""), "failed", why);
 	if (r->op->right == OP_ADMIN)
-		(void)audit_write(r->server->parts.audit, r->who.name, r->call->peer, r->op->name, details,
-			NULL); /* refused anyway */
-	json_decref(details);
+		request_audit_failure(r, "exporter", request_string(r, "exporter", ""), why);
 }
 
 /* The request as it is, but for who asks.  NULL: answered with why not. */
@@ -180,21 +175,14 @@ op_exporters_get(struct request *r)
 	json_decref(answer);
 }
 
-/* false: it could not be written, and the request is answered */
 static bool
 audited(struct request *r)
 {
-	struct err err = {0};
 	json_t *details = json_copy(r->in);
 	static const char *const envelope[] = {"v", "id", "op", "auth"};
 	for (unsigned i = 0; i < 4; i++)
 		json_object_del(details, envelope[i]);
-	int rc = audit_write(r->server->parts.audit, r->who.name, r->call->peer, r->op->name, details, &err);
-	json_decref(details);
-	if (rc != 0)
-		request_error(r, "refused", NULL,
-			"nothing was changed, because the audit log can't be written: %s", err.text);
-	return rc == 0;
+	return request_audited(r, details);
 }
 
 void

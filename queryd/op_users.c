@@ -24,13 +24,18 @@ with_ticket(struct request *r, enum ticket_kind kind)
 	struct server *s = r->server;
 	struct err err = {0};
 	char key[AUTH_KEY_HEX + 1];
-	int64_t age = atomic_load(&s->age_us[kind]);
+	int64_t age = atomic_load(kind == TICKET_KEY ? &s->key_age_us : &s->login_age_us);
+	if (r->ticket == TICKET_TOKEN) {
+		request_error(r, "refused", "/auth", "an API token can't log in; use user and password");
+		return;
+	}
 	if (kind == TICKET_KEY && age == 0) {
 		request_error(
 			r, "refused", NULL, "session keys are off on this server: maxsessionkeyage is 0");
 		return;
 	}
-	int rc = tickets_issue(s->parts.tickets, kind, r->who.name, r->call->peer, wall_now().us, key, &err);
+	struct ticket_new what = {.kind = kind, .user = r->who.name, .peer = r->call->peer};
+	int rc = tickets_issue(s->parts.tickets, &what, wall_now().us, key, NULL, &err);
 	if (rc != 0) {
 		err.code = rc;
 		request_fail(r, &err);
@@ -49,7 +54,7 @@ op_login(struct request *r)
 	if (request_bool(r, "session_key"))
 		with_ticket(r, TICKET_KEY);
 	else if (request_bool(r, "token"))
-		with_ticket(r, TICKET_TOKEN);
+		with_ticket(r, TICKET_LOGIN);
 	else
 		request_reply(r, me(r));
 }
@@ -66,12 +71,14 @@ op_logout(struct request *r)
 	const json_t *auth = json_object_get(r->in, "auth");
 	const char *word =
 		json_string_value(json_object_get(auth, r->ticket == TICKET_KEY ? "key" : "token"));
-	if (word == NULL) {
+	if (word == NULL || r->ticket == TICKET_TOKEN) {
 		request_error(r, "bad_request", "/auth",
-			"logout ends a session key or token, and must be asked with it");
+			"logging out ends a session key or the token of a login, so it is asked with one; an "
+			"API "
+			"token is ended by tokens.delete");
 		return;
 	}
-	tickets_end(r->server->parts.tickets, r->ticket, word);
+	tickets_end(r->server->parts.tickets, word);
 	request_reply(r, NULL);
 }
 
@@ -83,19 +90,6 @@ op_whoami(struct request *r)
 
 /* ---- users ------------------------------------------------------------------------------------ */
 
-/* false: it could not be written, and the request is answered */
-static bool
-audited(struct request *r, json_t *details)
-{
-	struct err err = {0};
-	int rc = audit_write(r->server->parts.audit, r->who.name, r->call->peer, r->op->name, details, &err);
-	json_decref(details);
-	if (rc != 0)
-		request_error(r, "refused", NULL,
-			"nothing was changed, because the audit log can't be written: %s", err.text);
-	return rc == 0;
-}
-
 static void
 done(struct request *r, int rc, struct err *err)
 {
@@ -103,10 +97,7 @@ done(struct request *r, int rc, struct err *err)
 		request_reply(r, NULL);
 		return;
 	}
-	json_t *why = json_pack("{s:s*, s:s}", "name", request_string(r, "name", NULL), "failed", err->text);
-	(void)audit_write(r->server->parts.audit, r->who.name, r->call->peer, r->op->name, why,
-		NULL); /* refused anyway */
-	json_decref(why);
+	request_audit_failure(r, "name", request_string(r, "name", NULL), err->text);
 	err->code = rc;
 	if (rc == FT_EINVAL)
 		request_error(r, "bad_request", strstr(err->text, "password") ? "/password" : "/name", "%s",
@@ -135,12 +126,11 @@ op_users_list(struct request *r)
 	struct server *s = r->server;
 	json_t *list = users_list(s->parts.users), *u;
 	size_t i;
-	int64_t age[TICKET_KINDS], now = wall_now().us;
-	request_ages(r, age);
+	int64_t now = wall_now().us;
 	json_array_foreach (list, i, u) {
 		const char *name = json_string_value(json_object_get(u, "name"));
 		bool in = json_is_true(json_object_get(u, "active")) ||
-			  tickets_has(s->parts.tickets, name, age, now);
+			  tickets_has(s->parts.tickets, name, now);
 		json_object_del(u, "active");
 		json_object_set_new(u, "logged_in", json_boolean(in));
 	}
@@ -153,8 +143,8 @@ op_users_add(struct request *r)
 	struct err err = {0};
 	const char *name = request_string(r, "name", ""), *filter = request_string(r, "filter", NULL);
 	bool admin = request_bool(r, "admin");
-	if (!filter_good(r, filter) || !audited(r, json_pack("{s:s, s:b, s:s*}", "name", name, "admin",
-							   (int)admin, "filter", filter)))
+	if (!filter_good(r, filter) || !request_audited(r, json_pack("{s:s, s:b, s:s*}", "name", name,
+								   "admin", (int)admin, "filter", filter)))
 		return;
 	done(r,
 		users_add(
@@ -168,15 +158,15 @@ op_users_delete(struct request *r)
 	struct server *s = r->server;
 	struct err err = {0};
 	const char *name = request_string(r, "name", "");
-	int64_t age[TICKET_KINDS];
-	if (!audited(r, json_pack("{s:s}", "name", name)))
+	if (!request_audited(r, json_pack("{s:s}", "name", name)))
 		return;
-	request_ages(r, age);
-	bool has = tickets_has(s->parts.tickets, name, age, wall_now().us);
+	bool has = tickets_has(s->parts.tickets, name, wall_now().us);
 	int rc = users_delete(s->parts.users, r->who.name, name, has, &err);
-	if (rc == 0)
-		tickets_revoke(s->parts.tickets,
-			name); /* expired ones: a new user of that name must not have them */
+	if (rc == 0) {
+		/* a new user of that name must not have what this one had; what a failure leaves, the next start sweeps */
+		tickets_revoke(s->parts.tickets, name, true);
+		(void)saved_forget(s->parts.saved, name, NULL);
+	}
 	done(r, rc, &err);
 }
 
@@ -197,7 +187,7 @@ op_users_set(struct request *r)
 		json_decref(details);
 		return;
 	}
-	if (audited(r, details))
+	if (request_audited(r, details))
 		done(r,
 			users_set(r->server->parts.users, r->who.name, name, has_admin ? &admin : NULL,
 				filter, &err),
@@ -214,10 +204,10 @@ op_users_password(struct request *r)
 		request_error(r, "forbidden", NULL, "only an administrator changes another user's password");
 		return;
 	}
-	if (!audited(r, json_pack("{s:s}", "name", name)))
+	if (!request_audited(r, json_pack("{s:s}", "name", name)))
 		return;
 	int rc = users_set_password(s->parts.users, name, request_string(r, "password", ""), &err);
 	if (rc == 0)
-		tickets_revoke(s->parts.tickets, name);
+		tickets_revoke(s->parts.tickets, name, false);
 	done(r, rc, &err);
 }

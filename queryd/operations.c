@@ -16,6 +16,7 @@ static struct operation table[OPERATIONS] = {
 #include "queryd/operations.def"
 };
 
+enum { LIST_STRING = 256 };
 enum { NEED_MAY = 0, NEED_MUST = 1 };
 static const struct {
 	enum op_index op;
@@ -61,6 +62,35 @@ type_name(const json_t *v)
 }
 
 static int
+check_json(const struct member *m, const json_t *v, struct err *err)
+{
+	size_t n = json_dumpb(v, NULL, 0, JSON_COMPACT | JSON_ENCODE_ANY);
+	if ((int64_t)n > m->most)
+		return err_set(err, FT_EINVAL, "%s has at most %lld bytes as JSON, not %zu", m->name,
+			(long long)m->most, n);
+	return 0;
+}
+
+static int
+check_list(const struct member *m, const json_t *v, struct err *err)
+{
+	size_t i;
+	json_t *x;
+	if (!json_is_array(v))
+		return err_set(err, FT_EINVAL, "%s is an array, not %s", m->name, type_name(v));
+	if ((int64_t)json_array_size(v) < m->least || (int64_t)json_array_size(v) > m->most)
+		return err_set(err, FT_EINVAL, "%s has from %lld to %lld elements, not %zu", m->name,
+			(long long)m->least, (long long)m->most, json_array_size(v));
+	json_array_foreach (v, i, x)
+		if (!json_is_string(x) || json_string_length(x) > LIST_STRING ||
+			strlen(json_string_value(x)) != json_string_length(x))
+			return err_set(err, FT_EINVAL,
+				"%s has strings of at most %d bytes; element %zu is none", m->name,
+				LIST_STRING, i + 1);
+	return 0;
+}
+
+static int
 check_member(const struct member *m, const json_t *v, struct err *err)
 {
 	if (m->type == MEMBER_BOOL)
@@ -83,6 +113,10 @@ check_member(const struct member *m, const json_t *v, struct err *err)
 				(long long)m->least, (long long)m->most, (long long)n);
 		return 0;
 	}
+	if (m->type == MEMBER_JSON)
+		return check_json(m, v, err);
+	if (m->type == MEMBER_LIST)
+		return check_list(m, v, err);
 	if (!json_is_string(v))
 		return err_set(err, FT_EINVAL, "%s is a string, not %s", m->name, type_name(v));
 	if (strlen(json_string_value(v)) != json_string_length(v))
@@ -93,6 +127,8 @@ check_member(const struct member *m, const json_t *v, struct err *err)
 		return err_set(err, FT_EINVAL, "%s has at most %lld bytes", m->name, (long long)m->most);
 	return 0;
 }
+
+static const char auth_form[] = "auth has either user and password, or key, or token";
 
 /* {"user", "password"}, {"key"} or {"token"} */
 static int
@@ -110,17 +146,17 @@ check_auth(const json_t *auth, char at[80], struct err *err)
 		snprintf(at, 80, "/auth/%.64s", name);
 		if (strcmp(name, "user") != 0 && strcmp(name, "password") != 0 && strcmp(name, "key") != 0 &&
 			strcmp(name, "token") != 0)
-			return err_set(err, FT_EINVAL,
-				"auth has either user and password, or key, or token; not '%.64s'", name);
+			return err_set(err, FT_EINVAL, "%s; not '%.64s'", auth_form, name);
 		int rc = check_member(&m, v, err);
 		if (rc != 0)
 			return rc;
 	}
-	int words = (json_object_get(auth, "key") != NULL) + (json_object_get(auth, "token") != NULL);
-	bool user = json_object_get(auth, "user"), password = json_object_get(auth, "password");
+	int key = json_object_get(auth, "key") != NULL, token = json_object_get(auth, "token") != NULL;
+	int user = json_object_get(auth, "user") != NULL,
+	    password = json_object_get(auth, "password") != NULL;
 	snprintf(at, 80, "/auth");
-	if (words ? words > 1 || user || password : !user || !password)
-		return err_set(err, FT_EINVAL, "auth has either user and password, or key, or token");
+	if (user != password || key + token + user != 1)
+		return err_set(err, FT_EINVAL, "%s", auth_form);
 	return 0;
 }
 
@@ -152,31 +188,4 @@ operation_check(const struct operation *op, json_t *request, char at[80], struct
 			return err_set(err, FT_EINVAL, "%s is missing: %s", m->name, m->help);
 		}
 	return 0;
-}
-
-const char *
-request_string(const struct request *r, const char *name, const char *otherwise)
-{
-	const char *v = json_string_value(json_object_get(r->in, name));
-	return v ? v : otherwise;
-}
-
-int64_t
-request_int(const struct request *r, const char *name, int64_t otherwise)
-{
-	const json_t *v = json_object_get(r->in, name);
-	return v ? json_integer_value(v) : otherwise;
-}
-
-bool
-request_bool(const struct request *r, const char *name)
-{
-	return json_is_true(json_object_get(r->in, name));
-}
-
-void
-request_ages(const struct request *r, int64_t age_us[TICKET_KINDS])
-{
-	for (unsigned i = 0; i < TICKET_KINDS; i++)
-		age_us[i] = atomic_load(&r->server->age_us[i]);
 }

@@ -21,7 +21,7 @@ struct request;
 
 enum op_kind { OP_QUICK, OP_HASH, OP_WAIT, OP_QUERY };
 enum op_right { OP_ALL, OP_ENTRY, OP_ADMIN };
-enum member_type { MEMBER_STRING, MEMBER_INT, MEMBER_BOOL, MEMBER_TIME };
+enum member_type { MEMBER_STRING, MEMBER_INT, MEMBER_BOOL, MEMBER_TIME, MEMBER_JSON, MEMBER_LIST };
 struct member {
 	const char *name, *help;
 	enum member_type type;
@@ -73,7 +73,7 @@ struct server {
 	unsigned query_threads;
 	int64_t started_us;
 	/* copies of settings that are asked for often */
-	_Atomic int64_t age_us[TICKET_KINDS], query_time_us, client_latency_us;
+	_Atomic int64_t key_age_us, login_age_us, query_time_us, client_latency_us;
 	_Atomic uint64_t query_memory;
 };
 
@@ -88,12 +88,16 @@ void request_fail(struct request *r, const struct err *err);
 const struct operation *operation_find(const char *name);
 /* FT_EINVAL: at (JSON pointer) and err say what is wrong */
 int operation_check(const struct operation *op, json_t *request, char at[80], struct err *err);
-/* members of a checked request; absent: the default */
+
+/* request.c: members of a checked request; absent: the default */
 const char *request_string(const struct request *r, const char *name, const char *otherwise);
-/* idle lives of the kinds of tickets, now */
-void request_ages(const struct request *r, int64_t age_us[TICKET_KINDS]);
 int64_t request_int(const struct request *r, const char *name, int64_t otherwise);
 bool request_bool(const struct request *r, const char *name);
+json_t *request_json(const struct request *r, const char *name); /* borrowed; NULL: absent */
+/* Write what is about to be done into the audit log; details: stolen.  false: it could not be, and the request is answered. */
+bool request_audited(struct request *r, json_t *details);
+/* a second line: it was not done */
+void request_audit_failure(struct request *r, const char *about, const char *value, const char *why);
 
 /* login.c: finds out who asks, then calls request_run or answers with an error */
 void login_begin(struct request *r);

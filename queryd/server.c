@@ -1,13 +1,13 @@
 /* server.c - see server.h. */
 #include "queryd/server.h"
 
-#include <arpa/inet.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 
+#include "common/addr.h"
 #include "common/counters.h"
 #include "common/log.h"
 #include "queryd/request.h"
@@ -15,7 +15,7 @@
 static const int64_t progress_ns = 250000000;
 /* above what rows may have under way (op_query.c), so that they have progress too; a client that reads nothing must not
  * pile it up */
-enum { PROGRESS_MOST = 4 << 20 };
+enum { PROGRESS_MOST = 4 << 20, WAIT_THREADS = 4 };
 
 /* ---- the end of a request --------------------------------------------------------------------- */
 
@@ -100,13 +100,14 @@ on_behalf(struct rpc_call *call)
 {
 	json_t *from = json_object_get(call->request, "from");
 	uint8_t address[16];
+	char canonical[ADDR_TEXT];
 	const char *text = json_string_value(from);
 	if (from == NULL)
 		return true;
-	if (text == NULL || strlen(text) >= sizeof call->peer ||
-		(inet_pton(AF_INET, text, address) != 1 && inet_pton(AF_INET6, text, address) != 1))
+	if (text == NULL || addr_parse(text, address) != 0)
 		return false;
-	snprintf(call->peer, sizeof call->peer, "%s", text);
+	addr_text(address, canonical); /* as the addresses of tokens are kept */
+	snprintf(call->peer, sizeof call->peer, "%.45s", canonical);
 	json_object_del(call->request, "from");
 	return true;
 }
@@ -287,8 +288,9 @@ say_progress(struct server *s)
 static void
 settings(struct server *s, const struct conf *c)
 {
-	atomic_store(&s->age_us[TICKET_KEY], (int64_t)conf_uint(c, CONF_userdata_maxsessionkeyage) * 1000000);
-	atomic_store(&s->age_us[TICKET_TOKEN], (int64_t)conf_uint(c, CONF_userdata_tokenage) * 1000000);
+	atomic_store(&s->key_age_us, (int64_t)conf_uint(c, CONF_userdata_maxsessionkeyage) * 1000000);
+	atomic_store(&s->login_age_us, (int64_t)conf_uint(c, CONF_userdata_tokenage) * 1000000);
+	tickets_ages(s->parts.tickets, atomic_load(&s->key_age_us), atomic_load(&s->login_age_us));
 	atomic_store(&s->query_time_us, (int64_t)conf_uint(c, CONF_querytime) * 1000000);
 	atomic_store(&s->client_latency_us, (int64_t)conf_uint(c, CONF_maxclientlatency) * 1000000);
 	atomic_store(&s->query_memory, conf_uint(c, CONF_querymemory));
@@ -332,7 +334,7 @@ server_open(struct server **out, const struct server_parts *parts, struct err *e
 	if (rc == 0)
 		rc = jobs_open(&s->hash, 2, run_hash, s, err);
 	if (rc == 0)
-		rc = jobs_open(&s->waits, 2, run_wait, s, err);
+		rc = jobs_open(&s->waits, WAIT_THREADS, run_wait, s, err);
 	if (rc == 0)
 		rc = jobs_open(&s->queries, s->query_threads, run_query, s, err);
 	if (rc == 0)

@@ -23,6 +23,7 @@
 #include "queryd/audit.h"
 #include "queryd/curve.h"
 #include "queryd/engine.h"
+#include "queryd/saved.h"
 #include "queryd/tickets.h"
 #include "queryd/users.h"
 
@@ -37,6 +38,7 @@ struct server_parts {              /* borrowed: they outlive the server */
 	struct users *users;
 	struct tickets *tickets;
 	struct audit *audit;
+	struct saved *saved;
 	const char *ingest_ctl; /* ipc:// endpoint of ingest's control socket */
 };
 

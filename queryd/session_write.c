@@ -236,7 +236,13 @@ row_writer_row(struct row_writer *w, const struct field_value value[SESSION_FIEL
 			*at++ = '"';
 			*at++ = ':';
 		}
+		/* a reader whose numbers are doubles (JavaScript) would lose digits of an id, so in JSON it is a string */
+		bool quoted = !w->csv && f == SESSION_F_session_id;
+		if (quoted)
+			*at++ = '"';
 		at = put_value(w, at, &value[f]);
+		if (quoted)
+			*at++ = '"';
 	}
 	if (!w->csv) {
 		if (*extra) {

@@ -1,7 +1,6 @@
 /* tickets.c - see tickets.h. */
 #include "queryd/tickets.h"
 
-#include <jansson.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -9,18 +8,18 @@
 
 enum { MOST = 4096, MOST_A_USER = 256 };
 static const int64_t write_us = 30 * INT64_C(1000000);
-
-static const char *const kind_name[TICKET_KINDS] = {"key", "token"};
+static const char *const kind_name[TICKET_KINDS] = {"key", "login", "token"};
 
 struct ticket {
 	uint8_t print[AUTH_DIGEST];
 	enum ticket_kind kind;
-	char user[USERS_NAME], peer[48];
-	int64_t used_us, written_us;
+	char user[USERS_NAME], peer[TICKET_PEER], name[TICKET_NAME];
+	int64_t created_us, expires_us, used_us, written_us;
 };
 struct tickets {
 	pthread_mutex_t mutex;
 	struct kv *kv;
+	int64_t age_us[TICKET_KINDS];
 	unsigned n;
 	struct ticket ticket[MOST];
 };
@@ -39,10 +38,10 @@ change(struct tickets *t, const struct ticket *put, const uint8_t *drop, struct 
 		rc = rc == FT_ENOENT ? 0 : rc;
 	}
 	if (rc == 0 && put) {
-		json_t *o = json_pack("{s:s, s:s, s:I}", "user", put->user, "peer", put->peer, "used_us",
-			(json_int_t)put->used_us);
-		if (put->kind != TICKET_KEY)
-			json_object_set_new(o, "kind", json_string(kind_name[put->kind]));
+		json_t *o = json_pack("{s:s, s:s, s:I, s:s, s:s, s:I, s:I}", "user", put->user, "peer",
+			put->peer, "used_us", (json_int_t)put->used_us, "kind", kind_name[put->kind], "name",
+			put->name, "created_us", (json_int_t)put->created_us, "expires_us",
+			(json_int_t)put->expires_us);
 		char *text = json_dumps(o, JSON_COMPACT);
 		json_decref(o);
 		rc = text ? kv_put(txn, db, put->print, AUTH_DIGEST, text, strlen(text), err)
@@ -62,17 +61,21 @@ load_one(struct tickets *t, const struct kv_bytes *k, const struct kv_bytes *v)
 	json_t *o = json_loadb(v->p, v->n, 0, &e);
 	const char *user = json_string_value(json_object_get(o, "user"));
 	const char *peer = json_string_value(json_object_get(o, "peer"));
-	const char *named = json_string_value(json_object_get(o, "kind"));
-	unsigned kind = TICKET_KEY;
-	while (named && kind < TICKET_KINDS && strcmp(kind_name[kind], named) != 0)
-		kind++;
-	if (k->n == AUTH_DIGEST && user && peer && kind < TICKET_KINDS && t->n < MOST) {
+	const char *kind = json_string_value(json_object_get(o, "kind"));
+	const char *name = json_string_value(json_object_get(o, "name"));
+	unsigned i = 0;
+	while (kind && i < TICKET_KINDS && strcmp(kind_name[i], kind) != 0)
+		i++;
+	if (k->n == AUTH_DIGEST && user && peer && i < TICKET_KINDS && t->n < MOST) {
 		struct ticket *x = &t->ticket[t->n++];
-		x->kind = (enum ticket_kind)kind;
 		memcpy(x->print, k->p, AUTH_DIGEST);
+		x->kind = (enum ticket_kind)i;
 		snprintf(x->user, sizeof x->user, "%s", user);
 		snprintf(x->peer, sizeof x->peer, "%s", peer);
+		snprintf(x->name, sizeof x->name, "%s", name ? name : "");
 		x->used_us = x->written_us = json_integer_value(json_object_get(o, "used_us"));
+		x->created_us = json_integer_value(json_object_get(o, "created_us"));
+		x->expires_us = json_integer_value(json_object_get(o, "expires_us"));
 	}
 	json_decref(o);
 }
@@ -130,14 +133,38 @@ drop(struct tickets *t, unsigned i)
 	t->ticket[i] = t->ticket[--t->n];
 }
 
-/* the longest idle one of a user (NULL: of all); the mutex is held */
+void
+tickets_ages(struct tickets *t, int64_t key_us, int64_t login_us)
+{
+	pthread_mutex_lock(&t->mutex);
+	t->age_us[TICKET_KEY] = key_us;
+	t->age_us[TICKET_LOGIN] = login_us;
+	pthread_mutex_unlock(&t->mutex);
+}
+
+static bool
+expired(const struct tickets *t, const struct ticket *x, int64_t now_us)
+{
+	if (x->kind == TICKET_TOKEN)
+		return x->expires_us && now_us >= x->expires_us;
+	return now_us - x->used_us > t->age_us[x->kind];
+}
+
+static void
+id_of(const struct ticket *x, char id[TICKET_ID])
+{
+	for (unsigned i = 0; i < (TICKET_ID - 1) / 2; i++)
+		snprintf(id + (size_t)2 * i, 3, "%02x", x->print[i]);
+}
+
+/* the longest idle KEY or LOGIN of a user (NULL: of all), and how many there are; the mutex is held */
 static unsigned
 idlest(const struct tickets *t, const char *user, unsigned *count)
 {
 	unsigned best = MOST;
 	*count = 0;
 	for (unsigned i = 0; i < t->n; i++) {
-		if (user && strcmp(t->ticket[i].user, user) != 0)
+		if ((user && strcmp(t->ticket[i].user, user) != 0) || t->ticket[i].kind == TICKET_TOKEN)
 			continue;
 		(*count)++;
 		if (best == MOST || t->ticket[i].used_us < t->ticket[best].used_us)
@@ -146,50 +173,93 @@ idlest(const struct tickets *t, const char *user, unsigned *count)
 	return best;
 }
 
-int
-tickets_issue(struct tickets *t, enum ticket_kind kind, const char *user, const char *peer, int64_t now_us,
-	char key[AUTH_KEY_HEX + 1], struct err *err)
+/* the mutex is held */
+static unsigned
+tokens_of(const struct tickets *t, const char *user)
 {
-	struct ticket x = {.kind = kind, .used_us = now_us, .written_us = now_us};
+	unsigned n = 0;
+	for (unsigned i = 0; i < t->n; i++)
+		n += t->ticket[i].kind == TICKET_TOKEN && strcmp(t->ticket[i].user, user) == 0;
+	return n;
+}
+
+/* the mutex is held */
+static int
+make_room(struct tickets *t, const struct ticket_new *what, int64_t now_us, struct err *err)
+{
 	unsigned count;
-	auth_random_hex(key);
-	auth_fingerprint(x.print, key);
-	snprintf(x.user, sizeof x.user, "%s", user);
-	snprintf(x.peer, sizeof x.peer, "%s", peer);
-	pthread_mutex_lock(&t->mutex);
-	unsigned i = idlest(t, user, &count);
-	if (count >= MOST_A_USER)
+	for (unsigned i = 0; i < t->n && t->n == MOST;)
+		if (expired(t, &t->ticket[i], now_us))
+			drop(t, i);
+		else
+			i++;
+	if (what->kind == TICKET_TOKEN && tokens_of(t, what->user) >= TICKET_TOKENS)
+		return err_set(err, FT_EPERM, "'%s' has %d tokens already; delete one first", what->user,
+			TICKET_TOKENS);
+	unsigned i = idlest(t, what->user, &count);
+	if (what->kind != TICKET_TOKEN && count >= MOST_A_USER)
 		drop(t, i);
 	i = idlest(t, NULL, &count);
-	if (count >= MOST)
+	if (t->n == MOST && count > 0)
 		drop(t, i);
-	int rc = change(t, &x, NULL, err);
+	return t->n < MOST ? 0 : err_set(err, FT_EPERM, "there are %d tokens already", MOST);
+}
+
+int
+tickets_issue(struct tickets *t, const struct ticket_new *what, int64_t now_us, char secret[AUTH_KEY_HEX + 1],
+	char id[TICKET_ID], struct err *err)
+{
+	struct ticket x = {.kind = what->kind, .created_us = now_us, .written_us = now_us};
+	x.used_us = what->kind == TICKET_TOKEN ? 0 : now_us;
+	x.expires_us = what->kind == TICKET_TOKEN ? what->expires_us : 0;
+	auth_random_hex(secret);
+	auth_fingerprint(x.print, secret);
+	snprintf(x.user, sizeof x.user, "%s", what->user);
+	snprintf(x.peer, sizeof x.peer, "%s", what->peer);
+	snprintf(x.name, sizeof x.name, "%s", what->name ? what->name : "");
+	if (id)
+		id_of(&x, id);
+	pthread_mutex_lock(&t->mutex);
+	int rc = make_room(t, what, now_us, err);
+	if (rc == 0)
+		rc = change(t, &x, NULL, err);
 	if (rc == 0)
 		t->ticket[t->n++] = x;
 	pthread_mutex_unlock(&t->mutex);
 	return rc;
 }
 
+/* the mutex is held */
+static void
+renew(struct tickets *t, struct ticket *x, int64_t now_us)
+{
+	int64_t age = x->kind == TICKET_TOKEN ? INT64_MAX : t->age_us[x->kind];
+	int64_t every = age / 4 < write_us ? age / 4 : write_us;
+	x->used_us = now_us > x->used_us ? now_us : x->used_us;
+	if (now_us - x->written_us >= every && change(t, x, NULL, NULL) == 0)
+		x->written_us = now_us;
+}
+
 int
-tickets_use(struct tickets *t, enum ticket_kind kind, const char *key, const char *peer, int64_t age_us,
-	int64_t now_us, char user[USERS_NAME])
+tickets_use(struct tickets *t, bool key, const char *secret, const char *peer, int64_t now_us,
+	char user[USERS_NAME], enum ticket_kind *kind)
 {
 	uint8_t print[AUTH_DIGEST];
 	int rc = FT_EAUTH;
-	auth_fingerprint(print, key);
+	auth_fingerprint(print, secret);
 	pthread_mutex_lock(&t->mutex);
 	for (unsigned i = 0; i < t->n; i++) {
 		struct ticket *x = &t->ticket[i];
-		if (x->kind != kind || !auth_equal(x->print, print))
+		if (!auth_equal(x->print, print))
 			continue;
-		if (now_us - x->used_us > age_us)
+		if (key != (x->kind == TICKET_KEY))
+			break;
+		if (expired(t, x, now_us))
 			drop(t, i);
-		else if (strcmp(x->peer, peer) == 0) {
+		else if (x->peer[0] == 0 || strcmp(x->peer, peer) == 0) {
 			memcpy(user, x->user, USERS_NAME);
-			x->used_us = now_us > x->used_us ? now_us : x->used_us;
-			int64_t every = age_us / 4 < write_us ? age_us / 4 : write_us;
-			if (now_us - x->written_us >= every && change(t, x, NULL, NULL) == 0)
-				x->written_us = now_us;
+			*kind = x->kind;
+			renew(t, x, now_us);
 			rc = 0;
 		}
 		break;
@@ -199,23 +269,23 @@ tickets_use(struct tickets *t, enum ticket_kind kind, const char *key, const cha
 }
 
 bool
-tickets_has(struct tickets *t, const char *user, const int64_t age_us[TICKET_KINDS], int64_t now_us)
+tickets_has(struct tickets *t, const char *user, int64_t now_us)
 {
 	bool has = false;
 	pthread_mutex_lock(&t->mutex);
 	for (unsigned i = 0; i < t->n && !has; i++)
-		has = strcmp(t->ticket[i].user, user) == 0 &&
-		      now_us - t->ticket[i].used_us <= age_us[t->ticket[i].kind];
+		has = t->ticket[i].kind != TICKET_TOKEN && strcmp(t->ticket[i].user, user) == 0 &&
+		      !expired(t, &t->ticket[i], now_us);
 	pthread_mutex_unlock(&t->mutex);
 	return has;
 }
 
 void
-tickets_revoke(struct tickets *t, const char *user)
+tickets_revoke(struct tickets *t, const char *user, bool all)
 {
 	pthread_mutex_lock(&t->mutex);
 	for (unsigned i = 0; i < t->n;)
-		if (strcmp(t->ticket[i].user, user) == 0)
+		if ((all || t->ticket[i].kind != TICKET_TOKEN) && strcmp(t->ticket[i].user, user) == 0)
 			drop(t, i);
 		else
 			i++;
@@ -223,15 +293,60 @@ tickets_revoke(struct tickets *t, const char *user)
 }
 
 void
-tickets_end(struct tickets *t, enum ticket_kind kind, const char *key)
+tickets_end(struct tickets *t, const char *secret)
 {
 	uint8_t print[AUTH_DIGEST];
-	auth_fingerprint(print, key);
+	auth_fingerprint(print, secret);
 	pthread_mutex_lock(&t->mutex);
 	for (unsigned i = 0; i < t->n; i++)
-		if (t->ticket[i].kind == kind && auth_equal(t->ticket[i].print, print)) {
+		if (auth_equal(t->ticket[i].print, print)) {
 			drop(t, i);
 			break;
 		}
 	pthread_mutex_unlock(&t->mutex);
+}
+
+int
+tickets_delete(struct tickets *t, const char *id, const char *user, char owner[USERS_NAME], struct err *err)
+{
+	char of[TICKET_ID];
+	int rc = FT_ENOENT;
+	pthread_mutex_lock(&t->mutex);
+	for (unsigned i = 0; i < t->n && rc != 0; i++) {
+		id_of(&t->ticket[i], of);
+		if (strcmp(of, id) != 0 || (user && strcmp(user, t->ticket[i].user) != 0))
+			continue;
+		if (owner)
+			memcpy(owner, t->ticket[i].user, USERS_NAME);
+		/* gone from the file first: a revoked token must not come back at the next start */
+		rc = change(t, NULL, t->ticket[i].print, err);
+		if (rc != 0)
+			break;
+		t->ticket[i] = t->ticket[--t->n];
+	}
+	pthread_mutex_unlock(&t->mutex);
+	return rc == FT_ENOENT ? err_set(err, FT_ENOENT, "there is no token '%.32s'", id) : rc;
+}
+
+json_t *
+tickets_list(struct tickets *t, const char *user, int64_t now_us)
+{
+	json_t *out = json_array();
+	pthread_mutex_lock(&t->mutex);
+	for (unsigned i = 0; i < t->n; i++) {
+		const struct ticket *x = &t->ticket[i];
+		char id[TICKET_ID];
+		if ((user && strcmp(user, x->user) != 0) || expired(t, x, now_us))
+			continue;
+		id_of(x, id);
+		int64_t ends = x->kind == TICKET_TOKEN ? x->expires_us : x->used_us + t->age_us[x->kind];
+		json_array_append_new(
+			out, json_pack("{s:s, s:s, s:s, s:s, s:s?, s:I, s:o, s:o}", "id", id, "user", x->user,
+				     "kind", kind_name[x->kind], "name", x->name, "address",
+				     x->peer[0] ? x->peer : NULL, "created_us", (json_int_t)x->created_us,
+				     "used_us", x->used_us ? json_integer(x->used_us) : json_null(),
+				     "expires_us", ends ? json_integer(ends) : json_null()));
+	}
+	pthread_mutex_unlock(&t->mutex);
+	return out;
 }

@@ -1,8 +1,4 @@
 /* users.c - see users.h. */
-#include "queryd/users.h"
-
-#include <fcntl.h>
-#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -10,28 +6,9 @@
 #include <unistd.h>
 
 #include "common/clock.h"
-#include "common/log.h"
+#include "queryd/users_internal.h"
 
 static const int64_t remember_us = 300 * INT64_C(1000000);
-
-struct record {
-	char name[USERS_NAME], hash[AUTH_HASH];
-	bool admin, must_change;
-	char *filter;
-	int64_t created_us;
-	/* not stored */
-	uint8_t known[AUTH_DIGEST];
-	int64_t known_until_us; /* 0: nothing is remembered */
-	uint64_t version;       /* of the hash: a verification that began before a change is not remembered */
-	unsigned active;
-};
-struct users {
-	pthread_mutex_t mutex;
-	struct kv *kv;
-	char dir[480];
-	struct record **record; /* by name */
-	unsigned n, room;
-};
 
 /* ---- names ------------------------------------------------------------------------------------ */
 
@@ -79,16 +56,6 @@ users_password_good(const char *password, struct err *err)
 
 /* ---- records ---------------------------------------------------------------------------------- */
 
-static void
-record_free(struct record *r)
-{
-	if (r == NULL)
-		return;
-	free(r->filter);
-	auth_wipe(r, sizeof *r);
-	free(r);
-}
-
 /* index of the name, or where it would go; the mutex is held */
 static unsigned
 place(const struct users *u, const char *name, bool *found)
@@ -110,7 +77,7 @@ place(const struct users *u, const char *name, bool *found)
 	return lo;
 }
 
-static struct record *
+static struct user_record *
 find(const struct users *u, const char *name)
 {
 	bool found;
@@ -119,13 +86,13 @@ find(const struct users *u, const char *name)
 }
 
 static int
-insert(struct users *u, struct record *r)
+insert(struct users *u, struct user_record *r)
 {
 	bool found;
 	unsigned i = place(u, r->name, &found);
 	if (u->n == u->room) {
 		unsigned room = u->room ? 2 * u->room : 16;
-		struct record **p = realloc(u->record, room * sizeof *p);
+		struct user_record **p = realloc(u->record, room * sizeof *p);
 		if (p == NULL)
 			return FT_ENOMEM;
 		u->record = p;
@@ -146,128 +113,7 @@ administrators(const struct users *u)
 	return n;
 }
 
-/* ---- the file --------------------------------------------------------------------------------- */
-
-static struct record *
-from_json(const char *name, size_t name_bytes, const void *p, size_t n)
-{
-	json_error_t e;
-	json_t *o = json_loadb(p, n, 0, &e);
-	const char *hash = json_string_value(json_object_get(o, "hash"));
-	const char *filter = json_string_value(json_object_get(o, "filter"));
-	struct record *r = o && hash && name_bytes < USERS_NAME && strlen(hash) < AUTH_HASH
-				   ? calloc(1, sizeof *r)
-				   : NULL;
-	if (r) {
-		memcpy(r->name, name, name_bytes);
-		memcpy(r->hash, hash, strlen(hash));
-		r->admin = json_is_true(json_object_get(o, "admin"));
-		r->must_change = json_is_true(json_object_get(o, "must_change"));
-		r->created_us = json_integer_value(json_object_get(o, "created_us"));
-		r->filter = filter && filter[0] && !r->admin ? strdup(filter) : NULL;
-		if (filter && filter[0] && !r->admin && r->filter == NULL) {
-			record_free(r); /* never a user without their filter */
-			r = NULL;
-		}
-	}
-	json_decref(o);
-	return r;
-}
-
-static int
-store(struct users *u, const struct record *r, struct err *err)
-{
-	json_t *o = json_pack("{s:s, s:b, s:b, s:I, s:s*}", "hash", r->hash, "admin", (int)r->admin,
-		"must_change", (int)r->must_change, "created_us", (json_int_t)r->created_us, "filter",
-		r->filter);
-	char *text = o ? json_dumps(o, JSON_COMPACT) : NULL;
-	struct kv_txn *t;
-	unsigned db;
-	json_decref(o);
-	if (text == NULL)
-		return err_set(err, FT_ENOMEM, "out of memory");
-	int rc = kv_begin(u->kv, true, &t, err);
-	if (rc == 0) {
-		rc = kv_db(t, "users", &db, err);
-		if (rc == 0)
-			rc = kv_put(t, db, r->name, strlen(r->name), text, strlen(text), err);
-		if (rc == 0)
-			rc = kv_commit(t, err);
-		else
-			kv_abort(t);
-	}
-	free(text);
-	return rc;
-}
-
-static int
-erase(struct users *u, const char *name, struct err *err)
-{
-	struct kv_txn *t;
-	unsigned db;
-	int rc = kv_begin(u->kv, true, &t, err);
-	if (rc != 0)
-		return rc;
-	rc = kv_db(t, "users", &db, err);
-	if (rc == 0)
-		rc = kv_del(t, db, name, strlen(name), err);
-	if (rc == 0)
-		return kv_commit(t, err);
-	kv_abort(t);
-	return rc;
-}
-
-static int
-load(struct users *u, struct err *err)
-{
-	struct kv_txn *t;
-	struct kv_cursor *c;
-	struct kv_bytes k, v;
-	unsigned db;
-	int rc = kv_begin(u->kv, true, &t, err); /* writing: the database is made */
-	if (rc != 0)
-		return rc;
-	rc = kv_db(t, "users", &db, err);
-	if (rc == 0)
-		rc = kv_cursor_open(t, db, &c);
-	if (rc != 0) {
-		kv_abort(t);
-		return rc;
-	}
-	for (rc = kv_cursor_seek(c, NULL, 0, &k, &v); rc == 0; rc = kv_cursor_next(c, &k, &v)) {
-		struct record *r = from_json(k.p, k.n, v.p, v.n);
-		if (r == NULL || insert(u, r) != 0) {
-			record_free(r);
-			kv_cursor_close(c);
-			kv_abort(t);
-			return err_set(err, FT_EFORMAT,
-				"%s/users.lmdb: the record of a user can't be read; restore the file from a "
-				"backup",
-				u->dir);
-		}
-	}
-	kv_cursor_close(c);
-	return kv_commit(t, err);
-}
-
-/* path: DIR/first-password */
-static int
-write_first(const char *path, const char *password, struct err *err)
-{
-	char part[520];
-	snprintf(part, sizeof part, "%s.new", path);
-	(void)unlink(part); /* of a start that was cut short */
-	int fd = open(part, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-	if (fd < 0)
-		return err_sys(err, "%s: can't write", part);
-	if (dprintf(fd, "%s\n", password) < 0 || fsync(fd) != 0 || rename(part, path) != 0) {
-		int rc = err_sys(err, "%s: can't write", path);
-		close(fd);
-		return rc;
-	}
-	close(fd);
-	return 0;
-}
+/* ---- life ------------------------------------------------------------------------------------- */
 
 /* The file comes first: a kill in between leaves a password that the next start replaces, never a user whose
  * password nobody knows. */
@@ -275,7 +121,7 @@ static int
 first_user(struct users *u, char first[USERS_FIRST_PASSWORD], struct err *err)
 {
 	char path[512];
-	struct record *r = calloc(1, sizeof *r);
+	struct user_record *r = calloc(1, sizeof *r);
 	if (r == NULL)
 		return err_set(err, FT_ENOMEM, "out of memory");
 	snprintf(path, sizeof path, "%s/first-password", u->dir);
@@ -285,32 +131,14 @@ first_user(struct users *u, char first[USERS_FIRST_PASSWORD], struct err *err)
 	auth_random_password(first);
 	int rc = auth_hash(first, r->hash, err);
 	if (rc == 0)
-		rc = write_first(path, first, err);
+		rc = users_file_first(path, first, err);
 	if (rc == 0)
-		rc = store(u, r, err);
+		rc = users_file_store(u, r, err);
 	if (rc == 0)
 		rc = insert(u, r);
 	if (rc != 0)
-		record_free(r);
+		users_file_free(r);
 	return rc;
-}
-
-static int
-make_folder(const char *dir, struct err *err)
-{
-	char part[480];
-	size_t n = strlen(dir);
-	if (n == 0 || n >= sizeof part)
-		return err_set(err, FT_EINVAL, "userdatapath '%s': not the path of a folder", dir);
-	for (size_t i = 1; i <= n; i++)
-		if (dir[i] == '/' || dir[i] == 0) {
-			memcpy(part, dir, i);
-			part[i] = 0;
-			struct stat st;
-			if (stat(part, &st) != 0 && mkdir(part, dir[i] ? 0755 : 0700) != 0)
-				return err_sys(err, "%s: can't make the folder", part);
-		}
-	return 0;
 }
 
 int
@@ -325,13 +153,13 @@ users_open(struct users **out, const char *dir, char first[USERS_FIRST_PASSWORD]
 	pthread_mutex_init(&u->mutex, NULL);
 	snprintf(u->dir, sizeof u->dir, "%s", dir);
 	snprintf(path, sizeof path, "%s/users.lmdb", dir);
-	int rc = make_folder(dir, err);
+	int rc = users_file_folder(dir, err);
 	if (rc == 0)
 		rc = kv_open(&u->kv, path, (size_t)256 << 20, 4, KV_CREATE, err);
 	if (rc == 0 && chmod(path, 0600) != 0)
 		rc = err_sys(err, "%s: can't be made readable by its owner alone", path);
 	if (rc == 0)
-		rc = load(u, err);
+		rc = users_file_load(u, insert, err);
 	if (rc == 0 && u->n == 0)
 		rc = first_user(u, first, err);
 	if (rc != 0) {
@@ -348,7 +176,7 @@ users_close(struct users *u)
 	if (u == NULL)
 		return;
 	for (unsigned i = 0; i < u->n; i++)
-		record_free(u->record[i]);
+		users_file_free(u->record[i]);
 	free(u->record);
 	if (u->kv)
 		kv_close(u->kv);
@@ -377,7 +205,7 @@ users_get(struct users *u, const char *name, struct user *out)
 	int rc = FT_ENOENT;
 	memset(out, 0, sizeof *out);
 	pthread_mutex_lock(&u->mutex);
-	const struct record *r = find(u, name);
+	const struct user_record *r = find(u, name);
 	if (r) {
 		memcpy(out->name, r->name, sizeof out->name);
 		out->admin = r->admin;
@@ -395,7 +223,7 @@ users_remembered(struct users *u, const char *name, const char *password, int64_
 	uint8_t digest[AUTH_DIGEST];
 	auth_digest(digest, name, password);
 	pthread_mutex_lock(&u->mutex);
-	const struct record *r = find(u, name);
+	const struct user_record *r = find(u, name);
 	int yes = r && r->known_until_us > now_us && auth_equal(digest, r->known);
 	pthread_mutex_unlock(&u->mutex);
 	auth_wipe(digest, sizeof digest);
@@ -408,7 +236,7 @@ users_verify(struct users *u, const char *name, const char *password, int64_t no
 	char hash[AUTH_HASH] = "";
 	uint64_t version = 0;
 	pthread_mutex_lock(&u->mutex);
-	struct record *r = find(u, name);
+	struct user_record *r = find(u, name);
 	if (r) {
 		memcpy(hash, r->hash, sizeof hash);
 		version = r->version;
@@ -435,7 +263,7 @@ void
 users_enter(struct users *u, const char *name)
 {
 	pthread_mutex_lock(&u->mutex);
-	struct record *r = find(u, name);
+	struct user_record *r = find(u, name);
 	if (r)
 		r->active++;
 	pthread_mutex_unlock(&u->mutex);
@@ -445,7 +273,7 @@ void
 users_leave(struct users *u, const char *name)
 {
 	pthread_mutex_lock(&u->mutex);
-	struct record *r = find(u, name);
+	struct user_record *r = find(u, name);
 	if (r && r->active > 0)
 		r->active--;
 	pthread_mutex_unlock(&u->mutex);
@@ -472,9 +300,9 @@ users_add(struct users *u, const char *name, const char *password, bool admin, c
 		return rc;
 	if (admin && filtered)
 		return err_set(err, FT_EPERM, "a user filter can't be set on an administrator");
-	struct record *r = calloc(1, sizeof *r);
+	struct user_record *r = calloc(1, sizeof *r);
 	if (r == NULL || (filtered && (r->filter = strdup(filter)) == NULL)) {
-		record_free(r);
+		users_file_free(r);
 		return err_set(err, FT_ENOMEM, "out of memory");
 	}
 	memcpy(r->name, name, strlen(name));
@@ -489,14 +317,14 @@ users_add(struct users *u, const char *name, const char *password, bool admin, c
 		rc = err_set(err, FT_EPERM, "there are %d users already, which is the most there can be",
 			USERS_MOST);
 	if (rc == 0)
-		rc = store(u, r, err);
+		rc = users_file_store(u, r, err);
 	if (rc == 0 && insert(u, r) != 0) {
 		rc = err_set(err, FT_ENOMEM, "out of memory");
-		(void)erase(u, name, NULL); /* it would be there at the next start */
+		(void)users_file_erase(u, name, NULL); /* it would be there at the next start */
 	}
 	pthread_mutex_unlock(&u->mutex);
 	if (rc != 0)
-		record_free(r);
+		users_file_free(r);
 	return rc;
 }
 
@@ -521,9 +349,9 @@ users_delete(struct users *u, const char *by, const char *name, bool has_key, st
 	else if (has_key || u->record[i]->active)
 		rc = err_set(err, FT_EPERM, "'%s' is logged in; a user can be deleted when not", name);
 	else
-		rc = erase(u, name, err);
+		rc = users_file_erase(u, name, err);
 	if (rc == 0) {
-		record_free(u->record[i]);
+		users_file_free(u->record[i]);
 		memmove(u->record + i, u->record + i + 1, (u->n - i - 1) * sizeof *u->record);
 		u->n--;
 	}
@@ -540,7 +368,7 @@ users_set_password(struct users *u, const char *name, const char *password, stru
 	if (rc != 0)
 		return rc;
 	pthread_mutex_lock(&u->mutex);
-	struct record *r = find(u, name);
+	struct user_record *r = find(u, name);
 	if (r) {
 		memcpy(was, r->hash, sizeof was);
 		must_change = r->must_change;
@@ -556,10 +384,10 @@ users_set_password(struct users *u, const char *name, const char *password, stru
 	pthread_mutex_lock(&u->mutex);
 	r = find(u, name);
 	if (r) {
-		struct record old = *r;
+		struct user_record old = *r;
 		memcpy(r->hash, hash, sizeof hash);
 		r->must_change = false;
-		rc = store(u, r, err);
+		rc = users_file_store(u, r, err);
 		if (rc != 0)
 			*r = old;
 		else {
@@ -577,7 +405,7 @@ users_set_password(struct users *u, const char *name, const char *password, stru
 
 /* may these be set?  the mutex is held */
 static int
-set_rules(const struct users *u, const char *by, const struct record *r, const bool *admin,
+set_rules(const struct users *u, const char *by, const struct user_record *r, const bool *admin,
 	const char *filter, struct err *err)
 {
 	bool will_be = admin ? *admin : r->admin;
@@ -602,17 +430,17 @@ users_set(struct users *u, const char *by, const char *name, const bool *admin, 
 {
 	int rc;
 	pthread_mutex_lock(&u->mutex);
-	struct record *r = find(u, name);
+	struct user_record *r = find(u, name);
 	rc = r ? set_rules(u, by, r, admin, filter, err) : no_user(name, err);
 	if (rc == 0) {
-		struct record old = *r;
+		struct user_record old = *r;
 		r->filter = filter ? (filter[0] ? strdup(filter) : NULL) : old.filter;
 		if (filter && filter[0] && r->filter == NULL)
 			rc = err_set(err, FT_ENOMEM, "out of memory");
 		if (admin)
 			r->admin = *admin;
 		if (rc == 0)
-			rc = store(u, r, err);
+			rc = users_file_store(u, r, err);
 		if (rc != 0) {
 			if (r->filter != old.filter)
 				free(r->filter);
@@ -634,7 +462,7 @@ users_list(struct users *u)
 	json_t *out = json_array();
 	pthread_mutex_lock(&u->mutex);
 	for (unsigned i = 0; i < u->n; i++) {
-		const struct record *r = u->record[i];
+		const struct user_record *r = u->record[i];
 		json_array_append_new(out,
 			json_pack("{s:s, s:b, s:s?, s:b, s:I, s:b}", "name", r->name, "admin", (int)r->admin,
 				"filter", r->filter, "must_change_password", (int)r->must_change,

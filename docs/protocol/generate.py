@@ -28,9 +28,8 @@ def obj(required, optional=None, more=False):
             "additionalProperties": more}
 
 
-AUTH = {"oneOf": [obj({"user": STRING, "password": STRING}),
-                  obj({"key": {"type": "string", "pattern": "^[0-9a-f]{32}$"}}),
-                  obj({"token": {"type": "string", "pattern": "^[0-9a-f]{32}$"}})]}
+SECRET = {"type": "string", "pattern": "^[0-9a-f]{32}$"}
+AUTH = {"oneOf": [obj({"user": STRING, "password": STRING}), obj({"key": SECRET}), obj({"token": SECRET})]}
 ID = {"type": ["string", "number", "null"]}
 ERROR = obj({"v": {"const": 1}, "id": ID, "ok": {"const": False},
              "error": obj({"code": {"enum": ["bad_request", "unknown_op", "bad_filter", "bad_time", "too_large", "auth",
@@ -55,9 +54,13 @@ VIEW = obj({"entity": STRING, "count": STRING, "direction": {"enum": ["total", "
             "other": obj({"count": INTEGER, "value": maybe(INTEGER)}, {"series": listed(INTEGER)}), **REPORT},
            {"filter": STRING, "resolved": {"type": "object"}})
 ME = {"user": STRING, "admin": BOOLEAN, "restricted": BOOLEAN}
-TOKEN = {"token": {"type": "string", "pattern": "^[0-9a-f]{32}$"}, "token_age": INTEGER}
+TOKEN = {"token": SECRET, "token_age": INTEGER}
 MUST = {"must_change_password": {"const": True}}
-KEY = {"session_key": {"type": "string", "pattern": "^[0-9a-f]{32}$"}, "session_key_age": INTEGER}
+KEY = {"session_key": SECRET, "session_key_age": INTEGER}
+TICKET = obj({"id": STRING, "user": STRING, "kind": {"enum": ["key", "login", "token"]}, "name": STRING, "address": maybe(STRING),
+              "created_us": INTEGER, "used_us": maybe(INTEGER), "expires_us": maybe(INTEGER)})
+WORKSPACE = {"id": STRING, "name": STRING, "description": STRING, "icon": STRING, "share": {"enum": ["none", "all", "everyone"]},
+             "owner": maybe(STRING), "mine": BOOLEAN, "built_in": BOOLEAN, "created_us": maybe(INTEGER), "changed_us": maybe(INTEGER)}
 
 FIGURES = {k: INTEGER for k in ("datagrams", "flows", "flows_disabled", "options", "templates", "sets_waiting", "sets_dropped",
                                 "undecodable", "sequence_gaps", "duplicates", "kernel_drops", "full_wait_us",
@@ -105,6 +108,15 @@ REPLIES = {
     "users.delete": ({}, {}),
     "users.set": ({}, {}),
     "users.password": ({}, {}),
+    "tokens.list": ({"tokens": listed(TICKET)}, {}),
+    "tokens.add": ({"token_id": STRING, "token": SECRET}, {}),
+    "tokens.delete": ({}, {}),
+    "prefs.get": ({"prefs": {"type": "object"}}, {}),
+    "prefs.set": ({}, {}),
+    "workspaces.list": ({"workspaces": listed(obj(WORKSPACE))}, {}),
+    "workspaces.get": ({"workspace": obj({**WORKSPACE, "notes": STRING, "state": {"type": "object"}})}, {}),
+    "workspaces.save": ({"workspace": obj(WORKSPACE)}, {}),
+    "workspaces.delete": ({}, {}),
     "exporters.list": ({"exporters": listed(EXPORTER_LISTED)}, {}),
     "exporters.get": ({"exporter": {"anyOf": [obj(EXPORTER), EXPORTER_FULL]}}, {}),
     "exporters.set": ({"exporter": EXPORTER_FULL}, {}),
@@ -129,7 +141,9 @@ def operations():
     for m in re.finditer(r'^MEMBER\((\w+), (\w+), (\w+), (\w+), (-?\d+), (-?\d+), (.*)\)$', text, flags=re.M):
         schema = {"STRING": {"type": "string", "minLength": int(m[5]), "maxLength": int(m[6])},
                   "INT": {"type": "integer", "minimum": int(m[5]), "maximum": int(m[6])},
-                  "BOOL": {"type": "boolean"}, "TIME": {"type": ["string", "integer"]}}[m[3]]
+                  "BOOL": {"type": "boolean"}, "TIME": {"type": ["string", "integer"]}, "JSON": {},
+                  "LIST": {"type": "array", "minItems": int(m[5]), "maxItems": int(m[6]),
+                           "items": {"type": "string", "maxLength": 256}}}[m[3]]
         out[m[1]][4][m[2]] = {**schema, "description": string_of(m[7])}
         if m[4] == "MUST":
             out[m[1]][5].append(m[2])

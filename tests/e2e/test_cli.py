@@ -69,7 +69,7 @@ def test_ftsq_formats_agree(instance, span):
     assert len(plain) == len(objects) == 3000
     key = {o["session_id"]: o for o in objects}
     for p in plain:
-        o = key[int(p["session_id"])]
+        o = key[p["session_id"]]
         for c in SESSION_COLUMNS:
             text = "" if o[c] is None else str(o[c])
             if isinstance(o[c], bool):

@@ -99,7 +99,10 @@ static uint64_t
 member(json_t *o, const char *name)
 {
 	json_t *v = json_object_get(o, name);
-	if (v == NULL || !json_is_integer(v))
+	if (strcmp(name, "session_id") == 0 &&
+		json_is_string(v)) /* a string: JavaScript's numbers have 53 bits */
+		return strtoull(json_string_value(v), NULL, 10);
+	if (v == NULL || strcmp(name, "session_id") == 0 || !json_is_integer(v))
 		fail_msg("%s is not a number", name);
 	return (uint64_t)json_integer_value(v);
 }

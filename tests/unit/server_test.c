@@ -25,6 +25,7 @@ static struct {
 	struct users *users;
 	struct tickets *tickets;
 	struct audit *audit;
+	struct saved *saved;
 	struct server *server;
 	_Atomic bool stop;
 	pthread_t thread;
@@ -70,7 +71,7 @@ start_server(void)
 	the.server = NULL;
 	atomic_store(&the.stop, false);
 	struct server_parts parts = {the.endpoint, the.gate, NULL, the.conf, NULL, the.users, the.tickets,
-		the.audit, "ipc:///tmp/ft-no-ingest"};
+		the.audit, the.saved, "ipc:///tmp/ft-no-ingest"};
 	if (server_open(&the.server, &parts, &err) != 0)
 		fail_msg("%s", err.text);
 	pthread_create(&the.thread, NULL, loop, NULL);
@@ -105,7 +106,7 @@ begin(void **state)
 	conf_problems_free(&problems);
 	if (users_open(&the.users, the.dir, first, &err) ||
 		tickets_open(&the.tickets, users_kv(the.users), &err) ||
-		audit_open(&the.audit, in_dir("audit.log"), &err))
+		audit_open(&the.audit, in_dir("audit.log"), &err) || saved_open(&the.saved, the.dir, &err))
 		return -1;
 	users_set_password(the.users, "admin", "adminpw", &err);
 	users_add(the.users, "joe", "joepw", false, "SRVPORT == 80", &err);
@@ -123,12 +124,13 @@ finish(void **state)
 	(void)state;
 	stop_server();
 	audit_close(the.audit);
+	saved_close(the.saved);
 	tickets_close(the.tickets);
 	users_close(the.users);
 	conf_free(the.conf);
-	static const char *const file[] = {
-		"conf", "audit.log", "users.lmdb", "users.lmdb-lock", "first-password", "gate"};
-	for (unsigned i = 0; i < 6; i++)
+	static const char *const file[] = {"conf", "audit.log", "users.lmdb", "users.lmdb-lock", "saved.lmdb",
+		"saved.lmdb-lock", "first-password", "gate"};
+	for (unsigned i = 0; i < sizeof file / sizeof file[0]; i++)
 		(void)unlink(in_dir(file[i]));
 	return rmdir(the.dir);
 }

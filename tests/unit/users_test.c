@@ -208,59 +208,123 @@ wrong_passwords_wait_longer_and_longer(void **state)
 	throttle_free(t);
 }
 
+static int
+use(struct tickets *t, bool key, const char *secret, const char *peer, int64_t now, char user[USERS_NAME])
+{
+	enum ticket_kind kind;
+	return tickets_use(t, key, secret, peer, now, user, &kind);
+}
+
 static void
-session_keys_are_bound_to_an_address_and_expire(void **state)
+issue(struct tickets *t, enum ticket_kind kind, const char *user, const char *peer, int64_t now,
+	char secret[AUTH_KEY_HEX + 1])
+{
+	struct ticket_new what = {.kind = kind, .user = user, .peer = peer};
+	struct err err = {0};
+	assert_int_equal(tickets_issue(t, &what, now, secret, NULL, &err), 0);
+}
+
+static struct tickets *
+open_tickets(struct users *u)
 {
 	struct tickets *t;
 	struct err err = {0};
+	assert_int_equal(tickets_open(&t, users_kv(u), &err), 0);
+	tickets_ages(t, 100 * second, 1000 * second);
+	return t;
+}
+
+static void
+session_keys_are_bound_to_an_address_and_expire(void **state)
+{
 	char key[AUTH_KEY_HEX + 1], other[AUTH_KEY_HEX + 1], user[USERS_NAME];
-	int64_t age = 100 * second, now = 1000 * second, ages[TICKET_KINDS] = {age, 5 * second};
+	int64_t now = 1000 * second;
 	(void)state;
 	struct users *u = fresh();
-	assert_int_equal(tickets_open(&t, users_kv(u), &err), 0);
-	assert_int_equal(tickets_issue(t, TICKET_KEY, "joe", "10.0.0.1", now, key, &err), 0);
+	struct tickets *t = open_tickets(u);
+	issue(t, TICKET_KEY, "joe", "10.0.0.1", now, key);
 	assert_int_equal(strlen(key), 32);
-	assert_int_equal(tickets_use(t, TICKET_KEY, key, "10.0.0.1", age, now + 99 * second, user), 0);
+	assert_int_equal(use(t, true, key, "10.0.0.1", now + 99 * second, user), 0);
 	assert_string_equal(user, "joe");
-	assert_int_equal(tickets_use(t, TICKET_KEY, key, "10.0.0.2", age, now + 99 * second, user), FT_EAUTH);
+	assert_int_equal(use(t, true, key, "10.0.0.2", now + 99 * second, user), FT_EAUTH);
 	/* each use renews it */
-	assert_int_equal(tickets_use(t, TICKET_KEY, key, "10.0.0.1", age, now + 190 * second, user), 0);
-	assert_true(tickets_has(t, "joe", ages, now + 250 * second));
+	assert_int_equal(use(t, true, key, "10.0.0.1", now + 190 * second, user), 0);
+	assert_true(tickets_has(t, "joe", now + 250 * second));
 	/* and it outlives a restart, of which only a fingerprint is stored */
 	tickets_close(t);
 	u = again(u);
-	assert_int_equal(tickets_open(&t, users_kv(u), &err), 0);
-	assert_int_equal(tickets_use(t, TICKET_KEY, key, "10.0.0.1", age, now + 280 * second, user), 0);
+	t = open_tickets(u);
+	assert_int_equal(use(t, true, key, "10.0.0.1", now + 280 * second, user), 0);
 	snprintf(path, sizeof path, "%s/users.lmdb", dir);
 	FILE *f = fopen(path, "r");
 	static char bytes[1 << 20];
 	size_t n = fread(bytes, 1, sizeof bytes, f);
 	fclose(f);
 	assert_null(memmem(bytes, n, key, 32));
-	assert_int_equal(
-		tickets_use(t, TICKET_KEY, key, "10.0.0.1", age, now + 381 * second, user), FT_EAUTH);
-	assert_false(tickets_has(t, "joe", ages, now + 381 * second));
-	assert_int_equal(tickets_issue(t, TICKET_KEY, "joe", "10.0.0.1", now, key, &err), 0);
-	assert_int_equal(tickets_issue(t, TICKET_KEY, "ann", "10.0.0.1", now, other, &err), 0);
-	tickets_revoke(t, "joe");
-	assert_int_equal(tickets_use(t, TICKET_KEY, key, "10.0.0.1", age, now, user), FT_EAUTH);
-	assert_int_equal(tickets_use(t, TICKET_KEY, other, "10.0.0.1", age, now, user), 0);
+	assert_int_equal(use(t, true, key, "10.0.0.1", now + 381 * second, user), FT_EAUTH);
+	assert_false(tickets_has(t, "joe", now + 381 * second));
+	issue(t, TICKET_KEY, "joe", "10.0.0.1", now, key);
+	issue(t, TICKET_KEY, "ann", "10.0.0.1", now, other);
+	tickets_revoke(t, "joe", false);
+	assert_int_equal(use(t, true, key, "10.0.0.1", now, user), FT_EAUTH);
+	assert_int_equal(use(t, true, other, "10.0.0.1", now, user), 0);
 	for (unsigned i = 0; i < 300; i++)
-		assert_int_equal(tickets_issue(t, TICKET_KEY, "bob", "10.0.0.1", now + i, key, &err), 0);
-	assert_int_equal(tickets_use(t, TICKET_KEY, other, "10.0.0.1", age, now, user),
-		0); /* bob pushes out only his own */
-	/* a token is no session key, nor the other way round, also after a restart */
-	assert_int_equal(tickets_issue(t, TICKET_TOKEN, "ann", "::1", now, key, &err), 0);
+		issue(t, TICKET_KEY, "bob", "10.0.0.1", now + i, key);
+	assert_int_equal(use(t, true, other, "10.0.0.1", now, user), 0); /* bob pushes out only his own */
+	tickets_close(t);
+	done(u);
+}
+
+static void
+tokens_have_names_end_when_they_should_and_are_revoked_for_good(void **state)
+{
+	char token[AUTH_KEY_HEX + 1], bound[AUTH_KEY_HEX + 1], login[AUTH_KEY_HEX + 1], user[USERS_NAME];
+	char id[TICKET_ID], bound_id[TICKET_ID];
+	enum ticket_kind kind;
+	int64_t now = 1000 * second;
+	struct err err = {0};
+	(void)state;
+	struct users *u = fresh();
+	struct tickets *t = open_tickets(u);
+	struct ticket_new what = {TICKET_TOKEN, "joe", "", "backup script", 0};
+	assert_int_equal(tickets_issue(t, &what, now, token, id, &err), 0);
+	what = (struct ticket_new){TICKET_TOKEN, "joe", "10.0.0.1", "night", now + 50 * second};
+	assert_int_equal(tickets_issue(t, &what, now, bound, bound_id, &err), 0);
+	issue(t, TICKET_LOGIN, "joe", "", now, login);
+	/* a token is no session key */
+	assert_int_equal(use(t, true, token, "10.0.0.9", now, user), FT_EAUTH);
+	assert_int_equal(tickets_use(t, false, token, "10.0.0.9", now, user, &kind), 0);
+	assert_int_equal(kind, TICKET_TOKEN);
+	assert_int_equal(use(t, false, bound, "10.0.0.9", now, user), FT_EAUTH);
+	assert_int_equal(use(t, false, bound, "10.0.0.1", now, user), 0);
+	json_t *list = tickets_list(t, "joe", now);
+	assert_int_equal(json_array_size(list), 3);
+	assert_string_equal(
+		json_string_value(json_object_get(json_array_get(list, 0), "name")), "backup script");
+	char *text = json_dumps(list, 0);
+	assert_null(strstr(text, token));
+	free(text);
+	json_decref(list);
+	/* its end is an end; idleness is none for it, but for a login */
+	assert_int_equal(use(t, false, bound, "10.0.0.1", now + 50 * second, user), FT_EAUTH);
+	assert_int_equal(use(t, false, login, "10.0.0.9", now + 1001 * second, user), FT_EAUTH);
+	assert_int_equal(use(t, false, token, "10.0.0.9", now + 1000000 * second, user), 0);
+	assert_false(tickets_has(t, "joe", now)); /* a token is not somebody logged in */
+	tickets_revoke(t, "joe", false);
+	assert_int_equal(use(t, false, token, "10.0.0.9", now, user), 0);
+	/* nobody revokes another's; what is revoked stays so after a restart */
+	assert_int_equal(tickets_delete(t, id, "ann", NULL, &err), FT_ENOENT);
+	assert_int_equal(tickets_delete(t, id, "joe", user, &err), 0);
 	tickets_close(t);
 	u = again(u);
-	assert_int_equal(tickets_open(&t, users_kv(u), &err), 0);
-	assert_int_equal(tickets_use(t, TICKET_KEY, key, "::1", age, now, user), FT_EAUTH);
-	assert_int_equal(tickets_use(t, TICKET_TOKEN, other, "10.0.0.1", age, now, user), FT_EAUTH);
-	assert_int_equal(tickets_use(t, TICKET_TOKEN, key, "::1", age, now, user), 0);
-	tickets_end(t, TICKET_KEY, key);
-	assert_int_equal(tickets_use(t, TICKET_TOKEN, key, "::1", age, now, user), 0);
-	tickets_end(t, TICKET_TOKEN, key);
-	assert_int_equal(tickets_use(t, TICKET_TOKEN, key, "::1", age, now, user), FT_EAUTH);
+	t = open_tickets(u);
+	assert_int_equal(use(t, false, token, "10.0.0.9", now, user), FT_EAUTH);
+	for (unsigned i = 0; i < TICKET_TOKENS; i++)
+		issue(t, TICKET_TOKEN, "joe", "", now, token);
+	what = (struct ticket_new){TICKET_TOKEN, "joe", "", "one more", 0};
+	assert_int_equal(tickets_issue(t, &what, now, bound, NULL, &err), FT_EPERM);
+	tickets_revoke(t, "joe", true);
+	assert_int_equal(use(t, false, token, "", now, user), FT_EAUTH);
 	tickets_close(t);
 	done(u);
 }
@@ -328,6 +392,7 @@ main(void)
 		cmocka_unit_test(a_verified_password_is_remembered_for_five_minutes),
 		cmocka_unit_test(wrong_passwords_wait_longer_and_longer),
 		cmocka_unit_test(session_keys_are_bound_to_an_address_and_expire),
+		cmocka_unit_test(tokens_have_names_end_when_they_should_and_are_revoked_for_good),
 		cmocka_unit_test(the_audit_log_can_not_be_forged),
 		cmocka_unit_test(the_ports_keys_stay_the_same),
 	};

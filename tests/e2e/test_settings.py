@@ -1,0 +1,134 @@
+"""What users set and save, over the wire and held to its schemas: tokens, preferences, workspaces; and that a user with a
+user filter learns nothing by any of it."""
+import json
+
+import pytest
+
+from checked import Checked
+
+JOE = {"user": "joe plain", "password": "sunflower"}
+NARROW = {"user": "narrow", "password": "keyhole"}
+
+
+@pytest.fixture(scope="module")
+def client(instance):
+    c = Checked("tcp://127.0.0.1:%d" % instance.base)
+    yield c
+    c.close()
+
+
+@pytest.fixture(scope="module")
+def admin(instance):
+    return {"user": "admin", "password": instance.password}
+
+
+@pytest.fixture(scope="module", autouse=True)
+def users(client, admin):
+    assert client.last("users.add", admin, name=JOE["user"], password=JOE["password"])["ok"]
+    assert client.last("users.add", admin, name=NARROW["user"], password=NARROW["password"], filter="SRVPORT == 443")["ok"]
+
+
+def code(reply):
+    return "ok" if reply["ok"] else reply["error"]["code"]
+
+
+@pytest.fixture(scope="module")
+def gate(instance):
+    c = Checked("ipc://%s/queryd.gate" % instance.setting("rundir"))
+    yield lambda op, auth, address, **members: c.ask(op, auth, **{"from": address}, **members)[0]
+    c.close()
+
+
+def test_a_token_stands_for_its_user_until_it_is_revoked(instance, client, admin, gate):
+    made = client.last("tokens.add", JOE, name="nightly report")
+    bound = client.last("tokens.add", JOE, name="from one host", address="192.0.2.7", expires_us=4000000000000000)
+    assert client.last("whoami", {"token": made["token"]})["user"] == JOE["user"]
+    assert code(client.last("whoami", {"token": bound["token"]})) == "auth"
+    # the gateway says for whom it asks
+    assert gate("whoami", {"token": bound["token"]}, "192.0.2.7")["user"] == JOE["user"]
+    assert code(gate("whoami", {"token": bound["token"]}, "192.0.2.8")) == "auth"
+    assert code(client.last("tokens.add", {"token": made["token"]}, name="child")) == "refused"
+    assert code(client.last("users.list", {"token": made["token"]})) == "forbidden"
+    listed = client.last("tokens.list", JOE)["tokens"]
+    assert {t["name"] for t in listed} == {"nightly report", "from one host"} and made["token"] not in json.dumps(listed)
+    assert client.last("tokens.list", NARROW)["tokens"] == []
+    assert code(client.last("tokens.list", JOE, all=True)) == "forbidden"
+    assert code(client.last("tokens.delete", NARROW, token_id=made["token_id"])) == "not_found"
+    assert client.last("users.password", admin, name=JOE["user"], password=JOE["password"])["ok"]
+    assert client.last("whoami", {"token": made["token"]})["ok"], "an API token outlives a change of password"
+    instance.wait_restarted("queryd", instance.kill("queryd"))
+    assert client.last("whoami", {"token": made["token"]})["ok"]
+    assert made["token_id"] in {t["id"] for t in client.last("tokens.list", admin, all=True)["tokens"]}
+    assert client.last("tokens.delete", admin, token_id=made["token_id"])["ok"]
+    assert code(client.last("whoami", {"token": made["token"]})) == "auth"
+    acts = "\n".join(client.last("audit.list", admin)["lines"])
+    assert 'act=tokens.add name="nightly report"' in acts and "act=tokens.delete" in acts
+    assert made["token"] not in acts and bound["token"] not in acts
+
+
+def test_a_login_is_a_token_that_ends_with_logout_or_a_new_password(client, admin):
+    first = client.last("login", JOE, token=True)
+    auth = {"token": first["token"]}
+    assert first["token_age"] >= 60 and client.last("whoami", auth)["user"] == JOE["user"]
+    assert [t["kind"] for t in client.last("tokens.list", auth)["tokens"] if t["kind"] == "login"] == ["login"]
+    assert [u["logged_in"] for u in client.last("users.list", admin)["users"] if u["name"] == JOE["user"]] == [True]
+    assert client.last("logout", auth)["ok"] and code(client.last("whoami", auth)) == "auth"
+    assert code(client.last("logout", JOE)) == "bad_request"
+    second = {"token": client.last("login", JOE, token=True)["token"]}
+    assert client.last("users.password", JOE, name=JOE["user"], password=JOE["password"])["ok"]
+    assert code(client.last("whoami", second)) == "auth"
+
+
+def test_preferences_are_ones_own(client):
+    assert client.last("prefs.set", JOE, key="workspace.columns", value={"order": [3, 1, 2], "dark": True})["ok"]
+    assert client.last("prefs.set", NARROW, key="rows", value=100)["ok"]
+    assert client.last("prefs.get", JOE)["prefs"] == {"workspace.columns": {"order": [3, 1, 2], "dark": True}}
+    assert client.last("prefs.get", NARROW, key="rows")["prefs"] == {"rows": 100}
+    assert code(client.last("prefs.set", JOE, key="big", value=["x" * 60000] * 2)) == "bad_request"
+    assert code(client.last("prefs.set", JOE, key="a", value="x" * 60000)) == "ok"
+    assert code(client.last("prefs.set", JOE, key="b", value="x" * 60000)) == "refused"
+    assert client.last("prefs.set", JOE, key="a", value=None)["ok"]
+    assert set(client.last("prefs.get", JOE)["prefs"]) == {"workspace.columns"}
+
+
+def test_workspaces_are_saved_shared_and_kept_from_whom_they_are_not_for(client, admin):
+    state = {"v": 1, "filter": "ADDR == 10.66.66.66", "views": []}
+    mine = client.last("workspaces.save", JOE, name="Mine", state=state)["workspace"]
+    shared = client.last("workspaces.save", JOE, name="<b>Ours</b>", state=state, notes="the server 10.66.66.66", share="all")["workspace"]
+    told = client.last("workspaces.save", JOE, name="For all", state=state, share="everyone", icon="star")["workspace"]
+
+    def seen(who):
+        return {w["id"] for w in client.last("workspaces.list", who)["workspaces"] if not w["built_in"]}
+    assert seen(JOE) == {mine["id"], shared["id"], told["id"]}
+    assert seen(admin) == {shared["id"], told["id"]}
+    assert seen(NARROW) == {told["id"]}
+    assert code(client.last("workspaces.get", NARROW, workspace=shared["id"])) == "not_found"
+    assert code(client.last("workspaces.delete", NARROW, workspace=shared["id"])) == "not_found"
+    assert client.last("workspaces.get", admin, workspace=shared["id"])["workspace"]["state"] == state
+    assert code(client.last("workspaces.save", admin, workspace=shared["id"], name="x")) == "refused"
+    assert client.last("workspaces.save", JOE, workspace=told["id"], share="none")["ok"] and seen(NARROW) == set()
+    example = client.last("workspaces.get", NARROW, workspace="builtin:ssh")["workspace"]
+    assert client.last("filter.check", NARROW, filter=example["state"]["filter"])["ok"]
+    for w in client.last("workspaces.list", JOE)["workspaces"]:
+        if w["built_in"]:
+            whole = client.last("workspaces.get", JOE, workspace=w["id"])["workspace"]["state"]
+            for v in whole["views"]:
+                reply = client.last("stat", JOE, group_by=v["entity"], count_by=v["count"], direction=v["direction"],
+                                    filter=whole["filter"], last=whole["last"])
+                assert reply["ok"], (w["name"], reply)
+    assert client.last("workspaces.delete", admin, workspace=shared["id"])["ok"]
+    assert 'owner="%s"' % JOE["user"] in client.last("audit.list", admin)["lines"][-1]
+    assert seen(JOE) == {mine["id"], told["id"]}
+
+
+def test_what_a_user_saved_goes_with_the_user(client, admin):
+    who = {"user": "leaver", "password": "bye"}
+    client.last("users.add", admin, name=who["user"], password=who["password"])
+    client.last("prefs.set", who, key="k", value=1)
+    client.last("workspaces.save", who, name="left behind", state={}, share="everyone")
+    token = client.last("tokens.add", who, name="left too")["token"]
+    assert client.last("users.delete", admin, name=who["user"])["ok"]
+    assert code(client.last("whoami", {"token": token})) == "auth"
+    assert "left behind" not in json.dumps(client.last("workspaces.list", admin))
+    client.last("users.add", admin, name=who["user"], password=who["password"])
+    assert client.last("prefs.get", who)["prefs"] == {} and client.last("tokens.list", who)["tokens"] == []
