@@ -12,22 +12,13 @@ import { dateTime } from '@/words/clock';
 import { Ask } from './ask';
 import { Head } from './head';
 import { Preview } from './preview';
+import { nameProblem } from './user_name';
 import classes from './admin.module.css';
 
 type User = Reply<'users.list'>['users'][number];
 type Doing = { what: 'add' } | { what: 'filter' | 'password' | 'delete' | 'right'; user: User } | null;
 
 const stale = () => queryClient.invalidateQueries({ queryKey: ['users.list'] });
-
-export function nameProblem(name: string): string | null {
-	if (name === '') return null;
-	const n = [...name].length;
-	if (n < 2 || n > 32) return 'A name has 2 to 32 characters.';
-	if (name !== name.trim()) return 'A name neither begins nor ends with a space.';
-	if (name.startsWith('_')) return 'A name does not begin with an underscore.';
-	if (/[/:<>]/.test(name)) return 'A name has none of / : < >';
-	return null;
-}
 
 function madeUp(): string {
 	const letters = 'abcdefghijkmnpqrstuvwxyzABCDEFGHJKLMNPQRSTUVWXYZ23456789';

@@ -4,7 +4,7 @@
 //   right  all, or admin: administrators
 //   place  where it is linked: main (top), user (menu of the user), none
 //   key    second key after g
-import { IconChartAreaLine, IconPlugConnected } from '@tabler/icons-react';
+import { IconChartAreaLine, IconPlugConnected, IconRouter, IconSettings, IconTable, IconUserCog } from '@tabler/icons-react';
 import { lazy, type ComponentType, type LazyExoticComponent } from 'react';
 
 type Loader = () => Promise<{ default: ComponentType }>;
@@ -24,6 +24,10 @@ const screen = (s: Omit<Screen, 'view'>): Screen => ({ ...s, view: lazy(s.load) 
 
 export const screens: Screen[] = [
 	screen({ path: '/workspace', title: 'Workspace', icon: IconChartAreaLine, right: 'all', place: 'main', key: 'w', words: 'views top talkers chart', load: () => import('@/workspace/screen') }),
+	screen({ path: '/sessions', title: 'Sessions', icon: IconTable, right: 'all', place: 'main', key: 's', words: 'explorer raw flows slices list csv', load: () => import('@/explorer/screen') }),
+	screen({ path: '/exporters', title: 'Exporters', icon: IconRouter, right: 'all', place: 'main', key: 'e', words: 'devices routers switches sampling loss interfaces', load: () => import('@/admin/exporters') }),
+	screen({ path: '/admin', title: 'Administration', icon: IconSettings, right: 'admin', place: 'main', key: 'a', words: 'users groups names tokens audit settings sizes memory sflow', load: () => import('@/admin/screen') }),
+	screen({ path: '/account', title: 'Your account', icon: IconUserCog, right: 'all', place: 'user', words: 'password tokens names', load: () => import('@/admin/account') }),
 	screen({ path: '/start', title: 'Getting flows', icon: IconPlugConnected, right: 'all', place: 'user', words: 'devices exporters netflow commands waiting', load: () => import('@/shell/start') }),
 ];
 
