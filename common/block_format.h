@@ -9,7 +9,7 @@
 
 #define FT_BLOCK_MAGIC "FTBLOCK"
 #define FT_DIRECTORY_MAGIC "FTSEGDIR"
-enum { BLOCK_ALIGN = 4096, BLOCK_COLUMN_ALIGN = 64, BLOCK_MAX_COLUMNS = 128 };
+enum { BLOCK_ALIGN = 4096, BLOCK_COLUMN_ALIGN = 64, BLOCK_MAX_COLUMNS = 128, BLOCK_DIVIDED_BIAS = 65536 };
 
 struct block_header {
 	char magic[8];
@@ -37,8 +37,10 @@ struct block_entry {
 	uint32_t count;
 	uint64_t base, low, high;
 	uint32_t scale;
-	uint16_t ref; /* column id + 1 that this one is a difference to; 0 none */
-	uint16_t zero;
+	uint16_t
+		ref; /* column (or part) id + 1 that this one is a difference to or, CODEC_BY, goes by; 0 none */
+	/* with ref: above 1, value = the other's / divisor + this - BLOCK_DIVIDED_BIAS (packets out of bytes) */
+	uint16_t divisor;
 	uint64_t offset; /* from the start of the block, a multiple of BLOCK_COLUMN_ALIGN */
 	uint64_t bytes;
 	uint64_t checksum; /* xxh3 of the bytes */

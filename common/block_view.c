@@ -135,6 +135,17 @@ column_of(struct block_view *v, unsigned id)
 	return NULL; /* of a later version: skipped */
 }
 
+/* A column refers to a column, a part of a dictionary to a part. */
+static bool
+ref_fits(const struct block_entry *e)
+{
+	if (e->ref == 0)
+		return e->encoding != CODEC_BY;
+	return e->id < FT_COLUMNS ? e->ref <= FT_COLUMNS
+				  : e->encoding != CODEC_BY && e->divisor <= 1 && e->ref > BLOCK_PART_FIRST &&
+					    e->ref <= BLOCK_PART_FIRST + BLOCK_PARTS;
+}
+
 int
 block_view_sealed(struct block_view *v, const void *bytes, size_t n, bool check, struct err *err)
 {
@@ -163,13 +174,13 @@ block_view_sealed(struct block_view *v, const void *bytes, size_t n, bool check,
 		if (c == NULL)
 			continue;
 		if (!within(e.offset, e.bytes, h.bytes) || e.scale == 0 ||
-			(e.id < FT_COLUMNS && e.count != h.rows) || e.ref > FT_COLUMNS ||
-			(e.ref != 0 && e.id >= FT_COLUMNS) || e.encoding >= CODECS)
+			(e.id < FT_COLUMNS && e.count != h.rows) || !ref_fits(&e) || e.encoding >= CODECS)
 			return err_set(
 				err, FT_EFORMAT, "block %u.%u: its directory is damaged", h.segment, h.block);
 		*c = (struct block_column){.encoding = e.encoding,
 			.bits = e.bits,
 			.ref = e.ref,
+			.divisor = e.divisor,
 			.scale = e.scale,
 			.base = e.base,
 			.low = e.low,
@@ -181,10 +192,14 @@ block_view_sealed(struct block_view *v, const void *bytes, size_t n, bool check,
 			.checked = e.bytes == 0};
 	}
 	/* one step only: what a difference refers to is no difference itself */
+	bool chain = false;
 	for (unsigned i = 0; i < FT_COLUMNS; i++)
-		if (v->column[i].ref != 0 && v->column[v->column[i].ref - 1].ref != 0)
-			return err_set(
-				err, FT_EFORMAT, "block %u.%u: its directory is damaged", h.segment, h.block);
+		chain |= v->column[i].ref != 0 && v->column[v->column[i].ref - 1].ref != 0;
+	for (unsigned i = 0; i < BLOCK_PARTS; i++)
+		chain |= v->dict_column[i].ref != 0 &&
+			 v->dict_column[v->dict_column[i].ref - 1 - BLOCK_PART_FIRST].ref != 0;
+	if (chain)
+		return err_set(err, FT_EFORMAT, "block %u.%u: its directory is damaged", h.segment, h.block);
 	return FT_OK;
 }
 
@@ -227,6 +242,35 @@ largest_u32(const uint32_t *v, uint32_t n)
 	return most;
 }
 
+/* x / divisor for all of out; reciprocal: 2^64 / divisor, rounded up, is right below 2^48. */
+static void
+divide(uint64_t *out, uint32_t n, unsigned divisor)
+{
+	uint64_t reciprocal = UINT64_MAX / divisor + 1;
+	for (uint32_t i = 0; i < n; i++)
+		out[i] = out[i] >> 48 ? out[i] / divisor
+				      : (uint64_t)((unsigned __int128)out[i] * reciprocal >> 64);
+}
+
+/* What a column is a difference to, added. */
+static int
+add_other(struct block_view *v, const struct block_column *c, uint32_t from, uint32_t n, uint64_t *out)
+{
+	uint64_t other[1024];
+	int rc = FT_OK;
+	for (uint32_t done = 0; done < n && rc == FT_OK;) {
+		uint32_t take = n - done < 1024 ? n - done : 1024;
+		rc = block_u64(v, (enum ft_column)(c->ref - 1), from + done, take, other);
+		if (rc == FT_OK && c->divisor > 1)
+			divide(other, take, c->divisor);
+		uint64_t less = c->divisor > 1 ? BLOCK_DIVIDED_BIAS : 0;
+		for (uint32_t i = 0; i < take && rc == FT_OK; i++)
+			out[done + i] += other[i] - less;
+		done += take;
+	}
+	return rc;
+}
+
 int
 block_u64(struct block_view *v, enum ft_column id, uint32_t from, uint32_t n, uint64_t *out)
 {
@@ -235,16 +279,15 @@ block_u64(struct block_view *v, enum ft_column id, uint32_t from, uint32_t n, ui
 		return FT_OK;
 	if (!verified(v, c, id))
 		return FT_EFORMAT;
-	int rc = codec_u64(c, from, n, out);
-	if (rc == FT_OK && c->ref != 0) {
-		uint64_t other[1024];
-		for (uint32_t done = 0; done < n && rc == FT_OK;) {
-			uint32_t take = n - done < 1024 ? n - done : 1024;
-			rc = block_u64(v, (enum ft_column)(c->ref - 1), from + done, take, other);
-			for (uint32_t i = 0; i < take && rc == FT_OK; i++)
-				out[done + i] += other[i];
-			done += take;
-		}
+	int rc;
+	if (c->encoding == CODEC_BY) {
+		rc = block_u64(v, (enum ft_column)(c->ref - 1), from, n, out);
+		if (rc == FT_OK)
+			rc = codec_by_u64(c, from, n, out);
+	} else {
+		rc = codec_u64(c, from, n, out);
+		if (rc == FT_OK && c->ref != 0)
+			rc = add_other(v, c, from, n, out);
 	}
 	if (rc == FT_OK && column_dict[id] >= 0) {
 		uint64_t most = 0;
@@ -264,7 +307,7 @@ block_u32(struct block_view *v, enum ft_column id, uint32_t from, uint32_t n, ui
 		return FT_OK;
 	if (!verified(v, c, id))
 		return FT_EFORMAT;
-	if (c->ref != 0) {
+	if (c->ref != 0 && c->encoding != CODEC_BY) {
 		uint64_t wide[512];
 		for (uint32_t done = 0; done < n;) {
 			uint32_t take = n - done < 512 ? n - done : 512;
@@ -277,7 +320,14 @@ block_u32(struct block_view *v, enum ft_column id, uint32_t from, uint32_t n, ui
 		}
 		return FT_OK;
 	}
-	int rc = codec_u32(c, from, n, out);
+	int rc;
+	if (c->encoding == CODEC_BY) {
+		rc = block_u32(v, (enum ft_column)(c->ref - 1), from, n, out);
+		if (rc == FT_OK)
+			rc = codec_by_u32(c, from, n, out);
+	} else {
+		rc = codec_u32(c, from, n, out);
+	}
 	if (rc == FT_OK && column_dict[id] >= 0) {
 		uint32_t most = largest_u32(out, n);
 		if (most >= v->dict_count[column_dict[id]] && (most > 0 || column_dict[id] < FT_DICT_WIDE))
@@ -294,6 +344,17 @@ block_sum(struct block_view *v, enum ft_column id, uint64_t *sum)
 	*sum = 0;
 	if (!verified(v, c, id))
 		return FT_EFORMAT;
+	if (c->encoding == CODEC_BY || c->divisor > 1) { /* row by row */
+		uint64_t run[1024];
+		int rc = FT_OK;
+		for (uint32_t at = 0; at < v->rows && rc == FT_OK; at += 1024) {
+			uint32_t take = v->rows - at < 1024 ? v->rows - at : 1024;
+			rc = block_u64(v, id, at, take, run);
+			for (uint32_t i = 0; i < take && rc == FT_OK; i++)
+				*sum += run[i];
+		}
+		return rc;
+	}
 	int rc = codec_sum(c, sum);
 	if (rc == FT_OK && c->ref != 0)
 		rc = block_sum(v, (enum ft_column)(c->ref - 1), &other);
@@ -340,6 +401,16 @@ part_u64(struct block_view *v, enum block_part id, uint64_t n)
 	if (out != NULL && c->count == n && codec_u64(c, 0, n, out) != FT_OK) {
 		free(out);
 		return NULL;
+	}
+	if (out != NULL && c->ref != 0) {
+		uint64_t *other = part_u64(v, (enum block_part)(c->ref - 1), n);
+		for (uint64_t i = 0; other != NULL && i < n; i++)
+			out[i] += other[i];
+		if (other == NULL) {
+			free(out);
+			out = NULL;
+		}
+		free(other);
 	}
 	return out;
 }

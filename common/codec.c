@@ -39,8 +39,8 @@ exceptions_fit(const uint8_t *data, uint64_t bytes, const struct codec_page *p, 
 	return good;
 }
 
-static bool
-paged_fits(const uint8_t *data, uint64_t bytes, uint64_t count)
+bool
+codec_paged_fits(const uint8_t *data, uint64_t bytes, uint64_t count)
 {
 	uint64_t pages = (count + CODEC_PAGE - 1) / CODEC_PAGE;
 	if (count > UINT32_MAX || pages * sizeof(struct codec_page) > bytes)
@@ -87,7 +87,7 @@ sparse_sound(const struct block_column *c)
 		return false;
 	memcpy(&h, c->data, sizeof h);
 	if (h.offset > c->bytes || h.offset % 8 != 0 ||
-		!paged_fits(c->data + h.offset, c->bytes - h.offset, h.exceptions))
+		!codec_paged_fits(c->data + h.offset, c->bytes - h.offset, h.exceptions))
 		return false;
 	for (uint64_t i = 0; i < pages; i++) {
 		struct codec_sparse_page p;
@@ -111,7 +111,7 @@ common_sound(struct block_column *c)
 	if (h.common >= UINT32_C(1) << c->bits || !packed_fits(c->bytes, sizeof h, h.common, h.bits) ||
 		!packed_fits(c->bytes, h.codes, c->count, c->bits) || h.ranks > c->bytes ||
 		pages * sizeof(uint32_t) > c->bytes - h.ranks || h.offset > c->bytes || h.offset % 8 != 0 ||
-		!paged_fits(c->data + h.offset, c->bytes - h.offset, h.others))
+		!codec_paged_fits(c->data + h.offset, c->bytes - h.offset, h.others))
 		return false;
 	uint64_t *values = calloc((size_t)1 << c->bits, sizeof *values);
 	if (values == NULL)
@@ -137,7 +137,7 @@ sound(struct block_column *c)
 		c->sound = dict_sound(c);
 		break;
 	case CODEC_PAGED:
-		c->sound = paged_fits(c->data, c->bytes, c->count);
+		c->sound = codec_paged_fits(c->data, c->bytes, c->count);
 		break;
 	case CODEC_SPARSE:
 		c->sound = sparse_sound(c);
@@ -147,6 +147,9 @@ sound(struct block_column *c)
 		break;
 	case CODEC_COMMON:
 		c->sound = common_sound(c);
+		break;
+	case CODEC_FEW:
+		c->sound = codec_few_fits(c->data, c->bytes, c->count);
 		break;
 	default:
 		break;
@@ -207,8 +210,8 @@ VECTOR static void running_u64(const uint8_t *data, const struct codec_page *p, 
 }
 
 /* `count` rows in the whole column: the last page may be short */
-static void
-paged_u64(const uint8_t *data, uint64_t count, uint64_t from, uint64_t n, uint32_t scale, uint64_t *out)
+void
+codec_paged_u64(const uint8_t *data, uint64_t count, uint64_t from, uint64_t n, uint32_t scale, uint64_t *out)
 {
 	while (n > 0) {
 		uint64_t at = from % CODEC_PAGE, take = CODEC_PAGE - at < n ? CODEC_PAGE - at : n;
@@ -279,7 +282,8 @@ sparse_u64(const struct block_column *c, uint64_t from, uint64_t n, uint64_t *ou
 		}
 		if (some > 0) {
 			const uint64_t *next = values;
-			paged_u64(c->data + h.offset, h.exceptions, p.rank + before, some, c->scale, values);
+			codec_paged_u64(
+				c->data + h.offset, h.exceptions, p.rank + before, some, c->scale, values);
 			for (unsigned w = 0; w < CODEC_PAGE / 64; w++)
 				for (uint64_t m = p.bitmap[w]; m; m &= m - 1)
 					out[(uint64_t)w * 64 + (unsigned)__builtin_ctzll(m) - at] = *next++;
@@ -315,7 +319,7 @@ common_u64(const struct block_column *c, uint64_t from, uint64_t n, uint64_t *ou
 		if (rank > h.others || some > h.others - rank)
 			return FT_EFORMAT;
 		if (some > 0)
-			paged_u64(c->data + h.offset, h.others, rank, some, 1, others);
+			codec_paged_u64(c->data + h.offset, h.others, rank, some, 1, others);
 		for (uint64_t i = 0; i < some; i++)
 			out[other[i]] = others[i];
 		from += take;
@@ -365,7 +369,7 @@ codec_u64(struct block_column *c, uint64_t from, uint64_t n, uint64_t *out)
 		dict_u64(c, from, n, out);
 		return FT_OK;
 	case CODEC_PAGED:
-		paged_u64(c->data, c->count, from, n, c->scale, out);
+		codec_paged_u64(c->data, c->count, from, n, c->scale, out);
 		return FT_OK;
 	case CODEC_SPARSE:
 		sparse_u64(c, from, n, out);
@@ -374,6 +378,10 @@ codec_u64(struct block_column *c, uint64_t from, uint64_t n, uint64_t *out)
 		return codec_zpaged_u64(c, from, n, out);
 	case CODEC_COMMON:
 		return common_u64(c, from, n, out);
+	case CODEC_FEW:
+		codec_unpack_u64(NULL, 0, 0, n, c->base, 1, out);
+		codec_few_put_u64(c->data, c->count, from, n, c->scale, out);
+		return FT_OK;
 	}
 	return FT_EFORMAT;
 }
@@ -397,6 +405,10 @@ codec_u32(struct block_column *c, uint64_t from, uint64_t n, uint32_t *out)
 		return FT_OK;
 	case CODEC_PAGED:
 		paged_u32(c->data, c->count, from, n, c->scale, out);
+		return FT_OK;
+	case CODEC_FEW:
+		codec_unpack_u32(NULL, 0, 0, n, c->base, 1, out);
+		codec_few_put_u32(c->data, c->count, from, n, c->scale, out);
 		return FT_OK;
 	default:
 		break;
@@ -442,7 +454,7 @@ codec_sum(struct block_column *c, uint64_t *sum)
 		*sum = c->base * (n - h.exceptions);
 		for (uint64_t at = 0, take; at < h.exceptions; at += take) {
 			take = h.exceptions - at < CODEC_PAGE ? h.exceptions - at : CODEC_PAGE;
-			paged_u64(c->data + h.offset, h.exceptions, at, take, c->scale, run);
+			codec_paged_u64(c->data + h.offset, h.exceptions, at, take, c->scale, run);
 			*sum += add_up(run, take);
 		}
 		return FT_OK;

@@ -14,6 +14,9 @@
  *   ZPAGED   for each CODEC_PAGE * 4 rows a zstd frame of byte planes of p = value - base
  *   COMMON   codes of the commonest values; the code after the last of them marks a row whose value is in a PAGED
  *            column of the others (service ports: few make almost all, scans use the rest)
+ *   FEW      base, but for a short list of rows and their values
+ *   BY       what another column (ref) of the same row says, by a table: flags by protocol, interface and VLAN by client;
+ *            a short list of the rows that differ.  Read by block_view, which has the other column.
  * `ref` in the directory (block_view's business) makes a column the difference to another one.
  *
  * Packing needs scratch memory once a block; unpacking allocates nothing but DICT's and ZPAGED's tables, once.
@@ -37,14 +40,23 @@ enum {
 	CODEC_ZSTD = 6,
 	CODEC_ZPAGED = 7,
 	CODEC_COMMON = 8,
+	CODEC_FEW = 9, /* since version 2 of the block format */
+	CODEC_BY = 10,
 	CODECS
 };
-enum { CODEC_PAGE = 1024, CODEC_PAD = 8, CODEC_MAX_DICT = 4096, CODEC_ZPAGE = 4096 };
+enum {
+	CODEC_PAGE = 1024,
+	CODEC_PAD = 8,
+	CODEC_MAX_DICT = 4096,
+	CODEC_ZPAGE = 4096,
+	CODEC_MAX_BY = 1 << 20 /* entries of a table */
+};
 
 struct block_column {
 	uint8_t encoding;                /* CODEC_* */
 	uint8_t bits;                    /* packed width, 0-64; DICT: of the codes */
-	uint16_t ref;                    /* column + 1 that this one is a difference to; 0 none */
+	uint16_t ref;                    /* column + 1 that this one is a difference to, or goes by; 0 none */
+	uint16_t divisor;                /* of the other column's values, if above 1: block_format.h */
 	uint32_t scale;                  /* 1, or what every value - base is a multiple of */
 	bool checked;                    /* its checksum was verified */
 	bool sound;                      /* its structure was verified */
@@ -59,6 +71,9 @@ struct block_column {
 int codec_u64(struct block_column *c, uint64_t from, uint64_t n, uint64_t *out);
 /* As codec_u64 for columns whose values fit 32 bits (higher bits are cut off). */
 int codec_u32(struct block_column *c, uint64_t from, uint64_t n, uint32_t *out);
+/* Rows of a BY column of which the other column's values are in out: replaced by its own. */
+int codec_by_u64(struct block_column *c, uint64_t from, uint64_t n, uint64_t *out);
+int codec_by_u32(struct block_column *c, uint64_t from, uint64_t n, uint32_t *out);
 /* Sum of all rows, with wrapping arithmetic; ignores `ref`. */
 int codec_sum(struct block_column *c, uint64_t *sum);
 /* Bytes of a RAW or ZSTD column: a pointer that lives as long as the column (ZSTD: c->unpacked).  NULL: damaged */
@@ -85,7 +100,7 @@ codec_width(uint64_t v)
 /* ---- packing ---------------------------------------------------------------------------------- */
 
 enum {
-	CODEC_TIMES = 1u << 0,     /* look for a common factor of 1,000 or 1,000,000 */
+	CODEC_TIMES = 1u << 0,     /* look for a common factor */
 	CODEC_ASCENDING = 1u << 1, /* read as a whole only: pages may be running differences */
 	CODEC_DIRECT = 1u << 2,    /* ranked or filtered often: CONST, PACKED, DICT or PAGED only */
 	CODEC_COLD = 1u << 3,      /* seldom read: zstd may be tried */
@@ -107,6 +122,10 @@ struct codec_out {
  * trial of expensive encodings.  On memory failure out->failed. */
 size_t codec_pack(
 	struct codec_out *out, const uint64_t *v, uint64_t n, unsigned hints, struct block_column *d);
+/* As codec_pack, for a column that may go by another one, whose values are in `by`, all of them in [low, high].  0: it
+ * does not, or it would take more than `most` bytes; else as codec_pack, for which d->ref is to be set. */
+size_t codec_pack_by(struct codec_out *out, const uint64_t *v, uint64_t n, const uint32_t *by, uint32_t low,
+	uint32_t high, uint64_t most, struct block_column *d);
 /* Byte-aligned packing in one quick pass: CONST or PACKED with 8, 16, 32, 64 bits.  For the journal. */
 size_t codec_pack_quick(struct codec_out *out, const uint64_t *v, uint64_t n, struct block_column *d);
 /* Write n bytes, compressed if that saves a tenth. */

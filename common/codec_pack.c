@@ -64,21 +64,23 @@ codec_scratch(struct codec_out *out, uint64_t n)
 
 /* ---- bits -------------------------------------------------------------------------------------- */
 
-/* The scale is a constant in each of the three callers: a division by a variable costs more than all the rest. */
+/* Exact division: what is divided is a multiple of the scale, so a shift and a product with the odd part's inverse do
+ * (x * inverse mod 2^64), also of negative numbers; a division would cost more than all the rest. */
 static inline __attribute__((always_inline)) void
-put_scaled(uint8_t *to, const uint64_t *v, uint64_t n, uint64_t base, uint32_t scale, unsigned bits)
+put_scaled(uint8_t *to, const uint64_t *v, uint64_t n, uint64_t base, struct codec_exact by, unsigned bits)
 {
 	uint64_t word = 0, i = 0;
 	unsigned used = 0, group = bits <= 16 ? 4 : bits <= 32 ? 2 : 1;
 	/* several values are put together first: what waits for the word before is one step for all of them */
 	for (; i + group <= n; i += group) {
-		uint64_t x = (v[i] - base) / scale;
+		uint64_t x = codec_exact_u64(v[i] - base, by);
 		unsigned wide = bits * group;
 		if (group == 4)
-			x |= (v[i + 1] - base) / scale << bits | (v[i + 2] - base) / scale << 2 * bits |
-			     (v[i + 3] - base) / scale << 3 * bits;
+			x |= codec_exact_u64(v[i + 1] - base, by) << bits |
+			     codec_exact_u64(v[i + 2] - base, by) << 2 * bits |
+			     codec_exact_u64(v[i + 3] - base, by) << 3 * bits;
 		else if (group == 2)
-			x |= (v[i + 1] - base) / scale << bits;
+			x |= codec_exact_u64(v[i + 1] - base, by) << bits;
 		word |= x << used;
 		used += wide;
 		if (used >= 64) {
@@ -89,7 +91,7 @@ put_scaled(uint8_t *to, const uint64_t *v, uint64_t n, uint64_t base, uint32_t s
 		}
 	}
 	for (; i < n; i++) {
-		uint64_t x = (v[i] - base) / scale;
+		uint64_t x = codec_exact_u64(v[i] - base, by);
 		word |= x << used;
 		used += bits;
 		if (used >= 64) {
@@ -107,11 +109,9 @@ static void
 put_bits(uint8_t *to, const uint64_t *v, uint64_t n, uint64_t base, uint32_t scale, unsigned bits)
 {
 	if (scale == 1)
-		put_scaled(to, v, n, base, 1, bits);
-	else if (scale == 1000)
-		put_scaled(to, v, n, base, 1000, bits);
+		put_scaled(to, v, n, base, (struct codec_exact){0, 1}, bits);
 	else
-		put_scaled(to, v, n, base, scale, bits);
+		put_scaled(to, v, n, base, codec_exact_of(scale), bits);
 }
 
 #define PUT_PLAIN(type)                                                                                      \
@@ -146,20 +146,40 @@ codec_packed_write(
 
 /* ---- measuring --------------------------------------------------------------------------------- */
 
-/* The factor is a constant in both callers: see put_scaled. */
-static inline __attribute__((always_inline)) bool
-all_multiples(const uint64_t *v, uint64_t n, uint64_t low, uint64_t factor)
+static uint64_t
+common_divisor(uint64_t a, uint64_t b)
 {
-	uint64_t i = 0;
-	while (i < n && (v[i] - low) % factor == 0)
-		i++;
-	return i == n;
+	while (b != 0) {
+		uint64_t rest = a % b;
+		a = b;
+		b = rest;
+	}
+	return a;
 }
 
+/* The largest number that divides all distances from `low`.  Exporters' clocks tick in milliseconds, or in 4, 10 or 64 of
+ * them, or in seconds.  x is a multiple of odd << shift if the lowest bits are 0 and x >> shift times the inverse is
+ * not larger than the largest quotient there is. */
 static uint32_t
 common_factor(const uint64_t *v, uint64_t n, uint64_t low)
 {
-	return all_multiples(v, n, low, 1000000) ? 1000000 : all_multiples(v, n, low, 1000) ? 1000 : 1;
+	uint64_t factor = 0, i = 0;
+	while (i < n) {
+		factor = common_divisor(v[i] - low, factor);
+		if (factor == 1)
+			return 1;
+		if (factor == 0 || factor > UINT32_MAX) {
+			i++;
+			continue;
+		}
+		struct codec_exact by = codec_exact_of((uint32_t)factor);
+		uint64_t most = UINT64_MAX / (factor >> by.shift), mask = (UINT64_C(1) << by.shift) - 1;
+		do
+			i++;
+		while (i < n && ((v[i] - low) & mask) == 0 &&
+			((v[i] - low) >> by.shift) * by.inverse <= most);
+	}
+	return factor > UINT32_MAX || factor == 0 ? 1 : (uint32_t)factor;
 }
 
 /* Packed page sizes with padding to 8 and the pad behind, as write_paged lays them out. */
@@ -173,24 +193,28 @@ static void
 measure(struct codec_measure *m, const uint64_t *v, uint64_t n, unsigned hints)
 {
 	uint64_t pages = (n + CODEC_PAGE - 1) / CODEC_PAGE;
+	uint64_t range[1024]; /* of the first pages: for more, what a scale saves of PAGED is not counted */
 	*m = (struct codec_measure){
 		.low = UINT64_MAX, .high = 0, .scale = 1, .ascending = (hints & CODEC_ASCENDING) != 0};
-	uint64_t paged = pages * sizeof(struct codec_page);
-	uint64_t saved = 0;
+	m->paged_bytes = pages * sizeof(struct codec_page);
 	for (uint64_t i = 0; i < pages; i++) {
 		uint64_t first = i * CODEC_PAGE, rows = n - first < CODEC_PAGE ? n - first : CODEC_PAGE, low,
 			 high;
 		codec_limits(v + first, rows, &low, &high);
 		m->low = low < m->low ? low : m->low;
 		m->high = high > m->high ? high : m->high;
-		paged += page_bytes(rows, codec_width(high - low));
+		m->paged_bytes += page_bytes(rows, codec_width(high - low));
+		range[i % 1024] = high - low;
 	}
-	if (hints & CODEC_TIMES && m->high > m->low) {
+	if (hints & CODEC_TIMES && m->high > m->low)
 		m->scale = common_factor(v, n, m->low);
-		if (m->scale != 1)
-			saved = pages * codec_packed_bytes(CODEC_PAGE, codec_width(m->scale) - 1);
+	if (m->scale == 1 || pages > 1024)
+		return;
+	m->paged_bytes = pages * sizeof(struct codec_page);
+	for (uint64_t i = 0; i < pages; i++) {
+		uint64_t rows = n - i * CODEC_PAGE < CODEC_PAGE ? n - i * CODEC_PAGE : CODEC_PAGE;
+		m->paged_bytes += page_bytes(rows, codec_width(range[i] / m->scale));
 	}
-	m->paged_bytes = paged > saved ? paged - saved : 0;
 }
 
 /* ---- SPARSE ------------------------------------------------------------------------------------ */
@@ -248,9 +272,9 @@ commonest(const uint64_t *v, uint64_t n, uint64_t *value)
 }
 
 /* Bytes of a sparse column if the rest were packed in one go: an upper bound of what write_sparse makes.
- * *common is set to the value left out. */
+ * *common is set to the value left out, *few to the bytes of a list of the rest. */
 static uint64_t
-sparse_bytes(const uint64_t *v, uint64_t n, const struct codec_measure *m, uint64_t *common)
+sparse_bytes(const uint64_t *v, uint64_t n, const struct codec_measure *m, uint64_t *common, uint64_t *few)
 {
 	uint64_t low = UINT64_MAX, high = 0, some = 0, base;
 	if (!commonest(v, n, &base))
@@ -264,6 +288,7 @@ sparse_bytes(const uint64_t *v, uint64_t n, const struct codec_measure *m, uint6
 		}
 	uint64_t pages = (n + CODEC_PAGE - 1) / CODEC_PAGE;
 	unsigned bits = some ? codec_width((high - low) / m->scale) : 0;
+	*few = codec_few_bytes(n, some, bits);
 	return sizeof(struct codec_sparse) + pages * sizeof(struct codec_sparse_page) +
 	       codec_packed_bytes(some, bits) +
 	       (some / CODEC_PAGE + 1) * (sizeof(struct codec_page) + CODEC_PAD);
@@ -315,16 +340,17 @@ write_best(struct codec_out *out, const uint64_t *v, uint64_t n, unsigned hints,
 	}
 	size_t end = out->used;
 	out->used = start; /* a better one is written over it */
-	if (!(hints & CODEC_ASCENDING) && n >= 64 && best > n / 8) {
+	if (!(hints & CODEC_ASCENDING) && n >= 64 && best > n / 32) {
 		struct codec_distinct *t = codec_dict_try(v, n, m, best);
 		uint64_t dict = t ? codec_dict_bytes(t, n, m) : UINT64_MAX;
 		uint64_t limit = t ? dict : best;
 		bool direct = (hints & CODEC_DIRECT) != 0;
-		uint64_t sparse = direct ? UINT64_MAX : sparse_bytes(v, n, m, &common);
+		uint64_t list = UINT64_MAX;
+		uint64_t sparse = direct ? UINT64_MAX : sparse_bytes(v, n, m, &common, &list);
 		uint64_t few = UINT64_MAX;
 		bool near = bits > 8 && m->scale == 1 && m->high - m->low < 65536;
 		struct codec_frequent *k = near ? codec_common_try(v, n, m, &few) : NULL;
-		if (k != NULL && few < limit - limit / 10 && few < sparse) {
+		if (k != NULL && few < limit - limit / 10 && few < sparse && few < list) {
 			d->encoding = CODEC_COMMON;
 			bool ok = codec_common_write(out, k, v, n, m, d);
 			free(k);
@@ -332,6 +358,12 @@ write_best(struct codec_out *out, const uint64_t *v, uint64_t n, unsigned hints,
 			return ok;
 		}
 		free(k);
+		if (list < sparse && list < limit - limit / 10) {
+			free(t);
+			d->encoding = CODEC_FEW;
+			d->base = common;
+			return codec_few_write(out, v, NULL, n, common, m->scale);
+		}
 		if (sparse < limit - limit / 10) {
 			d->encoding = CODEC_SPARSE;
 		} else if (t != NULL) {

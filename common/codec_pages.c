@@ -78,22 +78,22 @@ struct plan { /* of a page: what is packed, and how wide */
 	uint64_t bytes;
 };
 
-/* The scale is a constant in each caller (codec_pack.c says why). */
+/* Inlined, so that a scale of 1 is one in the loop. */
 static inline __attribute__((always_inline)) void
-distances(uint64_t *to, const uint64_t *v, uint64_t rows, uint64_t low, uint32_t scale)
+distances(uint64_t *to, const uint64_t *v, uint64_t rows, uint64_t low, struct codec_exact by)
 {
 	for (uint64_t i = 0; i < rows; i++)
-		to[i] = (v[i] - low) / scale;
+		to[i] = codec_exact_u64(v[i] - low, by);
 }
 
 /* Steps from row to row, the sign in the lowest bit.  A difference of two multiples of `scale` is one, and is small enough to
  * be taken as signed only where the page's range is. */
 static inline __attribute__((always_inline)) void
-steps(uint64_t *to, const uint64_t *v, uint64_t rows, int64_t scale)
+steps(uint64_t *to, const uint64_t *v, uint64_t rows, struct codec_exact by)
 {
 	to[0] = 0;
 	for (uint64_t i = 1; i < rows; i++) {
-		int64_t step = (int64_t)(v[i] - v[i - 1]) / scale;
+		int64_t step = (int64_t)((uint64_t)((int64_t)(v[i] - v[i - 1]) >> by.shift) * by.inverse);
 		to[i] = (uint64_t)step << 1 ^ (step < 0 ? UINT64_MAX : 0);
 	}
 }
@@ -159,6 +159,7 @@ codec_paged_patched(struct codec_out *out, const uint64_t *v, uint64_t n, uint32
 	uint64_t pages = (n + CODEC_PAGE - 1) / CODEC_PAGE;
 	size_t start = out->used;
 	struct plan plain, step;
+	struct codec_exact by = codec_exact_of(scale);
 	CHECK(start % 8 == 0);
 	if (codec_room(out, pages * sizeof(struct codec_page)) == NULL && pages > 0)
 		return false;
@@ -168,20 +169,16 @@ codec_paged_patched(struct codec_out *out, const uint64_t *v, uint64_t n, uint32
 		struct plan *best = &plain;
 		codec_limits(from, rows, &low, &high);
 		struct codec_page p = {.base = low};
-		if (scale == 1000)
-			distances(plain.value, from, rows, low, 1000);
-		else if (scale == 1)
-			distances(plain.value, from, rows, low, 1);
+		if (scale == 1)
+			distances(plain.value, from, rows, low, (struct codec_exact){0, 1});
 		else
-			distances(plain.value, from, rows, low, scale);
+			distances(plain.value, from, rows, low, by);
 		widths(&plain, rows);
 		if (delta && high - low < UINT64_C(1) << 62) {
-			if (scale == 1000)
-				steps(step.value, from, rows, 1000);
-			else if (scale == 1)
-				steps(step.value, from, rows, 1);
+			if (scale == 1)
+				steps(step.value, from, rows, (struct codec_exact){0, 1});
 			else
-				steps(step.value, from, rows, scale);
+				steps(step.value, from, rows, by);
 			widths(&step, rows);
 			/* steps are summed up by whoever reads: they must save a tenth */
 			if (step.bytes < plain.bytes - plain.bytes / 10) {

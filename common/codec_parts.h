@@ -4,6 +4,8 @@
 #ifndef FT_CODEC_PARTS_H
 #define FT_CODEC_PARTS_H
 
+#include <assert.h>
+
 #include "common/codec.h"
 
 /* PAGED: one of these for each CODEC_PAGE rows, then the packed pages, each 8-byte aligned.  Behind a page that has
@@ -53,6 +55,43 @@ struct codec_common {
 	uint32_t others, offset; /* how many, and where their PAGED column is, 8-byte aligned */
 };
 
+/* FEW, and behind BY's table: this; u32 for each page of CODEC_PAGE rows and the end: rows listed before it; the rows' places in
+ * their pages, packed in CODEC_PLACE_BITS, CODEC_PAD; their values packed as base + scale * p, CODEC_PAD. */
+struct codec_few {
+	uint32_t rows;
+	uint8_t bits, zero[3];
+	uint64_t base;
+};
+
+enum { CODEC_PLACE_BITS = 10 };
+static_assert(1 << CODEC_PLACE_BITS == CODEC_PAGE, "a place in a page");
+
+/* BY: this, a PAGED column of `entries`, the FEW of the rows that differ. */
+struct codec_by {
+	uint32_t entries, few; /* few: its offset, 8-byte aligned */
+	uint64_t low; /* of the column that this one goes by: its value - low is the place in the table */
+};
+
+/* Division of multiples of a number: see put_scaled. */
+struct codec_exact {
+	unsigned shift;
+	uint64_t inverse;
+};
+static inline struct codec_exact
+codec_exact_of(uint32_t scale)
+{
+	struct codec_exact e = {(unsigned)__builtin_ctz(scale), 1};
+	uint64_t odd = scale >> e.shift;
+	for (unsigned i = 0; i < 6; i++) /* Newton: each step doubles the bits that are right */
+		e.inverse *= 2 - odd * e.inverse;
+	return e;
+}
+static inline uint64_t
+codec_exact_u64(uint64_t x, struct codec_exact by)
+{
+	return (x >> by.shift) * by.inverse;
+}
+
 /* ---- parts of packing: codec_pack.c chooses, codec_pages.c and codec_values.c write ---- */
 
 struct codec_measure {
@@ -81,6 +120,21 @@ struct codec_frequent *codec_common_try(
 	const uint64_t *v, uint64_t n, const struct codec_measure *m, uint64_t *bytes);
 bool codec_common_write(struct codec_out *out, struct codec_frequent *t, const uint64_t *v, uint64_t n,
 	const struct codec_measure *m, struct block_column *d);
+
+/* Values that differ from what they would be: `base`, or if `instead` is not NULL what that has for the row. */
+uint64_t codec_few_bytes(uint64_t count, uint64_t rows, unsigned bits);
+bool codec_few_write(struct codec_out *out, const uint64_t *v, const uint64_t *instead, uint64_t n,
+	uint64_t base, uint32_t scale);
+bool codec_few_fits(const uint8_t *data, uint64_t bytes, uint64_t count);
+/* put the values of rows [from, from + n) of count over what is there */
+void codec_few_put_u64(
+	const uint8_t *data, uint64_t count, uint64_t from, uint64_t n, uint32_t scale, uint64_t *out);
+void codec_few_put_u32(
+	const uint8_t *data, uint64_t count, uint64_t from, uint64_t n, uint32_t scale, uint32_t *out);
+/* structure of a PAGED column; its values */
+bool codec_paged_fits(const uint8_t *data, uint64_t bytes, uint64_t count);
+void codec_paged_u64(
+	const uint8_t *data, uint64_t count, uint64_t from, uint64_t n, uint32_t scale, uint64_t *out);
 
 /* n bytes out of a frame; malloc'd; NULL if the frame is damaged or says another size */
 void *codec_unzip(const uint8_t *frame, uint64_t bytes, uint64_t n);

@@ -4,6 +4,7 @@ common_SRCS := \
 	common/block_view.c \
 	common/catalog.c \
 	common/codec.c \
+	common/codec_by.c \
 	common/codec_pack.c \
 	common/codec_pages.c \
 	common/codec_values.c \

@@ -24,7 +24,7 @@ struct zone {
 	uint8_t segment_uuid[16];
 	uint64_t commit;
 	uint32_t rows, spans, exporters;   /* exporters > ZONE_EXPORTERS: too many to list */
-	uint32_t filter_words;             /* words of address_filter (power of two), 0: none */
+	uint32_t filter_words;             /* words of address_filter, a multiple of 4; 0: none */
 	struct zone_span span[ZONE_SPANS]; /* disjoint, ascending: every slice lies in one */
 	int64_t min_start_us;              /* earliest start of a session with a slice here */
 	uint8_t exporter[ZONE_EXPORTERS][16];

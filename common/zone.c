@@ -82,7 +82,7 @@ zone_value_read(const void *value, size_t n)
 		return NULL;
 	memcpy(z, value, FIXED);
 	if (n != zone_value_bytes(z) || z->spans > ZONE_SPANS || z->filter_words > ZONE_FILTER_WORDS ||
-		(z->filter_words & (z->filter_words - 1)) != 0 ||
+		z->filter_words % WORDS_A_BLOCK != 0 ||
 		(z->filter_words && z->filter_words < WORDS_A_BLOCK)) {
 		free(z);
 		return NULL;
@@ -160,12 +160,11 @@ zone_may_overlap(const struct zone *z, int64_t from_us, int64_t to_us)
 uint32_t
 zone_filter_words(uint64_t addresses)
 {
-	uint32_t words = WORDS_A_BLOCK;
 	if (addresses * 6 > (uint64_t)ZONE_FILTER_WORDS * 64)
 		return 0;
-	while (words < ZONE_FILTER_WORDS && addresses * 12 > (uint64_t)words * 64)
-		words *= 2;
-	return words;
+	/* 11 bits an address: one block in 150 is looked into in vain, which costs less than reading larger filters of all */
+	uint64_t wanted = (addresses * 11 / 64 + WORDS_A_BLOCK) / WORDS_A_BLOCK * WORDS_A_BLOCK;
+	return wanted < ZONE_FILTER_WORDS ? (uint32_t)wanted : ZONE_FILTER_WORDS;
 }
 
 static const uint32_t salt[8] = {0x47b6137bu, 0x44974d91u, 0x8824ad5bu, 0xa2b7289du, 0x705495c7u, 0x2df1424bu,

@@ -36,7 +36,7 @@ struct zone *zone_value_read(const void *value, size_t n);
 
 /* Add [first, last] to the spans, keeping them disjoint, ascending and few. */
 void zone_add_span(struct zone *z, int64_t first_us, int64_t last_us);
-/* Words for n addresses: a power of two, 0 if they are too many for a filter */
+/* Words for n addresses: a multiple of 4, 0 if they are too many for a filter */
 uint32_t zone_filter_words(uint64_t addresses);
 void zone_filter_add(uint64_t *words, uint32_t n, const uint8_t address[16]);
 

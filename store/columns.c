@@ -14,8 +14,21 @@ static const char *const column_names[FT_COLUMNS] = {
 #include "common/fields.def"
 #undef COLUMN
 };
-static const char *const encoding_names[] = {
-	"constant", "packed", "dictionary", "paged", "sparse", "raw", "zstd", "zstd pages", "common values"};
+static const char *const encoding_names[] = {"constant", "packed", "dictionary", "paged", "sparse", "raw",
+	"zstd", "zstd pages", "common values", "few rows", "by another column"};
+
+/* Two columns that are the same may share their bytes. */
+static bool
+shared(const uint8_t *directory, uint32_t before, const struct block_entry *e)
+{
+	for (uint32_t i = 0; i < before && e->bytes > 0; i++) {
+		struct block_entry other;
+		memcpy(&other, directory + i * sizeof other, sizeof other);
+		if (other.bytes > 0 && other.offset == e->offset)
+			return true;
+	}
+	return false;
+}
 
 void
 columns_add(struct columns_sum *s, const uint8_t *block, uint64_t bytes)
@@ -33,6 +46,8 @@ columns_add(struct columns_sum *s, const uint8_t *block, uint64_t bytes)
 	for (uint32_t i = 0; i < h.columns; i++) {
 		struct block_entry e;
 		memcpy(&e, block + sizeof h + i * sizeof e, sizeof e);
+		if (shared(block + sizeof h, i, &e))
+			e.bytes = 0;
 		used += e.bytes;
 		if (e.id < FT_COLUMNS) {
 			s->column[e.id] += e.bytes;

@@ -11,6 +11,7 @@ store_SRCS := \
 	store/journal.c \
 	store/open_block.c \
 	store/recover.c \
+	store/relate.c \
 	store/seal.c \
 	store/segment.c \
 	store/serve.c \

@@ -15,6 +15,7 @@
 #include "common/hash.h"
 #include "common/log.h"
 #include "common/segment_file.h"
+#include "store/relate.h"
 #include "store/store.h"
 
 struct build {
@@ -26,6 +27,8 @@ struct build {
 	uint32_t entries;
 	uint32_t *order, *rank; /* sorted position -> code, code -> sorted position */
 	uint32_t v4;            /* addresses that are IPv4: the first ones of order */
+	uint32_t *by;           /* values of the column that another may go by; made when first wanted */
+	int by_column;          /* which one they are of + 1 */
 };
 
 static void
@@ -186,6 +189,16 @@ twin_of(enum ft_column c)
 	}
 }
 
+/* It has one: columns are packed in their order. */
+static const struct block_entry *
+entry_of(const struct build *k, enum ft_column c)
+{
+	const struct block_entry *e = k->entry;
+	while (e->id != c)
+		e++;
+	return e;
+}
+
 static bool
 pack_twin(struct build *k, enum ft_column c)
 {
@@ -194,10 +207,102 @@ pack_twin(struct build *k, enum ft_column c)
 	size_t bytes = (size_t)n * open_column_bits[c] / 8;
 	if (other < 0 || n == 0 || memcmp(column_at(k, c), column_at(k, (enum ft_column)other), bytes) != 0)
 		return false;
-	struct block_column d = {.encoding = CODEC_CONST, .scale = 1, .count = n};
-	widen(column_at(k, c), open_column_bits[c], n, k->st->wide[0]);
-	codec_limits(k->st->wide[0], n, &d.low, &d.high);
+	const struct block_entry *e = entry_of(k, (enum ft_column)other);
+	if (e->ref != 0) { /* itself said by another: the same bytes say both */
+		k->entry[k->entries] = *e;
+		k->entry[k->entries++].id = (uint16_t)c;
+		return true;
+	}
+	struct block_column d = {
+		.encoding = CODEC_CONST, .scale = 1, .count = n, .low = e->low, .high = e->high};
 	add_entry(k, c, &d, 0, (unsigned)other + 1);
+	return true;
+}
+
+/* A column's values as other columns go by them. */
+static bool
+take_by(struct build *k, enum ft_column c)
+{
+	uint32_t n = k->n->rows;
+	const uint8_t *p = column_at(k, c);
+	if (k->by_column == (int)c + 1)
+		return true;
+	if (k->by == NULL && (k->by = malloc(n * sizeof *k->by)) == NULL)
+		return false;
+	k->by_column = (int)c + 1;
+	if (c == FT_COL_client || c == FT_COL_server) {
+		const uint32_t *code = (const uint32_t *)(const void *)p;
+		for (uint32_t i = 0; i < n; i++)
+			k->by[i] = k->rank[code[i]];
+	} else {
+		codec_unpack_u32(p, open_column_bits[c], 0, n, 0, 1, k->by);
+	}
+	return true;
+}
+
+/* The column, if it goes by an earlier one and takes no more than `most` bytes. */
+static bool
+pack_by(struct build *k, enum ft_column c, const uint64_t *v, uint64_t most)
+{
+	int other = relate_by(c);
+	struct block_column d;
+	if (other < 0 || k->n->rows == 0)
+		return false;
+	const struct block_entry *e = entry_of(k, (enum ft_column)other);
+	if (e->ref != 0 || e->low == e->high || e->high > UINT32_MAX || !take_by(k, (enum ft_column)other))
+		return false;
+	size_t at =
+		codec_pack_by(k->out, v, k->n->rows, k->by, (uint32_t)e->low, (uint32_t)e->high, most, &d);
+	if (at == 0)
+		return false;
+	add_entry(k, c, &d, at, (unsigned)other + 1);
+	return true;
+}
+
+/* What was packed last goes where something else was packed before it. */
+static void
+take_place(struct build *k, size_t at)
+{
+	struct block_entry *e = &k->entry[k->entries - 1];
+	if (k->out->failed || e->bytes == 0)
+		return;
+	memmove(k->out->p + at, k->out->p + e->offset, e->bytes);
+	k->out->used = at + e->bytes;
+	e->offset = at;
+}
+
+/* Packets as what bytes do not say, if that takes a quarter of a byte a row less: readers of packets have to read
+ * the bytes as well then.  v is packed already, in d; its place is taken. */
+static bool
+pack_divided(
+	struct build *k, enum ft_column c, const uint64_t *v, size_t at, const struct block_column *plain)
+{
+	enum ft_column other = c == FT_COL_client_packets ? FT_COL_client_bytes : FT_COL_server_bytes;
+	uint32_t n = k->n->rows;
+	uint64_t *bytes = k->st->wide[3];
+	struct block_column d;
+	if (plain->bytes < n / 4 || plain->high >= INT32_MAX || !open_block_has(k->b, other))
+		return false;
+	widen(column_at(k, other), open_column_bits[other], n, bytes);
+	unsigned divisor = relate_divisor(v, bytes, n);
+	if (divisor == 0)
+		return false;
+	for (uint32_t i = 0; i < n; i++) {
+		uint64_t part = bytes[i] / divisor, less = v[i] + BLOCK_DIVIDED_BIAS;
+		if (part > less)
+			return false;
+		bytes[i] = less - part;
+	}
+	size_t end = k->out->used, now = codec_pack(k->out, bytes, n, hints_of(c), &d);
+	if (k->out->failed || d.bytes + n / 4 > plain->bytes) {
+		k->out->used = end;
+		return false;
+	}
+	d.low = plain->low;
+	d.high = plain->high;
+	add_entry(k, c, &d, now, (unsigned)other + 1);
+	k->entry[k->entries - 1].divisor = (uint16_t)divisor;
+	take_place(k, at);
 	return true;
 }
 
@@ -251,7 +356,15 @@ pack_column(struct build *k, enum ft_column c)
 		add_entry(k, c, &d, at, ref);
 		return;
 	}
+	if (pack_by(k, c, v, n / 32))
+		return; /* nothing else takes as little */
 	size_t at = codec_pack(k->out, v, n, hints_of(c), &d);
+	if ((c == FT_COL_client_packets || c == FT_COL_server_packets) && pack_divided(k, c, v, at, &d))
+		return;
+	if (relate_by(c) >= 0 && d.bytes > n / 32 && pack_by(k, c, v, d.bytes - d.bytes / 4)) {
+		take_place(k, at);
+		return;
+	}
 	add_entry(k, c, &d, at, ref);
 }
 
@@ -307,7 +420,16 @@ pack_addresses(struct build *k)
 	PART(BLOCK_PART_TAG_VERSION, e->tag_version);
 	PART(BLOCK_PART_COUNTRY, e->country);
 	PART(BLOCK_PART_MASK, e->mask);
-	PART(BLOCK_PART_NET_BITS, e->net_bits);
+	/* where the exporter sent the mask the netblock is that, and nothing is left of it */
+	bool beyond = false;
+	for (uint32_t i = 0; i < n; i++)
+		beyond |= a[i].net_bits < a[i].mask;
+	if (beyond) {
+		PART(BLOCK_PART_NET_BITS, e->net_bits);
+	} else {
+		PART(BLOCK_PART_NET_BITS, (uint64_t)(e->net_bits - e->mask));
+		k->entry[k->entries - 1].ref = BLOCK_PART_MASK + 1;
+	}
 }
 
 static void
@@ -434,6 +556,7 @@ seal_pack(struct store *st, const struct open_block *b, const struct open_counts
 	finish_block(&k, zone, commit, head);
 	free(k.order);
 	free(k.rank);
+	free(k.by);
 	if (st->pack.failed) {
 		free(*filter);
 		*filter = NULL;

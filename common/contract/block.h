@@ -27,7 +27,7 @@
 
 #define FT_OPEN_MAGIC "FTOPEN"
 #define FT_OPEN_VERSION 0x00010000u
-#define FT_BLOCK_VERSION 1u
+#define FT_BLOCK_VERSION 2u
 
 enum ft_column {
 #define COLUMN(name, bits, dictionary, value) FT_COL_##name,

@@ -87,7 +87,7 @@ make(struct ft_slice *s, uint64_t i)
 }
 
 static const char *const encodings[] = {
-	"const", "packed", "dict", "paged", "sparse", "raw", "zstd", "zpaged", "common"};
+	"const", "packed", "dict", "paged", "sparse", "raw", "zstd", "zpaged", "common", "few", "by"};
 
 static void
 report_columns(void)

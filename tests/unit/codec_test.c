@@ -149,8 +149,14 @@ each_encoding_is_chosen_where_it_is_lightest(void **s)
 		v[i] = UINT64_C(1700000000000000) + i * 2000 + next() % 5000 * 1000;
 	assert_int_equal(round_trip(v, MANY, CODEC_TIMES), CODEC_PAGED);
 	for (unsigned i = 0; i < MANY; i++)
-		v[i] = next() % 20 ? 0 : UINT64_C(1700000000000000) + next() % 100000;
+		v[i] = next() % 3 ? 0 : UINT64_C(1700000000000000) + next() % 100000;
 	assert_int_equal(round_trip(v, MANY, 0), CODEC_SPARSE);
+	for (unsigned i = 0; i < MANY; i++)
+		v[i] = next() % 20 ? 0 : UINT64_C(1700000000000000) + next() % 100000;
+	assert_int_equal(round_trip(v, MANY, 0), CODEC_FEW);
+	for (unsigned i = 0; i < MANY; i++)
+		v[i] = next() % 5000 ? 0 : UINT64_C(1700000000000000) + next() % 100000 * 64000;
+	assert_int_equal(round_trip(v, MANY, CODEC_TIMES), CODEC_FEW);
 	for (unsigned i = 0; i < MANY; i++)
 		v[i] = i % 997 < 500 ? next() % 40 * 131 : (uint64_t)(i % 13) << 40;
 	round_trip(v, MANY, CODEC_COLD);
@@ -159,6 +165,121 @@ each_encoding_is_chosen_where_it_is_lightest(void **s)
 		       next() % 8;
 	assert_int_equal(round_trip(v, MANY, CODEC_COLD), CODEC_ZPAGED);
 	free(v);
+}
+
+/* clocks tick in milliseconds, or some of them */
+static void
+times_are_counted_in_their_clocks_ticks(void **s)
+{
+	static const uint32_t ticks[] = {2, 7, 1000, 4000, 10000, 25000, 64000, 1000000, 4294967295u};
+	uint64_t *v = malloc(MANY * 8);
+	(void)s;
+	for (unsigned k = 0; k < sizeof ticks / sizeof ticks[0]; k++)
+		for (unsigned odd = 0; odd < 2; odd++) {
+			struct codec_out out = {0};
+			struct block_column d;
+			for (unsigned i = 0; i < MANY; i++)
+				v[i] = 1234567 + next() % 5000 * ticks[k];
+			if (odd)
+				v[MANY - 1]++;
+			round_trip(v, MANY, CODEC_TIMES);
+			round_trip(v, MANY, CODEC_TIMES | CODEC_STEPWISE);
+			round_trip(v, MANY, CODEC_TIMES | CODEC_TAIL);
+			(void)codec_pack(&out, v, MANY, CODEC_TIMES | CODEC_TAIL, &d);
+			assert_int_equal(d.scale, odd ? 1 : ticks[k]);
+			codec_out_free(&out);
+		}
+	free(v);
+}
+
+/* ---- columns that go by another ------------------------------------------------------------------- */
+
+enum { HOSTS = 3000 };
+struct by_world {
+	uint64_t v[MANY];
+	uint32_t host[MANY];
+	uint8_t *data;
+	struct block_column d;
+};
+
+static size_t
+pack_world(struct by_world *w, unsigned differ, uint64_t most)
+{
+	struct codec_out out = {0};
+	(void)codec_room(&out, 64);
+	for (unsigned i = 0; i < MANY; i++) {
+		w->host[i] = 7 + (uint32_t)(next() % HOSTS);
+		w->v[i] = differ && next() % differ == 0 ? next() % 5000 : w->host[i] % 24;
+	}
+	size_t at = codec_pack_by(&out, w->v, MANY, w->host, 7, 7 + HOSTS - 1, most, &w->d);
+	w->data = malloc(w->d.bytes + 1);
+	if (at > 0)
+		memcpy(w->data, out.p + at, w->d.bytes);
+	w->d.data = w->data;
+	codec_out_free(&out);
+	return at;
+}
+
+static void
+a_column_that_goes_by_another_is_a_table_and_the_rows_that_differ(void **s)
+{
+	struct by_world *w = calloc(1, sizeof *w);
+	(void)s;
+	for (unsigned differ = 0; differ <= 400; differ += 50) {
+		uint64_t back[3000];
+		uint32_t narrow[3000];
+		assert_true(pack_world(w, differ, MANY / 4) > 0);
+		assert_int_equal(w->d.encoding, CODEC_BY);
+		assert_true(w->d.bytes < MANY / 8);
+		for (unsigned turn = 0; turn < 50; turn++) {
+			uint64_t from = next() % MANY, n = next() % 3000;
+			n = n > MANY - from ? MANY - from : n;
+			for (uint64_t i = 0; i < n; i++)
+				back[i] = narrow[i] = w->host[from + i];
+			assert_int_equal(codec_by_u64(&w->d, from, n, back), 0);
+			assert_int_equal(codec_by_u32(&w->d, from, n, narrow), 0);
+			for (uint64_t i = 0; i < n; i++) {
+				assert_int_equal(back[i], w->v[from + i]);
+				assert_int_equal(narrow[i], w->v[from + i]);
+			}
+		}
+		back[0] = 7 + HOSTS; /* no such entry: the other column is damaged */
+		assert_int_equal(codec_by_u64(&w->d, 0, 1, back), FT_EFORMAT);
+		back[0] = 6;
+		assert_int_equal(codec_by_u64(&w->d, 0, 1, back), FT_EFORMAT);
+		free(w->d.unpacked);
+		free(w->data);
+	}
+	assert_int_equal(pack_world(w, 2, MANY / 4), 0); /* it does not go by it */
+	free(w->data);
+	assert_int_equal(pack_world(w, 0, 100), 0); /* more than is allowed */
+	free(w->data);
+	free(w);
+}
+
+static void
+a_damaged_column_that_goes_by_another_is_never_read_outside(void **s)
+{
+	struct by_world *w = calloc(1, sizeof *w);
+	(void)s;
+	assert_true(pack_world(w, 90, MANY / 4) > 0);
+	for (unsigned turn = 0; turn < 400; turn++) {
+		struct block_column bad = w->d;
+		uint64_t back[1100];
+		bad.bytes = turn % 5 == 0 ? next() % w->d.bytes : w->d.bytes;
+		uint8_t *cut = malloc(bad.bytes + 1);
+		memcpy(cut, w->data, bad.bytes);
+		for (unsigned k = 0; k < 3 && bad.bytes > 64; k++)
+			cut[next() % (turn & 1 ? bad.bytes : 64)] = (uint8_t)next();
+		bad.data = cut;
+		for (unsigned i = 0; i < 1100; i++)
+			back[i] = w->host[MANY - 1100 + i];
+		(void)codec_by_u64(&bad, MANY - 1100, 1100, back);
+		free(bad.unpacked);
+		free(cut);
+	}
+	free(w->data);
+	free(w);
 }
 
 static void
@@ -222,14 +343,16 @@ damaged_columns_are_refused_or_wrong_but_never_read_outside(void **s)
 {
 	uint64_t *v = malloc(5000 * 8), *back = malloc(5000 * 8);
 	(void)s;
-	for (unsigned kind = 0; kind < 8; kind++) {
+	for (unsigned kind = 0; kind < 9; kind++) {
 		for (unsigned i = 0; i < 5000; i++)
-			v[i] = kind >= 6 ? (kind == 7 ? i : 0) + (next() % 50 ? next() % 9000 : next() >> 20)
+			v[i] = kind == 8 ? (next() % 30 ? 9 : next())
+			       : kind >= 6
+				       ? (kind == 7 ? i : 0) + (next() % 50 ? next() % 9000 : next() >> 20)
 			       : kind == 0 ? next() % 1000
 			       : kind == 1 ? (next() % 5) * 1000003
 			       : kind == 2 ? i * 1000 + next() % 64
 			       : kind == 5 ? (next() % 20 ? 443 : next() % 65536)
-			       : kind == 3 ? (next() % 30 ? 0 : next())
+			       : kind == 3 ? (next() % 3 ? 0 : next())
 					   : (next() % 8) << 30 | (next() % 512 == 0 ? next() % 65536 : 0);
 		struct codec_out out = {0};
 		struct block_column d;
@@ -239,7 +362,7 @@ damaged_columns_are_refused_or_wrong_but_never_read_outside(void **s)
 			: kind == 7 ? CODEC_STEPWISE
 				    : 0,
 			&d);
-		assert_true(kind < 6 || d.encoding == CODEC_PAGED);
+		assert_true(kind < 6 || d.encoding == (kind == 8 ? CODEC_FEW : CODEC_PAGED));
 		for (unsigned turn = 0; turn < 300; turn++) {
 			struct block_column bad = d;
 			uint8_t *data = malloc(d.bytes);
@@ -271,6 +394,9 @@ main(void)
 		cmocka_unit_test(rows_wider_than_their_page_are_read_back),
 		cmocka_unit_test(no_rows),
 		cmocka_unit_test(each_encoding_is_chosen_where_it_is_lightest),
+		cmocka_unit_test(times_are_counted_in_their_clocks_ticks),
+		cmocka_unit_test(a_column_that_goes_by_another_is_a_table_and_the_rows_that_differ),
+		cmocka_unit_test(a_damaged_column_that_goes_by_another_is_never_read_outside),
 		cmocka_unit_test(ascending_columns_are_running_differences),
 		cmocka_unit_test(quick_packing_reads_back),
 		cmocka_unit_test(bytes_are_compressed_if_it_pays),

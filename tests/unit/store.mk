@@ -15,3 +15,7 @@ zone_test_SRCS := tests/unit/zone_test.c
 TEST_PROGS += store_admin_test
 store_admin_test_SRCS := tests/unit/store_admin_test.c tests/unit/store_help.c
 store_admin_test_USES := store
+
+TEST_PROGS += store_relate_test
+store_relate_test_SRCS := tests/unit/store_relate_test.c tests/unit/store_help.c
+store_relate_test_USES := store

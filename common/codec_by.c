@@ -1,0 +1,282 @@
+/*
+ * codec_by.c - FEW and BY: columns that say nearly nothing by themselves.
+ *
+ * A router's flows of one client come in by one interface and VLAN, TCP's flags are absent with other protocols and
+ * the same for most sessions with TCP, sessions of UDP end by a timeout.  A table by the other column's value and a
+ * short list of the rows that differ say all that in hundredths of a byte a row.  The table is made by one vote for each of
+ * its entries (Boyer and Moore: a value that more than half of an entry's rows have wins), then the rows that differ
+ * are counted; a sample of the rows tells beforehand where it is no use.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/codec_parts.h"
+
+/* ---- FEW ---------------------------------------------------------------------------------------- */
+
+static uint64_t
+ranks_bytes(uint64_t count)
+{
+	return (count + CODEC_PAGE - 1) / CODEC_PAGE * sizeof(uint32_t) + sizeof(uint32_t);
+}
+
+uint64_t
+codec_few_bytes(uint64_t count, uint64_t rows, unsigned bits)
+{
+	return sizeof(struct codec_few) + ranks_bytes(count) + codec_packed_bytes(rows, CODEC_PLACE_BITS) +
+	       codec_packed_bytes(rows, bits) + 2 * (uint64_t)CODEC_PAD;
+}
+
+bool
+codec_few_write(struct codec_out *out, const uint64_t *v, const uint64_t *instead, uint64_t n, uint64_t base,
+	uint32_t scale)
+{
+	struct codec_few h = {.base = UINT64_MAX};
+	uint64_t high = 0, pages = (n + CODEC_PAGE - 1) / CODEC_PAGE, at = 0;
+	for (uint64_t i = 0; i < n; i++)
+		if (v[i] != (instead ? instead[i] : base)) {
+			h.base = v[i] < h.base ? v[i] : h.base;
+			high = v[i] > high ? v[i] : high;
+			h.rows++;
+		}
+	if (h.rows == 0)
+		h.base = 0;
+	h.bits = (uint8_t)codec_width((high - h.base) / scale);
+	uint64_t *values = malloc((2 * (uint64_t)h.rows + 1) * sizeof *values), *places = values + h.rows;
+	uint32_t *ranks = malloc((pages + 1) * sizeof *ranks);
+	bool ok = values != NULL && ranks != NULL;
+	for (uint64_t i = 0; i < n && ok; i++) {
+		if (i % CODEC_PAGE == 0)
+			ranks[i / CODEC_PAGE] = (uint32_t)at;
+		if (v[i] != (instead ? instead[i] : base)) {
+			places[at] = i % CODEC_PAGE;
+			values[at++] = v[i];
+		}
+	}
+	uint8_t *to = ok ? codec_room(out, sizeof h + ranks_bytes(n)) : NULL;
+	ok = to != NULL;
+	if (ok) {
+		ranks[pages] = (uint32_t)at;
+		memcpy(to, &h, sizeof h);
+		memcpy(to + sizeof h, ranks, (pages + 1) * sizeof *ranks);
+		ok = codec_packed_write(out, places, h.rows, 0, 1, CODEC_PLACE_BITS) &&
+		     codec_packed_write(out, values, h.rows, h.base, scale, h.bits);
+	}
+	free(values);
+	free(ranks);
+	out->failed |= !ok;
+	return ok;
+}
+
+/* Any place is within its page, so only the last, short page could lead beyond the column: such a place is not put. */
+bool
+codec_few_fits(const uint8_t *data, uint64_t bytes, uint64_t count)
+{
+	struct codec_few h;
+	uint32_t rank, before = 0;
+	uint64_t pages = (count + CODEC_PAGE - 1) / CODEC_PAGE;
+	if (bytes < sizeof h || count > UINT32_MAX)
+		return false;
+	memcpy(&h, data, sizeof h);
+	if (h.bits > 64 || h.rows > count || codec_few_bytes(count, h.rows, h.bits) > bytes)
+		return false;
+	for (uint64_t i = 0; i <= pages; i++, before = rank) {
+		memcpy(&rank, data + sizeof h + i * sizeof rank, sizeof rank);
+		if (rank < before || rank - before > CODEC_PAGE)
+			return false;
+	}
+	return before == h.rows;
+}
+
+#define PUT(type)                                                                                            \
+	struct codec_few h_;                                                                                 \
+	memcpy(&h_, data, sizeof h_);                                                                        \
+	const uint8_t *ranks_ = data + sizeof h_, *places_ = ranks_ + ranks_bytes(count),                    \
+		      *values_ = places_ + codec_packed_bytes(h_.rows, CODEC_PLACE_BITS) + CODEC_PAD;        \
+	for (uint64_t page_ = from / CODEC_PAGE; page_ * CODEC_PAGE < from + n; page_++) {                   \
+		uint32_t rank_[2], place_[CODEC_PAGE];                                                       \
+		uint64_t value_[CODEC_PAGE];                                                                 \
+		memcpy(rank_, ranks_ + page_ * sizeof rank_[0], sizeof rank_);                               \
+		uint32_t some_ = rank_[1] - rank_[0];                                                        \
+		if (some_ == 0)                                                                              \
+			continue;                                                                            \
+		codec_unpack_u32(places_, CODEC_PLACE_BITS, rank_[0], some_, 0, 1, place_);                  \
+		codec_unpack_u64(values_, h_.bits, rank_[0], some_, h_.base, scale, value_);                 \
+		for (uint32_t i = 0; i < some_; i++) {                                                       \
+			uint64_t row_ = page_ * CODEC_PAGE + place_[i];                                      \
+			if (row_ >= from && row_ - from < n)                                                 \
+				out[row_ - from] = (type)value_[i];                                          \
+		}                                                                                            \
+	}
+
+void
+codec_few_put_u64(
+	const uint8_t *data, uint64_t count, uint64_t from, uint64_t n, uint32_t scale, uint64_t *out)
+{
+	PUT(uint64_t)
+}
+
+void
+codec_few_put_u32(
+	const uint8_t *data, uint64_t count, uint64_t from, uint64_t n, uint32_t scale, uint32_t *out)
+{
+	PUT(uint32_t)
+}
+
+/* ---- BY: reading ---------------------------------------------------------------------------------- */
+
+static bool
+by_sound(struct block_column *c)
+{
+	struct codec_by h;
+	if (c->sound)
+		return true;
+	if (c->bytes < sizeof h)
+		return false;
+	memcpy(&h, c->data, sizeof h);
+	if (h.entries == 0 || h.few > c->bytes || h.few < sizeof h || h.few % 8 != 0 ||
+		h.entries > CODEC_MAX_BY ||
+		!codec_paged_fits(c->data + sizeof h, h.few - sizeof h, h.entries) ||
+		!codec_few_fits(c->data + h.few, c->bytes - h.few, c->count))
+		return false;
+	uint64_t *table = malloc(h.entries * sizeof *table);
+	if (table == NULL)
+		return false;
+	codec_paged_u64(c->data + sizeof h, h.entries, 0, h.entries, 1, table);
+	free(c->unpacked);
+	c->unpacked = table;
+	return c->sound = true;
+}
+
+#define BY(type, put)                                                                                        \
+	struct codec_by h_;                                                                                  \
+	if (from > c->count || n > c->count - from || !by_sound(c))                                          \
+		return FT_EFORMAT;                                                                           \
+	memcpy(&h_, c->data, sizeof h_);                                                                     \
+	const uint64_t *table_ = c->unpacked;                                                                \
+	type most_ = 0;                                                                                      \
+	for (uint64_t i = 0; i < n; i++) {                                                                   \
+		out[i] -= (type)h_.low;                                                                      \
+		most_ = out[i] > most_ ? out[i] : most_;                                                     \
+	}                                                                                                    \
+	if (n > 0 && most_ >= h_.entries)                                                                    \
+		return FT_EFORMAT;                                                                           \
+	for (uint64_t i = 0; i < n; i++)                                                                     \
+		out[i] = (type)table_[out[i]];                                                               \
+	put(c->data + h_.few, c->count, from, n, 1, out);                                                    \
+	return FT_OK;
+
+int
+codec_by_u64(struct block_column *c, uint64_t from, uint64_t n, uint64_t *out)
+{
+	BY(uint64_t, codec_few_put_u64)
+}
+
+int
+codec_by_u32(struct block_column *c, uint64_t from, uint64_t n, uint32_t *out)
+{
+	BY(uint32_t, codec_few_put_u32)
+}
+
+/* ---- BY: writing ----------------------------------------------------------------------------------- */
+
+struct vote {
+	uint32_t value, count;
+};
+
+static void
+vote(struct vote *table, const uint64_t *v, const uint32_t *by, uint32_t low, uint64_t n)
+{
+	for (uint64_t i = 0; i < n; i++) {
+		struct vote *e = &table[by[i] - low];
+		if (e->count == 0) {
+			e->value = (uint32_t)v[i];
+			e->count = 1;
+		} else if (e->value == (uint32_t)v[i]) {
+			e->count++;
+		} else {
+			e->count--;
+		}
+	}
+}
+
+static uint64_t
+misses(const struct vote *table, const uint64_t *v, const uint32_t *by, uint32_t low, uint64_t n)
+{
+	uint64_t sum = 0;
+	for (uint64_t i = 0; i < n; i++)
+		sum += table[by[i] - low].value != (uint32_t)v[i];
+	return sum;
+}
+
+/* Entries that no row has cost least if they are as their neighbour. */
+static void
+fill(uint64_t *to, const struct vote *table, const uint64_t *voted, uint32_t entries)
+{
+	uint64_t last = table[0].value;
+	for (uint32_t i = 0; i < entries; i++) {
+		if (voted[i / 64] >> i % 64 & 1)
+			last = table[i].value;
+		to[i] = last;
+	}
+}
+
+static bool
+write_by(struct codec_out *out, const uint64_t *v, uint64_t n, const uint32_t *by, uint32_t low,
+	const struct vote *table, uint64_t *work, uint32_t entries)
+{
+	struct codec_by h = {.entries = entries, .low = low};
+	size_t start = out->used;
+	uint64_t *instead = work + entries;
+	for (uint64_t i = 0; i < n; i++)
+		instead[i] = table[by[i] - low].value;
+	if (codec_room(out, sizeof h) == NULL || !codec_paged_write(out, work, entries, 1, false))
+		return false;
+	h.few = (uint32_t)(out->used - start);
+	memcpy(out->p + start, &h, sizeof h);
+	return codec_few_write(out, v, instead, n, 0, 1);
+}
+
+size_t
+codec_pack_by(struct codec_out *out, const uint64_t *v, uint64_t n, const uint32_t *by, uint32_t low,
+	uint32_t high, uint64_t most, struct block_column *d)
+{
+	enum { SAMPLE = 8192 };
+	uint64_t entries = (uint64_t)high - low + 1;
+	*d = (struct block_column){.encoding = CODEC_BY, .scale = 1, .count = n};
+	if (n < CODEC_PAGE || entries > CODEC_MAX_BY)
+		return 0;
+	codec_limits(v, n, &d->low, &d->high);
+	if (d->high > UINT32_MAX)
+		return 0;
+	struct vote *table = calloc(entries, sizeof *table);
+	uint64_t *work = malloc((entries + n + entries / 64 + 1) * sizeof *work);
+	size_t start = 0, before = out->used;
+	if (table == NULL || work == NULL)
+		goto out;
+	uint64_t some = n < SAMPLE ? n : SAMPLE;
+	vote(table, v, by, low, some);
+	if (misses(table, v, by, low, some) > some / 16)
+		goto out;
+	vote(table, v + some, by + some, low, n - some);
+	if (codec_few_bytes(n, misses(table, v, by, low, n), codec_width(d->high - d->low)) > most)
+		goto out;
+	uint64_t *voted = work + entries + n;
+	memset(voted, 0, (entries / 64 + 1) * sizeof *voted);
+	for (uint64_t i = 0; i < n; i++)
+		voted[(by[i] - low) / 64] |= UINT64_C(1) << (by[i] - low) % 64;
+	fill(work, table, voted, (uint32_t)entries);
+	codec_align(out, 64);
+	start = out->used;
+	if (!write_by(out, v, n, by, low, table, work, (uint32_t)entries))
+		out->failed = true;
+	d->bytes = out->used - start;
+	if (d->bytes > most) {
+		out->used = before;
+		start = 0;
+	}
+out:
+	free(table);
+	free(work);
+	return start;
+}
