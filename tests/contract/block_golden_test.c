@@ -104,7 +104,8 @@ read_file(const char *path, size_t *n)
 static void
 blocks_of_every_earlier_version_are_read(void **s)
 {
-	static const char *const files[] = {"tests/contract/block_v1.golden", "tests/contract/block_v2.golden"};
+	static const char *const files[] = {
+		"tests/contract/block_v1.golden", "tests/contract/block_v2.golden"};
 	(void)s;
 	for (unsigned i = 0; i < sizeof files / sizeof files[0]; i++) {
 		size_t n = 0;
