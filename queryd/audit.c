@@ -118,14 +118,16 @@ audit_write(struct audit *a, const char *user, const char *from, const char *act
 }
 
 json_t *
-audit_tail(struct audit *a, unsigned lines, struct err *err)
+audit_tail(struct audit *a, unsigned lines, int64_t *before, struct err *err)
 {
 	struct stat st;
 	json_t *out = json_array();
 	char *bytes = malloc(TAIL_BYTES + 1);
 	pthread_mutex_lock(&a->mutex);
-	off_t from = fstat(a->fd, &st) == 0 && st.st_size > TAIL_BYTES ? st.st_size - TAIL_BYTES : 0;
-	ssize_t n = bytes ? pread(a->fd, bytes, TAIL_BYTES, from) : -1;
+	off_t size = fstat(a->fd, &st) == 0 ? st.st_size : 0;
+	off_t to = *before < size ? (off_t)*before : size;
+	off_t from = to > TAIL_BYTES ? to - TAIL_BYTES : 0;
+	ssize_t n = bytes ? pread(a->fd, bytes, (size_t)(to - from), from) : -1;
 	pthread_mutex_unlock(&a->mutex);
 	if (n < 0 || out == NULL) {
 		(void)err_sys(err, "the audit log can't be read");
@@ -140,9 +142,12 @@ audit_tail(struct audit *a, unsigned lines, struct err *err)
 			begin--;
 		if (begin == 0 && from > 0)
 			break; /* half a line */
-		json_array_insert_new(out, 0, json_stringn(bytes + begin, end - 1 - begin));
+		json_t *line = json_stringn(bytes + begin, end - 1 - begin);
+		if (line) /* `before` may be any number: then a line may be cut inside a character */
+			json_array_insert_new(out, 0, line);
 		end = begin;
 	}
+	*before = from + (int64_t)end;
 	free(bytes);
 	return out;
 }

@@ -21,7 +21,8 @@ int audit_reopen(struct audit *a, const char *path, struct err *err);
 /* details: members that are written as name=value, may be NULL; borrowed.  An error means nothing may be done. */
 int audit_write(struct audit *a, const char *user, const char *from, const char *act, const json_t *details,
 	struct err *err);
-/* the last lines, oldest first: an array of strings, new */
-json_t *audit_tail(struct audit *a, unsigned lines, struct err *err);
+/* Lines that end before byte `*before` of the file (INT64_MAX: its end), oldest first: an array of strings, new.
+ * *before is then where the first of them begins, 0: there are no older ones.  A file that logrotate has put away is not looked at. */
+json_t *audit_tail(struct audit *a, unsigned lines, int64_t *before, struct err *err);
 
 #endif

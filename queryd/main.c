@@ -75,7 +75,7 @@ open_parts(struct daemon *d, struct err *err)
 {
 	const struct conf *c = d->proc.conf;
 	const char *address = conf_str(c, CONF_listenaddress);
-	char path[600], endpoint[300], gate[400], ingest[400], first[USERS_FIRST_PASSWORD];
+	char path[600], endpoint[300], gate[400], first[USERS_FIRST_PASSWORD];
 	int rc = auth_init(err);
 	if (rc == 0)
 		rc = users_open(&d->users, conf_userdata(c), first, err);
@@ -103,7 +103,6 @@ open_parts(struct daemon *d, struct err *err)
 	bool v6 = strchr(address, ':') && address[0] != '[';
 	snprintf(endpoint, sizeof endpoint, v6 ? "tcp://[%s]:%u" : "tcp://%s:%u", address,
 		(unsigned)conf_uint(c, CONF_listenport));
-	snprintf(ingest, sizeof ingest, "ipc://%s/ingest.ctl", conf_str(c, CONF_rundir));
 	snprintf(gate, sizeof gate, "ipc://%s/queryd.gate", conf_str(c, CONF_rundir));
 	if (d->encrypted)
 		log_always("queries are encrypted; clients need the public key %s (in %s/curve.pub) in "
@@ -111,7 +110,7 @@ open_parts(struct daemon *d, struct err *err)
 			   "~/.config/flowtrove/HOST.key",
 			d->curve.public_key, conf_userdata(c));
 	struct server_parts parts = {endpoint, gate, d->encrypted ? &d->curve : NULL, c, d->engine, d->users,
-		d->tickets, d->audit, d->saved, ingest};
+		d->tickets, d->audit, d->saved, conf_str(c, CONF_rundir)};
 	rc = server_open(&d->server, &parts, err);
 	if (rc == FT_ESYS && err->sys == EADDRINUSE) {
 		char holder[120];

@@ -37,12 +37,16 @@ queryd_FRONT := \
 	queryd/audit.c \
 	queryd/auth.c \
 	queryd/curve.c \
+	queryd/daemons.c \
+	queryd/friendly.c \
 	queryd/jobs.c \
 	queryd/login.c \
 	queryd/op_exporters.c \
+	queryd/op_names.c \
 	queryd/op_query.c \
 	queryd/op_saved.c \
 	queryd/op_server.c \
+	queryd/op_switches.c \
 	queryd/op_tokens.c \
 	queryd/op_users.c \
 	queryd/operations.c \

@@ -12,55 +12,17 @@
 
 #include "common/addr.h"
 #include "common/guid.h"
+#include "queryd/daemons.h"
 #include "queryd/operations.h"
-#include "queryd/request.h"
 #include "queryd/visible.h"
 
 enum { ANSWER_S = 10 };
-
-static void
-audit_failure(struct request *r, const char *why)
-{
-	if (r->op->right == OP_ADMIN)
-		request_audit_failure(r, "exporter", request_string(r, "exporter", ""), why);
-}
 
 /* The request as it is, but for who asks.  NULL: answered with why not. */
 static json_t *
 ask_ingest(struct request *r)
 {
-	struct rpc_client *c;
-	struct err err = {0};
-	const void *payload;
-	size_t n;
-	bool more = false;
-	json_t *answer = NULL, *ask = json_copy(r->in);
-	json_object_del(ask, "auth");
-	json_object_del(ask, "id");
-	int rc = rpc_client_open(&c, r->server->ingest_ctl, NULL, &err);
-	if (rc == 0) {
-		rc = rpc_client_send(c, json_incref(ask), &err);
-		if (rc == 0)
-			rc = rpc_client_next(c, &answer, &payload, &n, &more, span_seconds(ANSWER_S), &err);
-		rpc_client_close(c);
-	}
-	json_decref(ask);
-	if (rc != 0) {
-		audit_failure(r, "ft-ingest does not answer");
-		request_error(
-			r, "unavailable", NULL, "ft-ingest does not answer, and only it knows the exporters");
-		return NULL;
-	}
-	if (json_is_true(json_object_get(answer, "ok")))
-		return answer;
-	const json_t *e = json_object_get(answer, "error");
-	const char *code = json_string_value(json_object_get(e, "code"));
-	const char *text = json_string_value(json_object_get(e, "message"));
-	audit_failure(r, text ? text : "refused");
-	request_error(r, code ? code : "internal", json_string_value(json_object_get(e, "at")), "%s",
-		text ? text : "ft-ingest refused without a reason");
-	json_decref(answer);
-	return NULL;
+	return daemons_forward(r, "ingest", ANSWER_S, r->op->right == OP_ADMIN ? "exporter" : NULL);
 }
 
 /* ---- what a user with a filter may know ---------------------------------------------------------- */

@@ -8,6 +8,7 @@
 #include "common/counters.h"
 #include "common/filter.h"
 #include "common/timeframe.h"
+#include "queryd/friendly.h"
 #include "queryd/operations.h"
 #include "queryd/request.h"
 
@@ -237,6 +238,8 @@ query_work(struct request *r)
 		fail(r, &err);
 		return;
 	}
+	if (view)
+		friendly_label(s->parts.saved, &r->who, out, NULL);
 	request_reply(r, json_pack("{s:o}", view ? "view" : "summary", out));
 }
 

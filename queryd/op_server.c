@@ -31,11 +31,13 @@ void
 op_audit_list(struct request *r)
 {
 	struct err err = {0};
-	json_t *lines = audit_tail(r->server->parts.audit, (unsigned)request_int(r, "lines", 100), &err);
+	int64_t before = request_int(r, "before", INT64_MAX);
+	json_t *lines =
+		audit_tail(r->server->parts.audit, (unsigned)request_int(r, "lines", 100), &before, &err);
 	if (lines == NULL)
 		request_error(r, "internal", NULL, "%s", err.text);
 	else
-		request_reply(r, json_pack("{s:o}", "lines", lines));
+		request_reply(r, json_pack("{s:o, s:I}", "lines", lines, "before", (json_int_t)before));
 }
 
 /* ---- settings --------------------------------------------------------------------------------- */

@@ -137,6 +137,32 @@ op_users_list(struct request *r)
 	request_reply(r, json_pack("{s:o}", "users", list));
 }
 
+/* logins and session keys, and users of whom a request runs just now (a script with a password has nothing else) */
+void
+op_users_online(struct request *r)
+{
+	struct server *s = r->server;
+	json_t *list = tickets_list(s->parts.tickets, NULL, wall_now().us), *out = json_array(), *x;
+	size_t i;
+	json_array_foreach (list, i, x)
+		if (strcmp(json_string_value(json_object_get(x, "kind")), "token") != 0)
+			json_array_append_new(
+				out, json_pack("{s:O, s:O, s:O, s:O, s:O}", "user",
+					     json_object_get(x, "user"), "kind", json_object_get(x, "kind"),
+					     "address", json_object_get(x, "address"), "since_us",
+					     json_object_get(x, "created_us"), "used_us",
+					     json_object_get(x, "used_us")));
+	json_decref(list);
+	list = users_list(s->parts.users);
+	json_array_foreach (list, i, x)
+		if (json_is_true(json_object_get(x, "active")))
+			json_array_append_new(out,
+				json_pack("{s:O, s:s, s:n, s:n, s:n}", "user", json_object_get(x, "name"),
+					"kind", "request", "address", "since_us", "used_us"));
+	json_decref(list);
+	request_reply(r, json_pack("{s:o}", "online", out));
+}
+
 void
 op_users_add(struct request *r)
 {
@@ -194,6 +220,35 @@ op_users_set(struct request *r)
 			&err);
 }
 
+/* Changing somebody's password asks for one's own, so that a browser left alone, or a token that leaked, does not do it.
+ * false: answered */
+static bool
+proven(struct request *r)
+{
+	struct server *s = r->server;
+	const char *own = request_string(r, "own", NULL);
+	int64_t now = mono_now().ns / 1000;
+	if (r->ticket == TICKET_KINDS)
+		return true; /* asked with user and password */
+	if (own == NULL) {
+		request_error(r, "forbidden", "/own", "give your own password to change another's");
+		return false;
+	}
+	int64_t wait = throttle_wait(s->throttle, r->who.name, r->call->peer, now);
+	if (wait > 0) {
+		request_error(r, "throttled", "/own", "too many wrong passwords; try again in %lld s",
+			(long long)((wait + 999999) / 1000000));
+		return false;
+	}
+	if (users_verify(s->parts.users, r->who.name, own, now) != 0) {
+		throttle_wrong(s->throttle, r->who.name, r->call->peer, now);
+		request_error(r, "forbidden", "/own", "this is not your own password");
+		return false;
+	}
+	throttle_right(s->throttle, r->who.name, r->call->peer);
+	return true;
+}
+
 void
 op_users_password(struct request *r)
 {
@@ -204,6 +259,8 @@ op_users_password(struct request *r)
 		request_error(r, "forbidden", NULL, "only an administrator changes another user's password");
 		return;
 	}
+	if (strcmp(name, r->who.name) != 0 && !proven(r))
+		return;
 	if (!request_audited(r, json_pack("{s:s}", "name", name)))
 		return;
 	int rc = users_set_password(s->parts.users, name, request_string(r, "password", ""), &err);

@@ -69,7 +69,6 @@ struct server {
 	mono_t said;                /* progress */
 	pthread_rwlock_t conf_lock; /* conf is replaced by server_reload */
 	const struct conf *conf;
-	char ingest_ctl[400];
 	unsigned query_threads;
 	int64_t started_us;
 	/* copies of settings that are asked for often */

@@ -2,7 +2,7 @@
  * saved.h - what users save: saved.lmdb in userdatapath, of which queryd is the only writer.
  *
  * An environment of its own beside users.lmdb, so that a full one never keeps an administrator from changing a user.  Each
- * concept (prefs.c, workspaces.c, names.c) has a database and its transactions here; a record is JSON.  Keys that
+ * concept (prefs.c, workspaces.c, friendly.c) has a database and its transactions here; a record is JSON.  Keys that
  * belong to a user begin with the user's name and a NUL, which no name has.  A commit is synced before it returns.
  * What belongs to a user goes when the user does; a kill in between is made good at the next start.
  * Thread-safe.

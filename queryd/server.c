@@ -318,7 +318,6 @@ server_open(struct server **out, const struct server_parts *parts, struct err *e
 	s->parts = *parts;
 	s->conf = parts->conf;
 	s->started_us = wall_now().us;
-	snprintf(s->ingest_ctl, sizeof s->ingest_ctl, "%s", parts->ingest_ctl);
 	pthread_mutex_init(&s->mutex, NULL);
 	pthread_cond_init(&s->drained, NULL);
 	pthread_rwlock_init(&s->conf_lock, NULL);

@@ -39,7 +39,7 @@ struct server_parts {              /* borrowed: they outlive the server */
 	struct tickets *tickets;
 	struct audit *audit;
 	struct saved *saved;
-	const char *ingest_ctl; /* ipc:// endpoint of ingest's control socket */
+	const char *rundir; /* folder of the other daemons' control sockets */
 };
 
 int server_open(struct server **out, const struct server_parts *parts, struct err *err);

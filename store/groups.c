@@ -126,8 +126,9 @@ add_group(struct groups *g, const json_t *entry, struct err *err)
 }
 
 int
-groups_parse(struct groups **out, const json_t *list, struct err *err)
+groups_parse(struct groups **out, const json_t *list, size_t *at, struct err *err)
 {
+	*at = 0;
 	size_t i;
 	json_t *entry;
 	*out = NULL;
@@ -141,8 +142,10 @@ groups_parse(struct groups **out, const json_t *list, struct err *err)
 	(void)new_node(g); /* the root is node 0 */
 	int rc = g->nodes ? FT_OK : err_set(err, FT_ENOMEM, "out of memory");
 	json_array_foreach (list, i, entry) {
-		if (rc == FT_OK)
+		if (rc == FT_OK) {
 			rc = add_group(g, entry, err);
+			*at = i;
+		}
 	}
 	if (rc != FT_OK) {
 		groups_free(g);
@@ -166,6 +169,7 @@ groups_load(struct groups **out, const char *database, struct err *err)
 {
 	char path[600];
 	json_error_t e;
+	size_t at;
 	*out = NULL;
 	int rc = file_path(path, sizeof path, database, "", err);
 	if (rc != FT_OK || access(path, F_OK) != 0)
@@ -174,7 +178,7 @@ groups_load(struct groups **out, const char *database, struct err *err)
 	if (list == NULL)
 		return err_set(
 			err, FT_EFORMAT, "%s:%d: %s (traffic groups are not applied)", path, e.line, e.text);
-	rc = groups_parse(out, list, err);
+	rc = groups_parse(out, list, &at, err);
 	json_decref(list);
 	return rc;
 }

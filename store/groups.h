@@ -15,8 +15,8 @@ enum { GROUP_NAME = 255, GROUP_BLOCKS = 1 << 20 };
 
 /* *out NULL without error: there is no file */
 int groups_load(struct groups **out, const char *database, struct err *err);
-/* Check a list (err says which entry is wrong and why). */
-int groups_parse(struct groups **out, const json_t *list, struct err *err);
+/* Check a list; at: index of the entry that is wrong, err: why. */
+int groups_parse(struct groups **out, const json_t *list, size_t *at, struct err *err);
 /* Write the list: a new file, synced, renamed over the old one. */
 int groups_save(const char *database, const json_t *list, struct err *err);
 json_t *groups_json(const struct groups *g); /* new reference; an empty list for NULL */

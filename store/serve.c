@@ -232,9 +232,12 @@ groups_set(struct serve_context *x, struct rpc_call *call)
 	struct groups *g;
 	struct err err;
 	const json_t *list = json_object_get(call->request, "groups");
-	int rc = groups_parse(&g, list, &err);
+	size_t at;
+	char place[40];
+	int rc = groups_parse(&g, list, &at, &err);
 	if (rc != FT_OK) {
-		rpc_reply_error(x->p->ctl, call, "bad_request", "/groups", "%s", err.text);
+		snprintf(place, sizeof place, json_is_array(list) ? "/groups/%zu" : "/groups", at);
+		rpc_reply_error(x->p->ctl, call, "bad_request", place, "%s", err.text);
 		return;
 	}
 	rc = groups_save(x->st->database, list, &err);

@@ -48,7 +48,8 @@ REPORT = {"from_us": INTEGER, "to_us": INTEGER, "complete_until_us": maybe(INTEG
 ROW = obj({"key": {"anyOf": [STRING, {"type": "array", "items": STRING, "minItems": 2, "maxItems": 2}]},
            "label": maybe(STRING), "value": INTEGER, "percent": NUMBER, "bytes_sent": INTEGER, "bytes_received": INTEGER,
            "packets_sent": INTEGER, "packets_received": INTEGER, "sessions_initiated": INTEGER,
-           "sessions_accepted": INTEGER, "colour": INTEGER}, {"series": listed(INTEGER)})
+           "sessions_accepted": INTEGER, "colour": INTEGER},
+          {"series": listed(INTEGER), "labels": {"type": "array", "items": maybe(STRING), "minItems": 2, "maxItems": 2}})
 VIEW = obj({"entity": STRING, "count": STRING, "direction": {"enum": ["total", "sent", "received"]}, "offset": INTEGER,
             "slots": INTEGER, "rows": listed(ROW), "total": obj(TOTAL),
             "other": obj({"count": INTEGER, "value": maybe(INTEGER)}, {"series": listed(INTEGER)}), **REPORT},
@@ -87,6 +88,7 @@ ELEMENT = obj({"name": STRING, "element": STRING, "type": {"enum": ["unsigned", 
                                                                     "octets", "boolean", "time", "unknown"]},
                "lengths": listed({"type": ["integer", "string"]}), "fate": {"enum": ["column", "kept", "skipped", "option"]},
                "records": INTEGER, "samples": {"type": "array"}})
+SWITCH = obj({"address": STRING}, more=True)
 
 # operation: (required members of the last reply, optional ones)
 REPLIES = {
@@ -108,6 +110,19 @@ REPLIES = {
     "users.delete": ({}, {}),
     "users.set": ({}, {}),
     "users.password": ({}, {}),
+    "users.online": ({"online": listed(obj({"user": STRING, "kind": {"enum": ["login", "key", "request"]}, "address": maybe(STRING),
+                                            "since_us": maybe(INTEGER), "used_us": maybe(INTEGER)}))}, {}),
+    "names.list": ({"names": listed(obj({"for": {"enum": ["me", "all"]}, "kind": STRING, "key": STRING, "name": STRING, "by": STRING,
+                                         "changed_us": INTEGER})), "next": maybe(STRING)}, {}),
+    "names.set": ({"key": STRING}, {}),
+    "names.delete": ({"key": STRING}, {}),
+    "groups.list": ({"groups": listed(obj({"name": STRING, "blocks": listed(STRING)}, more=True))}, {}),
+    "groups.set": ({"tag_version": INTEGER}, {}),
+    "switches.list": ({"switches": listed(SWITCH)}, {}),
+    "switches.set": ({}, {"switch": SWITCH, "result": {}}),
+    "switches.refresh": ({}, {"switch": SWITCH, "result": {}}),
+    "switches.test": ({}, {"switch": SWITCH, "result": {}}),
+    "switches.forget": ({}, {"switch": SWITCH, "result": {}}),
     "tokens.list": ({"tokens": listed(TICKET)}, {}),
     "tokens.add": ({"token_id": STRING, "token": SECRET}, {}),
     "tokens.delete": ({}, {}),
@@ -122,7 +137,7 @@ REPLIES = {
     "exporters.set": ({"exporter": EXPORTER_FULL}, {}),
     "exporters.forget": ({}, {}),
     "exporters.elements": ({"address": STRING, "name": STRING, "records": INTEGER, "elements": listed(ELEMENT)}, {}),
-    "audit.list": ({"lines": listed(STRING)}, {}),
+    "audit.list": ({"lines": listed(STRING), "before": INTEGER}, {}),
     "settings.get": ({"settings": listed(obj({"name": STRING, "value": {}, "default": STRING, "help": STRING,
                                               "live": BOOLEAN}))}, {}),
 }

@@ -5,6 +5,7 @@ import json
 import pytest
 
 from checked import Checked
+from flowtrove import Traffic
 
 JOE = {"user": "joe plain", "password": "sunflower"}
 NARROW = {"user": "narrow", "password": "keyhole"}
@@ -132,3 +133,91 @@ def test_what_a_user_saved_goes_with_the_user(client, admin):
     assert "left behind" not in json.dumps(client.last("workspaces.list", admin))
     client.last("users.add", admin, name=who["user"], password=who["password"])
     assert client.last("prefs.get", who)["prefs"] == {} and client.last("tokens.list", who)["tokens"] == []
+
+
+@pytest.fixture(scope="module")
+def traffic(instance, client, admin, folder):
+    """Groups first: addresses are tagged when they come."""
+    assert client.last("groups.set", admin, groups=[{"name": "Lab", "blocks": ["0.0.0.0/0"]},
+                                                     {"name": "Lab/Deep", "blocks": ["128.0.0.0/1"]}])["ok"]
+    t = Traffic(folder, instance.flow_port, 2000, "v9", start=1754000000, seed=5).wait()
+    instance.wait_flows(t.sent["records"], t.span)
+    return {"from": t.span[0], "to": t.span[1]}
+
+
+def test_groups_are_set_whole_or_not_at_all_and_tag_what_comes(client, admin, traffic):
+    wanted = client.last("groups.list", JOE)["groups"]
+    assert [g["name"] for g in wanted] == ["Lab", "Lab/Deep"]
+    assert code(client.last("groups.list", NARROW)) == "forbidden"
+    assert code(client.last("groups.set", JOE, groups=[])) == "forbidden"
+    wrong = client.last("groups.set", admin, groups=wanted + [{"name": "Bad", "blocks": ["10.0.0.0/8", "300.0.0.0/8"]}])["error"]
+    assert wrong["at"] == "/groups/2" and "Bad" in wrong["message"] and "block 2" in wrong["message"]
+    assert client.last("groups.list", admin)["groups"] == wanted
+    assert 'failed="group Bad' in client.last("audit.list", admin)["lines"][-1]
+    keys = {r["key"] for r in client.last("stat", admin, group_by="GROUP", **traffic)["view"]["rows"]}
+    assert keys == {"Lab", "Lab/Deep"}
+
+
+def test_friendly_names_show_beside_rows_and_ones_own_beats_the_one_for_all(client, admin, traffic):
+    def rows(who, entity):
+        return client.last("stat", who, group_by=entity, rows=2000, **traffic)["view"]["rows"]
+    top = rows(admin, "IP")[0]["key"]
+    hidden = {r["key"] for r in rows(admin, "IP")} - {r["key"] for r in rows(NARROW, "IP")}
+    secret = sorted(hidden)[0]
+    assert client.last("names.set", admin, kind="address", key=top, name="Big one", **{"for": "all"})["key"] == top
+    assert client.last("names.set", admin, kind="address", key=secret, name="Vault", **{"for": "all"})["ok"]
+    assert client.last("names.set", JOE, kind="address", key=top, name="<i>mine</i>")["ok"]
+    assert client.last("names.set", admin, kind="port", key="443/6", name="Web", **{"for": "all"})["key"] == "443/TCP"
+    label = {who["user"]: {r["key"]: r["label"] for r in rows(who, "IP")}.get(top) for who in (admin, JOE)}
+    assert label == {"admin": "Big one", JOE["user"]: "<i>mine</i>"}
+    pair = [r for r in rows(admin, "IPPAIR") if top in r["key"]][0]
+    assert pair["labels"][pair["key"].index(top)] == "Big one" and "Big one" in pair["label"]
+    assert {r["key"]: r["label"] for r in rows(admin, "PORTPROTO")}["443/TCP"] == "Web"
+    service = [r for r in rows(NARROW, "SERVICE") if r["key"].endswith(":443/TCP")][0]
+    assert service["label"].endswith(":Web")
+    # a name for all may tell of what a user filter hides: it comes with a row, or not
+    assert client.last("names.list", NARROW)["names"] == []
+    assert "Vault" not in json.dumps([rows(NARROW, e) for e in ("IP", "IPPAIR", "SERVICE")])
+    assert code(client.last("names.set", JOE, kind="address", key=top, name="x", **{"for": "all"})) == "forbidden"
+    assert {n["for"] for n in client.last("names.list", JOE)["names"]} == {"me", "all"}
+    first = client.last("names.list", JOE, most=2)
+    rest = client.last("names.list", JOE, most=10, after=first["next"])
+    assert rest["next"] is None and first["names"] + rest["names"] == client.last("names.list", JOE)["names"]
+    for kind, key in (("address", "10.1"), ("netblock", "10.0.0.0/33"), ("port", "443"), ("mac", "00:11"), ("interface", "10.0.0.1"),
+                      ("as", "google"), ("planet", "mars"), ("group", "a\nb")):
+        assert code(client.last("names.set", JOE, kind=kind, key=key, name="x")) == "bad_request", (kind, key)
+    assert client.last("names.delete", JOE, kind="address", key=top)["ok"]
+    assert code(client.last("names.delete", JOE, kind="address", key=top)) == "not_found"
+    assert {r["key"]: r["label"] for r in rows(JOE, "IP")}[top] == "Big one"
+
+
+def test_who_is_online_and_whose_password_is_changed_by_whom(client, admin):
+    login = {"token": client.last("login", admin, token=True)["token"]}
+    online = client.last("users.online", login)["online"]
+    assert ("admin", "login") in {(o["user"], o["kind"]) for o in online}
+    assert code(client.last("users.online", JOE)) == "forbidden"
+    change = {"name": JOE["user"], "password": JOE["password"]}
+    refused = client.last("users.password", login, **change)["error"]
+    assert (refused["code"], refused["at"]) == ("forbidden", "/own")
+    assert code(client.last("users.password", login, own="wrong", **change)) == "forbidden"
+    assert client.last("users.password", login, own=admin["password"], **change)["ok"]
+
+
+def test_the_audit_log_is_read_in_pages(client, admin):
+    pages, before = [], {}
+    while before.get("before") != 0:
+        page = client.last("audit.list", admin, lines=7, **before)
+        pages = page["lines"] + pages
+        before = {"before": page["before"]}
+    assert len(pages) == len(set(pages)) and len(pages) > 7
+    assert pages[-5:] == client.last("audit.list", admin, lines=5)["lines"]
+
+
+def test_switches_are_for_administrators_and_their_secrets_stay_inside(client, admin):
+    assert code(client.last("switches.list", JOE)) == "forbidden"
+    reply = client.last("switches.set", admin, address="127.0.0.1", set={"community": "hush-hush", "enabled": False})
+    assert reply["ok"] or reply["error"]["code"] == "unavailable", reply
+    listed = client.last("switches.list", admin)
+    assert "hush-hush" not in json.dumps([reply, listed, client.last("audit.list", admin)])
+    if listed["ok"]:
+        assert client.last("switches.forget", admin, address="127.0.0.1")["ok"]

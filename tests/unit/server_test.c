@@ -71,7 +71,7 @@ start_server(void)
 	the.server = NULL;
 	atomic_store(&the.stop, false);
 	struct server_parts parts = {the.endpoint, the.gate, NULL, the.conf, NULL, the.users, the.tickets,
-		the.audit, the.saved, "ipc:///tmp/ft-no-ingest"};
+		the.audit, the.saved, "/tmp/ft-nobody"};
 	if (server_open(&the.server, &parts, &err) != 0)
 		fail_msg("%s", err.text);
 	pthread_create(&the.thread, NULL, loop, NULL);

@@ -35,7 +35,7 @@ the_longest_block_names_the_group(void **s)
 			   "{\"name\":\"Offices/Berlin/Lab\",\"blocks\":[\"10.1.2.0/24\",\"10.1.2.3\"]}]",
 			0, NULL);
 	(void)s;
-	assert_int_equal(groups_parse(&g, list, &err), FT_OK);
+	assert_int_equal(groups_parse(&g, list, &(size_t){0}, &err), FT_OK);
 	assert_string_equal(group_of(g, "10.9.9.9"), "All");
 	assert_string_equal(group_of(g, "10.1.9.9"), "Offices/Berlin");
 	assert_string_equal(group_of(g, "10.1.2.3"), "Offices/Berlin/Lab");
@@ -64,7 +64,7 @@ groups_that_make_no_sense_are_refused_in_words(void **s)
 		struct err err = {0};
 		json_t *list = json_loads(bad[i], 0, NULL);
 		assert_non_null(list);
-		assert_int_equal(groups_parse(&g, list, &err), FT_EINVAL);
+		assert_int_equal(groups_parse(&g, list, &(size_t){0}, &err), FT_EINVAL);
 		assert_true(strlen(err.text) > 10);
 		json_decref(list);
 	}
