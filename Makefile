@@ -43,7 +43,7 @@ LDFLAGS_ALL  := $(OPT) -pthread $(LDFLAGS)
 #   FOLDER_USES  := folders whose libraries it links, nearest first (common is always last)
 #   FOLDER_LIBS  := linker words (-lzmq ...)
 # and targets of its own.
-MODULES := common ingest proxy snmp exporter tracker store queryd render cli deploy tests
+MODULES := common ingest proxy snmp exporter tracker store queryd web render cli deploy tests
 include $(wildcard $(addsuffix /module.mk,$(MODULES)))
 
 all_objs :=

@@ -14,9 +14,9 @@
 #include "common/err.h"
 
 /* the first CTL_NEEDED make the system: it is ready without the others, which serve those who want them */
-enum { CTL_NEEDED = 4, CTL_DAEMONS = 5 };
+enum { CTL_NEEDED = 4, CTL_DAEMONS = 6 };
 extern const char *const
-	ctl_daemons[CTL_DAEMONS]; /* in the order of the flow: ingest, tracker, store, queryd; then snmp */
+	ctl_daemons[CTL_DAEMONS]; /* in the order of the flow: ingest, tracker, store, queryd; then snmp, webd */
 
 /* State of one daemon as a word: "ready", "starting", "hung" (no beat for 5 s), "stopped". */
 const char *ctl_state(const char *shm, const char *daemon);

@@ -16,7 +16,7 @@
 
 enum { HUNG_US = 5000000, ASK_US = 2000000 };
 
-const char *const ctl_daemons[CTL_DAEMONS] = {"ingest", "tracker", "store", "queryd", "snmp"};
+const char *const ctl_daemons[CTL_DAEMONS] = {"ingest", "tracker", "store", "queryd", "snmp", "webd"};
 
 static json_t *
 number(uint64_t v)

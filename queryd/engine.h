@@ -54,7 +54,7 @@ struct query_spec {
 	uint64_t most;			/* most rows; 0: all */
 	const char *sort;		/* field to sort by, `-` before it: the largest first; NULL: see docs/query.md */
 	uint64_t sessions_offset;	/* rows left out before them, by that order */
-	const char *format;		/* "csv", "csv_head" (head and summary), "ndjson" */
+	const char *format;		/* "csv", "csv_table" (with head), "csv_head" (head and summary), "ndjson" */
 };
 
 /* A view: *out is spec 40's answer object ("rows", "other", "total", …, "warnings").  err->text of FT_EINVAL for a filter

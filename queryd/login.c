@@ -31,6 +31,7 @@ too_early(struct request *r, const char *user)
 	if (wait == 0)
 		return false;
 	counter_add(COUNTER_queryd_logins_throttled, 1);
+	r->retry_s = (unsigned)((wait + 999999) / 1000000);
 	request_error(r, "throttled", "/auth", "too many wrong passwords; try again in %lld s",
 		(long long)((wait + 999999) / 1000000));
 	return true;
@@ -61,7 +62,12 @@ by_ticket(struct request *r, bool key, const char *secret)
 		return;
 	}
 	/* not throttled: a guess at 128 random bits is hopeless, and one script with an old key must not hold up others */
-	if (tickets_use(s->parts.tickets, key, secret, r->call->peer, wall_now().us, user, &r->ticket) != 0) {
+	struct tickets *t = s->parts.tickets;
+	const char *peer = r->call->peer;
+	int64_t now = wall_now().us;
+	/* who is asked for a token may have a session key */
+	if (tickets_use(t, key, secret, peer, now, user, &r->ticket) != 0 &&
+		(key || tickets_use(t, true, secret, peer, now, user, &r->ticket) != 0)) {
 		counter_add(COUNTER_queryd_logins_refused, 1);
 		request_error(r, "auth", key ? "/auth/key" : "/auth/token",
 			"this %s is unknown, expired, or of another client address",

@@ -123,9 +123,9 @@ op_sessions(struct request *r)
 {
 	struct query_spec *q = &r->spec;
 	q->format = request_string(r, "format", "ndjson");
-	if (strcmp(q->format, "csv") != 0 && strcmp(q->format, "csv_head") != 0 &&
-		strcmp(q->format, "ndjson") != 0) {
-		request_error(r, "bad_request", "/format", "format is csv, csv_head or ndjson");
+	if (strcmp(q->format, "csv") != 0 && strcmp(q->format, "csv_table") != 0 &&
+		strcmp(q->format, "csv_head") != 0 && strcmp(q->format, "ndjson") != 0) {
+		request_error(r, "bad_request", "/format", "format is csv, csv_table, csv_head or ndjson");
 		return;
 	}
 	q->most = (uint64_t)request_int(r, "most", 0);

@@ -70,7 +70,7 @@ op_logout(struct request *r)
 {
 	const json_t *auth = json_object_get(r->in, "auth");
 	const char *word =
-		json_string_value(json_object_get(auth, r->ticket == TICKET_KEY ? "key" : "token"));
+		json_string_value(json_object_get(auth, json_object_get(auth, "key") ? "key" : "token"));
 	if (word == NULL || r->ticket == TICKET_TOKEN) {
 		request_error(r, "bad_request", "/auth",
 			"logging out ends a session key or the token of a login, so it is asked with one; an "

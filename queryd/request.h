@@ -53,6 +53,7 @@ struct request {
 	mono_t started;
 	_Atomic bool progress; /* wanted; the main thread looks */
 	bool running;
+	unsigned retry_s;    /* of an error: come back then; 0: not said */
 	const char *stopped; /* why, if not by the client: a sentence */
 	struct request *next, **at;
 };

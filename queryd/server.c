@@ -55,11 +55,18 @@ end(struct request *r, const char *code, const char *at, const char *text)
 {
 	struct rpc_server *rpc = r->rpc;
 	struct rpc_call *call = r->call;
+	unsigned retry_s = r->retry_s;
 	unlist(r);
 	drop(r);
 	counter_add(COUNTER_queryd_requests, 1);
 	counter_add(COUNTER_queryd_errors, 1);
-	rpc_reply_error(rpc, call, code, at, "%s", text);
+	if (retry_s == 0) {
+		rpc_reply_error(rpc, call, code, at, "%s", text);
+		return;
+	}
+	json_t *e = json_pack(
+		"{s:s, s:s, s:s, s:i}", "code", code, "message", text, "at", at, "retry_s", (int)retry_s);
+	rpc_reply(rpc, call, json_pack("{s:b, s:o}", "ok", 0, "error", e), NULL, 0, false, false);
 }
 
 void

@@ -290,7 +290,7 @@ run_sessions(const struct source *source, const struct services *services, struc
 	struct query q;
 	struct listing l = {.q = &q, .out = {.write = write, .ctx = ctx}, .frame_end = spec->to_us};
 	const char *format = spec->format ? spec->format : "csv";
-	bool head = strcmp(format, "csv_head") == 0;
+	bool tail = strcmp(format, "csv_head") == 0, head = tail || strcmp(format, "csv_table") == 0;
 	*summary = NULL;
 	int rc = query_open(&q, spec, c, source, services, err);
 	l.maker = (struct row_maker){
@@ -301,8 +301,8 @@ run_sessions(const struct source *source, const struct services *services, struc
 	l.leading.all = true;
 	q.touch |= session_columns_needed() | COLUMN_COUNTS;
 	if (rc == 0 && !head && strcmp(format, "csv") != 0 && strcmp(format, "ndjson") != 0)
-		rc = err_set(
-			err, FT_EINVAL, "format: expected csv, csv_head or ndjson, found `%.60s`", format);
+		rc = err_set(err, FT_EINVAL,
+			"format: expected csv, csv_table, csv_head or ndjson, found `%.60s`", format);
 	if (rc == 0)
 		rc = order_parse(&l.leading.order, spec->sort, err);
 	if (rc == 0 && spec->slices && (spec->sort || spec->sessions_offset))
@@ -313,7 +313,7 @@ run_sessions(const struct source *source, const struct services *services, struc
 		row_writer_head(&l.out);
 	if (rc == 0)
 		rc = list(&l);
-	if (rc == 0 && head)
+	if (rc == 0 && tail)
 		write_tail(&l);
 	if (rc == 0 || rc == FT_ETIME) /* what was found is worth sending */
 		(void)row_writer_flush(&l.out);

@@ -35,7 +35,7 @@ ERROR = obj({"v": {"const": 1}, "id": ID, "ok": {"const": False},
              "error": obj({"code": {"enum": ["bad_request", "unknown_op", "bad_filter", "bad_time", "too_large", "auth",
                                              "must_change_password", "throttled", "forbidden", "not_found", "exists",
                                              "refused", "cancelled", "limit", "unavailable", "internal"]},
-                           "message": STRING}, {"at": STRING})})
+                           "message": STRING}, {"at": STRING, "retry_s": INTEGER})})
 PROGRESS = obj({"v": {"const": 1}, "id": ID, "ok": {"const": True}, "more": {"const": True},
                 "progress": obj({"rows_scanned": INTEGER, "rows_total": INTEGER, "elapsed_ms": INTEGER, "waiting": BOOLEAN})})
 KEEPALIVE = obj({"v": {"const": 1}, "ok": {"const": True}, "more": {"const": True}, "keepalive": {"const": True}})

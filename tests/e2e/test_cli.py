@@ -166,7 +166,7 @@ def test_session_keys_replace_the_password(instance, span):
 def test_status_as_words_and_as_json(instance):
     assert "ingest" in instance.ask("ft-ctl", "status", "-c", instance.conf, user=None)
     status = json.loads(instance.ask("ft-ctl", "status", "-c", instance.conf, "-j", user=None))
-    assert {d["name"] for d in status["daemons"]} == {"ingest", "tracker", "store", "queryd", "snmp"}
+    assert {d["name"] for d in status["daemons"]} == {"ingest", "tracker", "store", "queryd", "snmp", "webd"}
 
 
 def test_exporter_options_select(instance, span):
