@@ -146,15 +146,15 @@ send_file(struct web *w, struct http_call *call, const char *type)
 		   *known = http_header(&call->head, "if-none-match");
 	char path[FILE_PATH], tag[80];
 	struct stat st;
+	const char *coding = NULL, *suffix = "";
 	int fd = -1;
-	unsigned i;
-	for (i = 0; i < 3; i++) {
+	for (unsigned i = 0; i < 3 && fd < 0; i++) {
 		if (coded[i].coding && !http_accepts(accepts, coded[i].coding))
 			continue;
 		snprintf(path, sizeof path, "%s%s%s", w->webroot, call->head.path, coded[i].suffix);
 		fd = open_file(path, &st);
-		if (fd >= 0)
-			break;
+		coding = coded[i].coding;
+		suffix = coded[i].suffix;
 	}
 	if (fd < 0) {
 		not_there(call);
@@ -162,7 +162,7 @@ send_file(struct web *w, struct http_call *call, const char *type)
 	}
 	snprintf(tag, sizeof tag, "\"%llx-%llx%s\"", (unsigned long long)st.st_size,
 		(unsigned long long)st.st_mtim.tv_sec * 1000000000 + (unsigned long long)st.st_mtim.tv_nsec,
-		coded[i].suffix);
+		suffix);
 	http_add(call, "Cache-Control", "%s",
 		strncmp(call->head.path, "/assets/", 8) == 0 ? "public, max-age=31536000, immutable"
 							     : "no-cache");
@@ -173,8 +173,8 @@ send_file(struct web *w, struct http_call *call, const char *type)
 		http_reply(call, 304, NULL, NULL, 0);
 		return;
 	}
-	if (coded[i].coding)
-		http_add(call, "Content-Encoding", "%s", coded[i].coding);
+	if (coding)
+		http_add(call, "Content-Encoding", "%s", coding);
 	http_reply_file(call, 200, type, fd, (size_t)st.st_size);
 }
 

@@ -66,7 +66,7 @@ static void
 write_all(struct web *w, FILE *to)
 {
 	enum { MOST = 32 };
-	const char *name[MOST];
+	const char *name[MOST] = {NULL};
 	const struct ft_counters *c[MOST];
 	unsigned n = processes(name, MOST);
 	for (unsigned i = 0; i < n; i++)
