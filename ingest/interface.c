@@ -64,36 +64,85 @@ key_of(const struct ft_interface *i)
 	return k;
 }
 
-/* drop: key of a version to take out, or NULL; put: version to write, or NULL */
+/* ---- the file --------------------------------------------------------------------------------- */
+
+/* Exporters may tell of thousands of interfaces in a datagram, and a transaction costs more than decoding them: what changes
+ * is collected, and written before the batch is committed that it came with.  Killed between, the file lacks what the
+ * segment has; the next start fills the segment from the file, and the datagrams are decoded again. */
+enum { CHANGES = 256 };
+struct interface_change {
+	bool drop;
+	struct stored_key key;
+	struct ft_interface put; /* .used 0: nothing */
+};
+
 static int
-remember(struct interface_table *x, const struct stored_key *drop, const struct ft_interface *put)
+write_changes(struct interface_table *x, struct kv_txn *t, uint32_t n, struct err *err)
+{
+	unsigned db;
+	int rc = kv_db(t, "interfaces", &db, err);
+	for (uint32_t i = 0; rc == 0 && i < n; i++) {
+		const struct interface_change *c = &x->change[i];
+		if (c->drop) {
+			rc = kv_del(t, db, &c->key, sizeof c->key, err);
+			rc = rc == FT_ENOENT ? 0 : rc;
+		}
+		if (rc == 0 && c->put.used) {
+			struct stored_key k = key_of(&c->put);
+			rc = kv_put(t, db, &k, sizeof k, &c->put, sizeof c->put, err);
+		}
+	}
+	return rc;
+}
+
+static void
+flush(struct interface_table *x)
 {
 	struct kv_txn *t;
 	struct err err;
-	unsigned db;
-	if (x->kv == NULL)
-		return 0;
+	uint32_t n = atomic_load_explicit(&x->changes, memory_order_relaxed);
+	if (n == 0)
+		return;
 	int rc = kv_begin(x->kv, true, &t, &err);
 	if (rc == 0) {
-		rc = kv_db(t, "interfaces", &db, &err);
-		if (rc == 0 && drop) {
-			rc = kv_del(t, db, drop, sizeof *drop, &err);
-			rc = rc == FT_ENOENT ? 0 : rc;
-		}
-		if (rc == 0 && put) {
-			struct stored_key k = key_of(put);
-			rc = kv_put(t, db, &k, sizeof k, put, sizeof *put, &err);
-		}
+		rc = write_changes(x, t, n, &err);
 		if (rc == 0)
 			rc = kv_commit(t, &err);
 		else
 			kv_abort(t);
 	}
 	if (rc != 0)
-		log_limited(LOG_L_CRITICAL,
-			"what is told of an interface can't be remembered, so it is not taken: %s", err.text);
-	return rc;
+		log_limited(LOG_L_CRITICAL, "what is told of interfaces can't be remembered: %s", err.text);
+	atomic_store_explicit(&x->changes, 0, memory_order_relaxed);
 }
+
+/* drop: key of a version to take out, or NULL; put: version to write, or NULL */
+static void
+remember(struct interface_table *x, const struct stored_key *drop, const struct ft_interface *put)
+{
+	static const struct ft_interface nothing;
+	if (x->kv == NULL)
+		return;
+	uint32_t n = atomic_load_explicit(&x->changes, memory_order_relaxed);
+	x->change[n] = (struct interface_change){.drop = drop != NULL, .put = put ? *put : nothing};
+	if (drop)
+		x->change[n].key = *drop;
+	atomic_store_explicit(&x->changes, n + 1, memory_order_relaxed);
+	if (n + 1 == CHANGES)
+		flush(x);
+}
+
+void
+interfaces_flush(struct interface_table *x)
+{
+	if (atomic_load_explicit(&x->changes, memory_order_relaxed) == 0)
+		return; /* this thread's own changes it would see */
+	pthread_mutex_lock(&x->mutex);
+	flush(x);
+	pthread_mutex_unlock(&x->mutex);
+}
+
+/* ---- slots ------------------------------------------------------------------------------------ */
 
 static void
 unchain(struct interface_table *x, uint32_t slot)
@@ -225,12 +274,9 @@ has_room(const struct interface_table *x, uint32_t exporter)
 static uint32_t
 free_slot(const struct interface_table *x)
 {
-	if (x->t->count < x->t->capacity)
-		return x->t->count;
-	for (uint32_t s = 0; s < x->t->capacity; s++)
-		if (!x->t->slot[s].used)
-			return s;
-	return x->t->capacity;
+	if (x->hole)
+		return x->hole - 1;
+	return x->t->count; /* is capacity, if there is none */
 }
 
 /* A version more; of too many the oldest goes, its slot is taken over. */
@@ -249,10 +295,11 @@ add(struct interface_table *x, const struct versions *v, const struct ft_interfa
 		drop = key_of(&x->t->slot[slot]);
 	} else if (!has_room(x, i->exporter) || (slot = free_slot(x)) == x->t->capacity)
 		return false;
-	if (remember(x, full ? &drop : NULL, i) != 0)
-		return false;
+	remember(x, full ? &drop : NULL, i);
 	if (full)
 		unchain(x, slot);
+	else if (x->hole)
+		x->hole = x->next[slot];
 	write_slot(x, slot, i);
 	enchain(x, slot);
 	return true;
@@ -277,8 +324,7 @@ learn(struct interface_table *x, const struct interface_says *s)
 	if (now < 0)
 		return add(x, &v, &i);
 	if (news == NEWS_FILLED || i.since_us == s->at_us) {
-		if (remember(x, NULL, &i) != 0)
-			return false;
+		remember(x, NULL, &i);
 		write_slot(x, v.slot[now], &i);
 		return true;
 	}
@@ -389,6 +435,7 @@ interfaces_rule_add(struct interface_table *x, struct role_rule *r, struct err *
 {
 	pthread_mutex_lock(&x->mutex);
 	int rc = rule_add(x, r, err);
+	flush(x);
 	apply_rules(x);
 	pthread_mutex_unlock(&x->mutex);
 	return rc;
@@ -421,12 +468,15 @@ interfaces_forget(struct interface_table *x, const uint8_t *address, const uint8
 	for (uint32_t s = 0; s < x->t->count; s++) {
 		struct ft_interface *i = &x->t->slot[s];
 		struct stored_key k = key_of(i);
-		if (!i->used || memcmp(i->address, address, 16) != 0 || memcmp(i->guid, guid, 16) != 0 ||
-			remember(x, &k, NULL) != 0)
+		if (!i->used || memcmp(i->address, address, 16) != 0 || memcmp(i->guid, guid, 16) != 0)
 			continue;
+		remember(x, &k, NULL);
 		unchain(x, s);
 		write_slot(x, s, &(struct ft_interface){.used = 0});
+		x->next[s] = x->hole;
+		x->hole = s + 1;
 	}
+	flush(x);
 	pthread_mutex_unlock(&x->mutex);
 }
 
@@ -521,7 +571,8 @@ interfaces_open(struct interface_table *x, const char *shm_dir, struct kv *kv, u
 	x->bucket = calloc((size_t)x->mask + 1, sizeof *x->bucket);
 	x->next = calloc(x->t->capacity, sizeof *x->next);
 	x->by_exporter = calloc((size_t)exporters + 1, sizeof *x->by_exporter);
-	if (x->bucket == NULL || x->next == NULL || x->by_exporter == NULL)
+	x->change = calloc(CHANGES, sizeof *x->change);
+	if (x->change == NULL || x->bucket == NULL || x->next == NULL || x->by_exporter == NULL)
 		return err_set(err, FT_ENOMEM, "out of memory for %u interfaces", x->t->capacity);
 	rc = load(x, err);
 	return rc == 0 && made ? shm_publish(&x->shm, err) : rc;
@@ -530,6 +581,9 @@ interfaces_open(struct interface_table *x, const char *shm_dir, struct kv *kv, u
 void
 interfaces_close(struct interface_table *x)
 {
+	if (x->change)
+		interfaces_flush(x);
+	free(x->change);
 	free(x->bucket);
 	free(x->next);
 	free(x->by_exporter);

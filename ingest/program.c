@@ -143,6 +143,8 @@ static const struct {
 	{TARGET(s.src_mask6), HAS_MASK, FT_FLOW_HAS_MASK, 0},
 	{TARGET(f.tos), HAS_TOS, FT_FLOW_HAS_TOS, 0},
 	{TARGET(f.flags), HAS_FLAGS, FT_FLOW_HAS_FLAGS, 0},
+	{TARGET(s.first_flags), HAS_YAF_FLAGS, FT_FLOW_HAS_FLAGS, 0},
+	{TARGET(s.more_flags), HAS_YAF_FLAGS, FT_FLOW_HAS_FLAGS, 0},
 	{TARGET(f.proto), HAS_PROTO, 0, 0},
 	{TARGET(s.frame_n), HAS_FRAME, 0, 0},
 	{TARGET(s.ip_packet_n), HAS_FRAME, 0, 0},
@@ -229,6 +231,7 @@ settle_early(struct program *g)
 
 /* ---- moves as shuffles ------------------------------------------------------------------------- */
 
+enum { SHUFFLE_WORTH = 5 }; /* fewer moves are quick enough, and compiling costs as much as 10,000 of them */
 enum { BASE = TARGET(f), MAP = sizeof(struct decoded) - BASE };
 static_assert(MAP % SHUFFLE_CHUNK == 0, "whole chunks");
 
@@ -284,7 +287,7 @@ with_shuffles(struct program *g)
 {
 	struct shuffle_byte map[MAP];
 	struct shuffle_move move[SHUFFLE_MOST];
-	if (g->variable || !shuffle_able() || disputed(g))
+	if (g->variable || g->n_ops < SHUFFLE_WORTH || !shuffle_able() || disputed(g))
 		return g;
 	map_cleared(map);
 	for (unsigned i = 0; i < g->n_ops; i++)

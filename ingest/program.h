@@ -37,6 +37,7 @@ struct scratch {
 	uint16_t icmp4, icmp6, vlan, post_vlan, dot1q, post_dot1q;
 	uint8_t src_mask4, dst_mask4, src_mask6, dst_mask6, icmp_type, icmp_code, ip_version, biflow;
 	uint8_t sampler_mode, nat_event, rev_tos, rev_flags;
+	uint8_t first_flags, more_flags, rev_first_flags, rev_more_flags;
 	uint8_t post_dst_mac[6], post_src_mac[6];
 	const uint8_t *frame, *ip_packet; /* first bytes of a sampled packet (IE 315, 313), in the record */
 	const uint8_t *app_name;          /* text, in the record */
@@ -113,6 +114,7 @@ enum program_has {
 	HAS_IP_VERSION,
 	HAS_FRAME,
 	HAS_APP_NAME,
+	HAS_YAF_FLAGS,
 };
 
 struct program_op {

@@ -17,11 +17,19 @@ ntp_us(uint64_t ntp)
 	       (int64_t)(((ntp & 0xffffffff) * 1000000) >> 32);
 }
 
+enum { AHEAD_MS = 60000, DAY_MS = 86400000 };
+
 static int64_t
 from_uptime(const struct program *g, const struct record_context *c, const struct decoded *d, uint32_t stamp)
 {
-	if (c->has_uptime)
+	if (c->has_uptime) {
+		/* SonicWall: the header's uptime is in seconds, its records' in milliseconds.  No stamp is far ahead of
+		 * its header otherwise, least of all by that factor. */
+		int64_t ago_ms = (int64_t)c->uptime.ms * 1000 - stamp;
+		if ((int32_t)(stamp - c->uptime.ms) > AHEAD_MS && ago_ms > -AHEAD_MS && ago_ms < DAY_MS)
+			return c->export_time.us - ago_ms * 1000;
 		return uptime_to_wall(c->export_time, c->uptime, (uptime_t){stamp}).us;
+	}
 	int64_t init = program_carries(g, HAS_INIT_TIME) ? (int64_t)d->s.init_ms : c->init_ms;
 	if (init <= 0 || init > (INT64_C(1) << 50))
 		return c->export_time.us;
@@ -254,6 +262,8 @@ program_settle(const struct program *g, const struct record_context *c, struct d
 				      : s->post_dot1q;
 		f->bits |= FT_FLOW_HAS_OUT_VLAN;
 	}
+	if (program_carries(g, HAS_YAF_FLAGS))
+		f->flags |= s->first_flags | s->more_flags;
 	if (!program_carries(g, HAS_PROTO) &&
 		(program_carries(g, HAS_ICMP4) || program_carries(g, HAS_ICMP6)))
 		f->proto = program_carries(g, HAS_ICMP4) ? 1 : 58;
@@ -326,7 +336,9 @@ program_reverse(const struct program *g, const struct decoded *d, struct decoded
 		f->out_vlan = d->f.in_vlan;
 	}
 	f->tos = program_carries(g, HAS_REVERSE) ? d->s.rev_tos : d->f.tos;
-	f->flags = program_carries(g, HAS_REVERSE) ? d->s.rev_flags : 0;
+	f->flags = program_carries(g, HAS_REVERSE)
+			   ? d->s.rev_flags | d->s.rev_first_flags | d->s.rev_more_flags
+			   : 0;
 	if (program_carries(g, HAS_REV_TIME) && d->s.rev_first_ms &&
 		d->s.rev_first_ms < (UINT64_C(1) << 50)) {
 		f->first_us = (int64_t)d->s.rev_first_ms * 1000;

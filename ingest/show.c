@@ -137,6 +137,21 @@ put_kind(json_t *o, const char *name, unsigned kind, const uint8_t *p, size_t n)
 	}
 }
 
+/* Does it look like text?  What nobody has named is mostly a number, but where it has a length of its own, or a long one, and
+ * nothing but letters, it is what one would read. */
+static bool
+readable(const struct template_field *f, const uint8_t *p, size_t n)
+{
+	if (ie_type(f->pen, f->id) != IE_UNKNOWN || (f->length != PROGRAM_VARIABLE && n <= 8))
+		return false;
+	while (n > 0 && p[n - 1] == 0)
+		n--;
+	for (size_t i = 0; i < n; i++)
+		if (p[i] < ' ' || p[i] > '~')
+			return false;
+	return n > 1;
+}
+
 static void
 show_unknown(json_t *o, const struct template_field *f, const uint8_t *p, size_t n)
 {
@@ -144,6 +159,11 @@ show_unknown(json_t *o, const struct template_field *f, const uint8_t *p, size_t
 	if (text == NULL)
 		return;
 	(void)ie_name(f->pen, f->id, name);
+	if (readable(f, p, n)) {
+		put_text(o, name, p, n);
+		free(text);
+		return;
+	}
 	size_t bytes = ie_value_json(ie_type(f->pen, f->id), p, n, text, 6 * n + 64);
 	json_t *v = json_loadb(text, bytes, JSON_DECODE_ANY | JSON_ALLOW_NUL, NULL);
 	free(text);

@@ -234,7 +234,8 @@ remember(struct decoder *d, const struct template *t)
 	struct {
 		struct stored s;
 		struct template_field field[PROGRAM_FIELDS];
-	} v = {.s = {t->n_fields, t->n_scope, t->options, {0}}};
+	} v; /* as far as it is used */
+	v.s = (struct stored){t->n_fields, t->n_scope, t->options, {0}};
 	struct learn_key key = own_key(t);
 	memcpy(v.field, t->field, t->n_fields * sizeof t->field[0]);
 	learn_put(d->learn, &key, &v, sizeof v.s + t->n_fields * sizeof t->field[0]);

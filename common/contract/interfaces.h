@@ -16,7 +16,8 @@
  * 5 Full (config netflow/maxinterfaces; an interface has FT_INTERFACE_VERSIONS at most, the oldest goes; one exporter
  *   may fill half): what was told is not taken, counted in `bound_hits`.
  * 6 Crash: an odd version stays until the next start of ingest, which writes the slots anew from LMDB and makes it
- *   even; readers stay with what they had.  LMDB is written first.
+ *   even; readers stay with what they had.  LMDB is written before the flows of the
+ *   datagrams that told it are seen.
  * 7 Version 1.0.   8 Tests: tests/unit/interface_test.c, tests/e2e/test_names.py.
  */
 #ifndef FT_CONTRACT_INTERFACES_H

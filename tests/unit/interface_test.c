@@ -132,6 +132,31 @@ an_index_has_the_name_of_the_time(void **state)
 }
 
 static void
+what_a_datagram_tells_is_written_in_one_go(void **state)
+{
+	char name[16];
+	(void)state;
+	for (uint32_t i = 0; i < 6; i++) {
+		snprintf(name, sizeof name, "port %u", i);
+		assert_true(tell(router, i, 1000, name, NULL, 0, FT_FROM_EXPORTER));
+	}
+	assert_int_equal(atomic_load(&x.changes), 6);
+	assert_string_equal(then(router, 5, 1000), "port 5||0|none"); /* seen at once */
+	interfaces_flush(&x);
+	assert_int_equal(atomic_load(&x.changes), 0);
+	again();
+	assert_string_equal(then(router, 5, 1000), "port 5||0|none");
+	/* what was forgotten makes room that is found without a search */
+	interfaces_forget(&x, router, no_guid);
+	for (uint32_t i = 0; i < 6; i++)
+		assert_true(tell(other, i, 1000, "again", NULL, 0, FT_FROM_EXPORTER));
+	assert_int_equal(x.t->count, 6);
+	again();
+	assert_string_equal(then(other, 0, 1000), "again||0|none");
+	assert_string_equal(then(router, 0, 1000), "-");
+}
+
+static void
 a_vrf_is_no_interface_of_that_index(void **state)
 {
 	(void)state;
@@ -338,6 +363,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(an_index_has_the_name_of_the_time, up, down),
+		cmocka_unit_test_setup_teardown(what_a_datagram_tells_is_written_in_one_go, up, down),
 		cmocka_unit_test_setup_teardown(a_vrf_is_no_interface_of_that_index, up, down),
 		cmocka_unit_test_setup_teardown(the_administrators_file_goes_before_the_exporter, up, down),
 		cmocka_unit_test_setup_teardown(names_read_by_snmp_go_before_the_exporters, up, down),
