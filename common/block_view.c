@@ -215,7 +215,7 @@ block_view_close(struct block_view *v)
 	*v = (struct block_view){0};
 }
 
-/* true: the bytes are what was written */
+/* true: the bytes are what was written.  What is known of them from another view of the mapping is not looked at again. */
 static bool
 verified(struct block_view *v, struct block_column *c, unsigned id)
 {
@@ -228,9 +228,20 @@ verified(struct block_view *v, struct block_column *c, unsigned id)
 			return false;
 		if (word != NULL)
 			atomic_fetch_or_explicit(word, bit, memory_order_relaxed);
-	}
+	} else
+		c->fits = (atomic_load_explicit(word + 2, memory_order_relaxed) & bit) != 0;
 	c->checked = true;
 	return true;
+}
+
+/* the column was read: its structure is good */
+static inline void
+read_well(struct block_view *v, struct block_column *c, unsigned id)
+{
+	if (c->fits || !c->sound || v->verified == NULL || !v->check)
+		return;
+	c->fits = true;
+	atomic_fetch_or_explicit(&v->verified[id / 64 + 2], UINT64_C(1) << id % 64, memory_order_relaxed);
 }
 
 VECTOR static uint32_t
@@ -286,6 +297,7 @@ block_u64(struct block_view *v, enum ft_column id, uint32_t from, uint32_t n, ui
 			rc = codec_by_u64(c, from, n, out);
 	} else {
 		rc = codec_u64(c, from, n, out);
+		read_well(v, c, id);
 		if (rc == FT_OK && c->ref != 0)
 			rc = add_other(v, c, from, n, out);
 	}
@@ -327,6 +339,7 @@ block_u32(struct block_view *v, enum ft_column id, uint32_t from, uint32_t n, ui
 			rc = codec_by_u32(c, from, n, out);
 	} else {
 		rc = codec_u32(c, from, n, out);
+		read_well(v, c, id);
 	}
 	if (rc == FT_OK && column_dict[id] >= 0) {
 		uint32_t most = largest_u32(out, n);
@@ -491,7 +504,10 @@ static bool
 part_run(struct block_view *v, enum block_part id, uint64_t count, uint32_t from, uint32_t n, uint64_t *out)
 {
 	struct block_column *c = &v->dict_column[id - BLOCK_PART_FIRST];
-	return c->count == count && verified(v, c, id) && codec_u64(c, from, n, out) == FT_OK;
+	if (c->count != count || !verified(v, c, id) || codec_u64(c, from, n, out) != FT_OK)
+		return false;
+	read_well(v, c, id);
+	return true;
 }
 
 int
@@ -533,6 +549,23 @@ block_addresses(struct block_view *v, uint32_t from, uint32_t n, uint8_t (*out)[
 		n -= take;
 		out += take;
 	}
+	return FT_OK;
+}
+
+uint32_t
+block_v4_count(const struct block_view *v)
+{
+	uint64_t n = v->dict_column[BLOCK_PART_V4 - BLOCK_PART_FIRST].count;
+	return v->addr == NULL && n <= v->dict_count[FT_DICT_ADDR] ? (uint32_t)n : 0;
+}
+
+int
+block_v4(struct block_view *v, uint32_t from, uint32_t n, uint32_t *out)
+{
+	struct block_column *c = &v->dict_column[BLOCK_PART_V4 - BLOCK_PART_FIRST];
+	if (!verified(v, c, BLOCK_PART_V4) || codec_u32(c, from, n, out) != FT_OK)
+		return FT_EFORMAT;
+	read_well(v, c, BLOCK_PART_V4);
 	return FT_OK;
 }
 

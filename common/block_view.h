@@ -30,7 +30,7 @@ struct block_view {
 	const uint8_t *base;
 	uint64_t base_bytes;
 	/* with `check`: columns verified so far, two words of bits shared by all views of a mapping (columns, then
-	 * dictionary parts); NULL: only this view remembers */
+	 * dictionary parts), and two more for those whose pages were looked at as well; NULL: only this view remembers */
 	_Atomic uint64_t *verified;
 	/* decoded dictionaries; for an open block they point into the map */
 	const struct ft_addr_entry *addr;
@@ -61,6 +61,10 @@ bool block_range(struct block_view *v, enum ft_column c, uint64_t *min, uint64_t
 
 /* Addresses of the codes [from, from + n) alone, without what else their entries have.  out has room for n. */
 int block_addresses(struct block_view *v, uint32_t from, uint32_t n, uint8_t (*out)[16]);
+/* The first codes, so many of them, are IPv4 addresses that can be had as numbers: those of [from, from + n).  0 of an open
+ * block, whose addresses are in no order. */
+uint32_t block_v4_count(const struct block_view *v);
+int block_v4(struct block_view *v, uint32_t from, uint32_t n, uint32_t *out);
 /* For each of all codes the first one with the same address.  *differ: that is the code itself, for all. */
 int block_bare(struct block_view *v, uint32_t *out, bool *differ);
 

@@ -111,7 +111,7 @@ common_sound(struct block_column *c)
 	if (h.common >= UINT32_C(1) << c->bits || !packed_fits(c->bytes, sizeof h, h.common, h.bits) ||
 		!packed_fits(c->bytes, h.codes, c->count, c->bits) || h.ranks > c->bytes ||
 		pages * sizeof(uint32_t) > c->bytes - h.ranks || h.offset > c->bytes || h.offset % 8 != 0 ||
-		!codec_paged_fits(c->data + h.offset, c->bytes - h.offset, h.others))
+		!(c->fits || codec_paged_fits(c->data + h.offset, c->bytes - h.offset, h.others)))
 		return false;
 	uint64_t *values = calloc((size_t)1 << c->bits, sizeof *values);
 	if (values == NULL)
@@ -137,10 +137,10 @@ sound(struct block_column *c)
 		c->sound = dict_sound(c);
 		break;
 	case CODEC_PAGED:
-		c->sound = codec_paged_fits(c->data, c->bytes, c->count);
+		c->sound = c->fits || codec_paged_fits(c->data, c->bytes, c->count);
 		break;
 	case CODEC_SPARSE:
-		c->sound = sparse_sound(c);
+		c->sound = c->fits || sparse_sound(c);
 		break;
 	case CODEC_ZPAGED:
 		c->sound = codec_zpaged_open(c);

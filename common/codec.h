@@ -59,7 +59,8 @@ struct block_column {
 	uint16_t divisor;                /* of the other column's values, if above 1: block_format.h */
 	uint32_t scale;                  /* 1, or what every value - base is a multiple of */
 	bool checked;                    /* its checksum was verified */
-	bool sound;                      /* its structure was verified */
+	bool fits;                       /* its pages are known to lie within it */
+	bool sound;                      /* its structure was verified, tables are made */
 	uint64_t base, low, high, count; /* low, high: smallest and largest value */
 	const uint8_t *data;
 	uint64_t bytes, checksum;

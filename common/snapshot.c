@@ -38,7 +38,7 @@ struct place { /* a block in a file */
 	uint32_t rows;
 	bool known;
 	_Atomic bool bad;
-	_Atomic uint64_t verified[2];
+	_Atomic uint64_t verified[4];
 	struct zone *zone;
 };
 

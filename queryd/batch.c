@@ -3,6 +3,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "queryd/kernel.h"
+
 static const uint8_t bits_of[FT_COLUMNS] = {
 #define COLUMN(name, bits, dictionary, value) bits,
 #include "common/fields.def"
@@ -23,6 +25,7 @@ batch_start(struct batch *b, struct block_view *v, const struct frame *f, uint32
 	b->from = from;
 	b->n = n;
 	b->m = 0;
+	b->inside = b->block_inside;
 	b->have = b->have_sel = b->have_amount = 0;
 }
 
@@ -154,6 +157,12 @@ batch_mask_frame(struct batch *b)
 	}
 	const uint64_t *first = batch_u64(b, FT_COL_first_us), *last = batch_u64(b, FT_COL_last_us);
 	int64_t from = b->frame->from, to = b->frame->to;
+	/* of an open block nothing is said beforehand, and of one at the frame's edge most batches are inside */
+	if (kernel_inside(first, last, from, to, b->n)) {
+		b->inside = true;
+		memset(b->mask, 1, b->n);
+		return;
+	}
 	for (uint32_t i = 0; i < b->n; i++)
 		b->mask[i] = ((int64_t)first[i] < to) & ((int64_t)last[i] >= from);
 }

@@ -26,7 +26,8 @@ struct batch {
 	const struct frame *frame;
 	uint32_t from, n;  /* rows of the block */
 	uint32_t m;        /* selected; m == n: all, and sel64 is u64 */
-	bool inside;       /* no row of the block sticks out of the frame */
+	bool block_inside; /* no row of the block sticks out of the frame */
+	bool inside;       /* none of the batch does */
 	uint32_t in_order; /* sel[i] is i for so many */
 	int rc;
 	uint16_t sel[BATCH]; /* row within the batch of each selected one */

@@ -29,7 +29,11 @@ coded_codes_block(struct coded_codes *c, struct block_view *v, struct budget *b)
 		c->bare = p;
 		c->room = room;
 	}
-	return block_bare(v, c->bare, &c->differ);
+	int rc = block_bare(v, c->bare, &c->differ);
+	c->gap = 0;
+	for (uint32_t i = 0; i < c->n && rc == 0 && !c->differ; i++)
+		c->gap = i - c->bare[i] > c->gap ? i - c->bare[i] : c->gap;
+	return rc;
 }
 
 const uint32_t *
@@ -48,6 +52,38 @@ coded_codes_free(struct coded_codes *c, struct budget *b)
 {
 	budget_free(b, c->bare, c->room * sizeof *c->bare);
 	*c = (struct coded_codes){0};
+}
+
+int
+coded_ids(struct tabwide *t, struct block_view *v, const uint32_t *code, uint32_t n, uint32_t *id)
+{
+	enum { RUN = 1024 };
+	uint32_t v4 = block_v4_count(v), first = 0, from = code[0];
+	while (first < n && code[n - 1] >= v4 && code[first] < v4)
+		first++;
+	if (code[n - 1] < v4)
+		first = n;
+	if (first > 0) {
+		uint32_t number[RUN];
+		if (block_v4(v, from, code[first - 1] - from + 1, number) != 0)
+			return FT_EFORMAT;
+		for (uint32_t i = 0; i < first; i++) /* code[i] - from >= i */
+			number[i] = number[code[i] - from];
+		if (!tabwide_many_v4(t, true, number, first, id))
+			return FT_EFULL;
+	}
+	if (first < n) {
+		uint8_t address[RUN][16];
+		from = code[first];
+		if (block_addresses(v, from, code[n - 1] - from + 1, address) != 0)
+			return FT_EFORMAT;
+		for (uint32_t i = first; i < n; i++)
+			if (code[i] - from != i - first)
+				memcpy(address[i - first], address[code[i] - from], 16);
+		if (!tabwide_many(t, true, (const uint8_t(*)[16])address, n - first, id + first))
+			return FT_EFULL;
+	}
+	return 0;
 }
 
 int
@@ -101,8 +137,8 @@ coded_leave(struct coded *c, struct block_view *v, struct keys *k, uint64_t **va
 			amount[some] = sum[i];
 			some += sum[i] != 0;
 		}
-		if (!tabwide_many(&k->wide, true, address, 16, some, id) ||
-			!values_room(b, value, values, k->wide.n))
+		if (!tabwide_many(keys_wide(k), true, (const uint8_t(*)[16])address, some, id) ||
+			!values_room(b, value, values, keys_bound(k)))
 			return FT_EFULL;
 		for (uint32_t i = 0; i < some; i++)
 			(*value)[id[i]] += amount[i];
@@ -132,8 +168,8 @@ void
 coded_sieve(struct sieve *s, const struct keys *few)
 {
 	*s = (struct sieve){0};
-	for (uint32_t i = 0; i < few->wide.n; i++) {
-		unsigned bit = sieve_bit(few->wide.key[i].bytes);
+	for (uint32_t i = 0; i < keys_bound(few); i++) {
+		unsigned bit = sieve_bit(tabwide_key(keys_wide(few), i)->bytes);
 		s->word[bit / 64] |= (uint64_t)1 << bit % 64;
 	}
 }
@@ -175,7 +211,7 @@ coded_rows_begin(
 			memcpy(address[some], address[i], 16);
 			some += (uint32_t)(s->word[bit / 64] >> bit % 64) & 1;
 		}
-		(void)tabwide_many(&few->wide, false, address, 16, some, id);
+		(void)tabwide_many(keys_wide(few), false, (const uint8_t(*)[16])address, some, id);
 		for (uint32_t i = 0; i < some; i++)
 			if (id[i] != ID_NONE)
 				c->row[from + maybe[i]] = (uint16_t)(id[i] + 1);

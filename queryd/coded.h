@@ -13,7 +13,8 @@
 
 /* Codes of a block, one an address. */
 struct coded_codes {
-	bool differ; /* no address has two */
+	bool differ;  /* no address has two */
+	uint32_t gap; /* codes of one address are at most so far apart */
 	uint32_t n, room;
 	uint32_t *bare; /* by code, the one that stands for it */
 };
@@ -22,6 +23,10 @@ int coded_codes_block(struct coded_codes *c, struct block_view *v, struct budget
 const uint32_t *coded_codes_of(
 	const struct coded_codes *c, struct batch *b, enum ft_column column, uint32_t *room);
 void coded_codes_free(struct coded_codes *c, struct budget *b);
+
+/* Ids of addresses, made if new; n of at least 1 and at most 1,024 codes, ascending, less than 1,024 apart.  0, FT_EFULL or
+ * FT_EFORMAT. */
+int coded_ids(struct tabwide *t, struct block_view *v, const uint32_t *code, uint32_t n, uint32_t *id);
 
 struct coded {
 	struct coded_codes codes;

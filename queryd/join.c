@@ -121,6 +121,7 @@ drop_filter(struct query *q)
 	budget_free(&q->budget, q->several_filter, q->several_words * sizeof *q->several_filter);
 	q->several_filter = NULL;
 	q->several_words = 0;
+	q->several_sorted = NULL; /* of the arena */
 }
 
 static int
@@ -129,6 +130,39 @@ filter_add(void *ctx, uint64_t session)
 	struct query *q = ctx;
 	uint64_t h = hash_mix(session, 1);
 	q->several_filter[h >> 6 & (q->several_words - 1)] |= (uint64_t)1 << (h & 63);
+	return 0;
+}
+
+struct ids {
+	uint64_t *id, n;
+};
+static int
+list_add(void *ctx, uint64_t session)
+{
+	struct ids *l = ctx;
+	l->id[l->n++] = session;
+	return 0;
+}
+static int
+ascending(const void *a, const void *b)
+{
+	const uint64_t *x = a, *y = b;
+	return *x < *y ? -1 : *x > *y;
+}
+
+/* Ids are given in order of time, so that few sessions are in few blocks: all others need not be asked row by row. */
+static int
+make_sorted(struct query *q)
+{
+	enum { FEW = 4096 };
+	if (q->several.n > FEW)
+		return 0;
+	struct ids l = {arena_alloc(&q->arena, q->several.n * sizeof *l.id), 0};
+	if (l.id == NULL)
+		return query_full(q);
+	(void)set64_each(&q->several, list_add, &l);
+	qsort(l.id, l.n, sizeof *l.id, ascending);
+	q->several_sorted = l.id;
 	return 0;
 }
 
@@ -146,7 +180,8 @@ make_filter(struct query *q)
 		return query_full(q);
 	memset(q->several_filter, 0, words * sizeof *q->several_filter);
 	q->several_words = words;
-	return set64_each(&q->several, filter_add, q);
+	(void)set64_each(&q->several, filter_add, q);
+	return make_sorted(q);
 }
 
 int
@@ -173,6 +208,22 @@ join_has_several(const struct query *q, uint64_t session)
 	uint64_t h = hash_mix(session, 1);
 	return (q->several_filter[h >> 6 & (q->several_words - 1)] >> (h & 63) & 1) &&
 	       set64_has(&q->several, session);
+}
+
+bool
+join_block_has_several(const struct query *q, struct block_view *v)
+{
+	uint64_t low, high, from = 0, to = q->several.n;
+	if (to == 0 || q->several_sorted == NULL || !block_range(v, FT_COL_session, &low, &high))
+		return to > 0;
+	while (from < to) { /* the first that is not below `low` */
+		uint64_t middle = from + (to - from) / 2;
+		if (q->several_sorted[middle] < low)
+			from = middle + 1;
+		else
+			to = middle;
+	}
+	return from < q->several.n && q->several_sorted[from] <= high;
 }
 
 /* ---- sums of a session within the frame ------------------------------------------------------------ */
@@ -374,19 +425,16 @@ join_counts(struct worker *w, uint8_t *out, uint8_t *total)
 	struct batch *b = &w->batch;
 	struct query *q = w->q;
 	const uint32_t *state = batch_sel32(b, FT_COL_state);
-	bool all_first = kernel_all_have(state, b->m, FT_SLICE_FIRST);
 	memset(out, COUNT_YES, b->m);
-	if (!all_first) {
+	if (!kernel_all_have(state, b->m, FT_SLICE_FIRST)) {
 		const uint64_t *start = batch_sel64(b, FT_COL_start_us),
 			       *prev = batch_sel64(b, FT_COL_prev_us);
-		for (uint32_t j = 0; j < b->m; j++)
-			if (!(state[j] & FT_SLICE_FIRST) &&
-				frame_overlaps(&q->frame, (int64_t)start[j], (int64_t)prev[j]))
-				out[j] = COUNT_NO;
+		kernel_hulls(out, state, FT_SLICE_FIRST, start, prev, q->frame.from, q->frame.to, COUNT_YES,
+			COUNT_NO, b->m);
 	}
 	if (total != NULL)
 		memcpy(total, out, b->m);
-	if (q->several.n == 0)
+	if (!w->several)
 		return;
 	bool parts = (q->filter && q->filter->attribute) || (q->user && q->user->attribute);
 	/* FIRST|LAST is alone without asking */

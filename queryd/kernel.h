@@ -31,5 +31,24 @@ void kernel_sum(uint64_t *sums, const uint32_t *id, const uint64_t *v, uint32_t 
 void kernel_sum_both(uint64_t *sums, const uint32_t *x, const uint32_t *y, const uint64_t *v,
 	const uint64_t *w, uint32_t n);
 uint64_t kernel_total(const uint64_t *v, uint32_t n);
+/* is there a row with |x - y| <= gap */
+bool kernel_any_near(const uint32_t *x, const uint32_t *y, uint32_t gap, uint32_t n);
+/* how many of v are `what` */
+uint32_t kernel_count8(const uint8_t *v, uint8_t what, uint32_t n);
+/* out[j] = no if bit is not set in bits[j] and [start, prev] overlaps [from, to), else yes */
+void kernel_hulls(uint8_t *out, const uint32_t *bits, uint32_t bit, const uint64_t *start,
+	const uint64_t *prev, int64_t from, int64_t to, uint8_t yes, uint8_t no, uint32_t n);
+/* are all of [first, last] inside [from, to) */
+bool kernel_inside(const uint64_t *first, const uint64_t *last, int64_t from, int64_t to, uint32_t n);
+void kernel_add(uint64_t *to, const uint64_t *from, size_t n);
+/* bytes sent, received, packets sent, received */
+struct sides {
+	uint64_t sum[4];
+};
+/* Of each row sum[x[j]] gets a[0][j], a[1][j], b[0][j], b[1][j]; sum[y[j]] the same with both pairs turned.  There is a
+ * kernel for AVX2; kernel_scalar (for tests) turns it off. */
+void kernel_sum_sides(struct sides *sum, const uint32_t *x, const uint32_t *y, const uint64_t *const a[2],
+	const uint64_t *const b[2], uint32_t n);
+extern bool kernel_scalar;
 
 #endif

@@ -81,3 +81,40 @@ kernel_all_have(const uint32_t *bits, uint32_t n, uint32_t bit)
 		all &= bits[i];
 	return all == bit;
 }
+
+VECTOR bool
+kernel_any_near(const uint32_t *x, const uint32_t *y, uint32_t gap, uint32_t n)
+{
+	uint32_t any = 0, width = 2 * gap;
+	for (uint32_t i = 0; i < n; i++)
+		any |= x[i] - y[i] + gap <= width;
+	return any != 0;
+}
+
+VECTOR uint32_t
+kernel_count8(const uint8_t *v, uint8_t what, uint32_t n)
+{
+	uint32_t sum = 0;
+	for (uint32_t i = 0; i < n; i++)
+		sum += v[i] == what;
+	return sum;
+}
+
+VECTOR void
+kernel_hulls(uint8_t *out, const uint32_t *bits, uint32_t bit, const uint64_t *start, const uint64_t *prev,
+	int64_t from, int64_t to, uint8_t yes, uint8_t no, uint32_t n)
+{
+	for (uint32_t i = 0; i < n; i++) {
+		bool before = ((bits[i] & bit) == 0) & ((int64_t)start[i] < to) & ((int64_t)prev[i] >= from);
+		out[i] = before ? no : yes;
+	}
+}
+
+VECTOR bool
+kernel_inside(const uint64_t *first, const uint64_t *last, int64_t from, int64_t to, uint32_t n)
+{
+	uint32_t out = 0;
+	for (uint32_t i = 0; i < n; i++)
+		out |= ((int64_t)first[i] < from) | ((int64_t)last[i] >= to);
+	return out == 0;
+}

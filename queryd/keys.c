@@ -56,14 +56,14 @@ view_alias(unsigned i, const struct view_info **view)
 void
 keys_init(struct keys *k, const struct view_info *view, struct texts *texts, struct budget *b)
 {
-	*k = (struct keys){
-		.view = view, .texts = texts, .wide.budget = b, .narrow.budget = b, .comb.budget = b};
+	*k = (struct keys){.view = view, .texts = texts, .narrow.budget = b, .comb.budget = b};
+	tabwide_init(&k->own, b, false);
 }
 
 void
 keys_free(struct keys *k)
 {
-	tabwide_free(&k->wide);
+	tabwide_free(&k->own);
 	tab64_free(&k->narrow);
 	tab64_free(&k->comb);
 }
@@ -154,9 +154,15 @@ uses_wide(const struct keys *k)
 }
 
 uint32_t
+keys_bound(const struct keys *k)
+{
+	return uses_comb(k) ? k->comb.n : uses_wide(k) ? tabwide_bound(keys_wide(k)) : k->narrow.n;
+}
+
+uint32_t
 keys_count(const struct keys *k)
 {
-	return uses_comb(k) ? k->comb.n : uses_wide(k) ? k->wide.n : k->narrow.n;
+	return uses_comb(k) ? k->comb.n : uses_wide(k) ? tabwide_count(keys_wide(k)) : k->narrow.n;
 }
 
 /* ---- from a block to ids --------------------------------------------------------------------------- */
@@ -174,8 +180,8 @@ find_wide(struct finder *f, const uint8_t bytes[16], uint32_t extra)
 	struct wide_key key = {.extra = extra};
 	memcpy(key.bytes, bytes, 16);
 	if (!f->make)
-		return tabwide_find(&f->k->wide, &key);
-	uint32_t id = tabwide_intern(&f->k->wide, &key);
+		return tabwide_find(keys_wide(f->k), &key);
+	uint32_t id = tabwide_intern(keys_wide(f->k), &key);
 	f->full |= id == ID_NONE;
 	return id;
 }
@@ -292,7 +298,8 @@ fill_addresses(struct finder *f)
 			memset(map, 0xff, n * sizeof *map);
 			return;
 		}
-		f->full |= !tabwide_many(&f->k->wide, f->make, address, 16, take, map + from);
+		f->full |= !tabwide_many(
+			keys_wide(f->k), f->make, (const uint8_t(*)[16])address, take, map + from);
 	}
 }
 

@@ -12,6 +12,7 @@
 #include <pthread.h>
 
 #include "queryd/query.h"
+#include "queryd/wide.h"
 
 enum view_class { VIEW_TWO, VIEW_PAIR, VIEW_ONE, VIEW_FLOW };
 enum element {
@@ -72,7 +73,8 @@ uint32_t texts_intern(struct texts *t, const char *s, size_t n);
 struct keys {
 	const struct view_info *view;
 	struct texts *texts;
-	struct tabwide wide;
+	struct tabwide own,
+		*shared; /* `wide`: its own, unless its ids are those of a table of several threads */
 	struct tab64 narrow, comb;
 };
 enum { KEYMAP_DIRECT = 4096 };
@@ -88,11 +90,18 @@ struct keymap {
 };
 
 void keys_init(struct keys *k, const struct view_info *view, struct texts *texts, struct budget *b);
+static inline struct tabwide *
+keys_wide(const struct keys *k)
+{
+	return k->shared != NULL ? k->shared : (struct tabwide *)(uintptr_t)&k->own;
+}
 void keys_free(struct keys *k);
 void keymap_init(struct keymap *m, struct budget *b);
 void keymap_free(struct keymap *m, struct budget *b);
 int keymap_block(struct keymap *m, const struct keys *k, struct block_view *v, struct budget *b);
 
+/* above every id; with a table of several threads not each id below it is one */
+uint32_t keys_bound(const struct keys *k);
 uint32_t keys_count(const struct keys *k);
 
 /* Ids of the batch's selected rows.  TWO: x the client's side, y the server's.  FLOW: x client to server, y back;
@@ -104,7 +113,7 @@ int keys_pairs(struct keys *k, struct keymap *m, struct worker *w, uint64_t *key
 /* Id of one code of the current block, for entities that are a dictionary's.  ID_NONE: not there, no memory, or
  * w->batch.rc */
 uint32_t keys_of_code(struct keys *k, bool make, struct keymap *m, struct worker *w, uint32_t code);
-/* remap[i] of `from` is its id in `to`; room for keys_count(from) */
+/* remap[i] of `from` is its id in `to`; room for keys_bound(from) */
 int keys_merge(struct keys *to, const struct keys *from, uint32_t *remap);
 
 /* Only some keys of `from`, in this order: id i of `to` is ids[i].  FT_ENOENT: these can't be told from others in a

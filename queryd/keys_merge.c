@@ -18,11 +18,16 @@ uses_wide(const struct keys *k)
 int
 keys_merge(struct keys *to, const struct keys *from, uint32_t *remap)
 {
-	uint32_t *wide = malloc(((size_t)from->wide.n + 1) * sizeof *wide);
+	struct tabwide *wider = keys_wide(to), *had = keys_wide(from);
+	bool same = wider == had;
+	uint32_t wides = tabwide_bound(had), *wide = malloc(((size_t)wides + 1) * sizeof *wide);
 	uint32_t *narrow = malloc(((size_t)from->narrow.n + 1) * sizeof *narrow);
 	int rc = wide && narrow ? 0 : FT_ENOMEM;
-	for (uint32_t i = 0; rc == 0 && i < from->wide.n; i++)
-		if ((wide[i] = tabwide_intern(&to->wide, &from->wide.key[i])) == ID_NONE)
+	for (uint32_t i = 0; rc == 0 && i < wides; i++)
+		if (same)
+			wide[i] = i;
+		else if (tabwide_has(had, i) &&
+			 (wide[i] = tabwide_intern(wider, tabwide_key(had, i))) == ID_NONE)
 			rc = FT_EFULL;
 	enum element e = to->view->element;
 	for (uint32_t i = 0; rc == 0 && i < from->narrow.n; i++) {
@@ -53,7 +58,7 @@ keys_merge(struct keys *to, const struct keys *from, uint32_t *remap)
 			rc = FT_EFULL;
 	}
 	if (rc == 0 && !uses_comb(to))
-		memcpy(remap, part, keys_count(from) * sizeof *remap);
+		memcpy(remap, part, keys_bound(from) * sizeof *remap);
 	free(wide);
 	free(narrow);
 	return rc;
@@ -62,7 +67,7 @@ keys_merge(struct keys *to, const struct keys *from, uint32_t *remap)
 static uint32_t
 subset_element_wide(struct keys *to, const struct keys *from, uint32_t wide)
 {
-	return tabwide_intern(&to->wide, &from->wide.key[wide]);
+	return tabwide_intern(keys_wide(to), tabwide_key(keys_wide(from), wide));
 }
 
 /* an element that is not of `comb` */

@@ -26,7 +26,7 @@ port_proto(char *out, size_t n, unsigned port, unsigned proto)
 static void
 service(const struct keys *k, uint64_t key, char *out)
 {
-	const uint8_t *address = k->wide.key[key >> 24].bytes;
+	const uint8_t *address = tabwide_key(keys_wide(k), (uint32_t)(key >> 24))->bytes;
 	char text[ADDR_TEXT], port[32];
 	addr_text(address, text);
 	port_proto(port, sizeof port, (unsigned)(key >> 8 & 0xffff), (unsigned)(key & 255));
@@ -36,7 +36,7 @@ service(const struct keys *k, uint64_t key, char *out)
 static void
 wide_text(const struct keys *k, uint32_t id, char *out)
 {
-	const struct wide_key *key = &k->wide.key[id];
+	const struct wide_key *key = tabwide_key(keys_wide(k), id);
 	const uint8_t *b = key->bytes;
 	char text[ADDR_TEXT];
 	if (k->view->element == EL_GUID) {
@@ -80,7 +80,7 @@ element_text(const struct keys *k, uint32_t id, char *out)
 			(unsigned)(v >> 8 & 255), (unsigned)(v & 255));
 		break;
 	case EL_EXPIF:
-		addr_text(k->wide.key[v >> 32].bytes, text);
+		addr_text(tabwide_key(keys_wide(k), (uint32_t)(v >> 32))->bytes, text);
 		snprintf(out, KEY_TEXT, "%s/%u", text, (unsigned)(v & UINT32_MAX));
 		break;
 	case EL_PORTPROTO:
@@ -115,7 +115,7 @@ keys_text(const struct keys *k, uint32_t id, char part[2][KEY_TEXT], uint32_t *f
 	uint32_t x = (uint32_t)(k->comb.key[id] >> 32), y = (uint32_t)k->comb.key[id];
 	if (k->view->element == EL_CLIENTSERVICE) {
 		char text[ADDR_TEXT];
-		addr_text(k->wide.key[x].bytes, text);
+		addr_text(tabwide_key(keys_wide(k), x)->bytes, text);
 		snprintf(part[0], KEY_TEXT, "%s", text);
 		service(k, k->narrow.key[y], part[1]);
 	} else {
@@ -150,7 +150,8 @@ interface_label(const struct keys *k, uint32_t element, const struct query *q, c
 	if (element == ID_NONE)
 		return false;
 	uint64_t v = k->narrow.key[element];
-	const uint8_t *address = k->view->element == EL_EXPIF ? k->wide.key[v >> 32].bytes : NULL;
+	const uint8_t *address =
+		k->view->element == EL_EXPIF ? tabwide_key(keys_wide(k), (uint32_t)(v >> 32))->bytes : NULL;
 	return interfaces_label(
 		q->source->interfaces, address, (uint32_t)v, q->frame.from, q->frame.to, out, n);
 }
@@ -222,7 +223,8 @@ keys_elements(const struct keys *k, uint32_t id, uint32_t out[2])
 static bool
 interface_has(const struct keys *k, uint64_t v, const struct test *t, const struct query *q)
 {
-	const uint8_t *address = k->view->element == EL_EXPIF ? k->wide.key[v >> 32].bytes : NULL;
+	const uint8_t *address =
+		k->view->element == EL_EXPIF ? tabwide_key(keys_wide(k), (uint32_t)(v >> 32))->bytes : NULL;
 	if (test_range_has(t, v & UINT32_MAX))
 		return true;
 	for (uint32_t i = 0; i < t->words; i++)
@@ -239,9 +241,9 @@ keys_element_has(const struct keys *k, uint32_t element, const struct test *t, c
 		return false;
 	switch (k->view->element) {
 	case EL_IP:
-		return test_address_has(t, k->wide.key[element].bytes);
+		return test_address_has(t, tabwide_key(keys_wide(k), element)->bytes);
 	case EL_NETBLOCK: {
-		const struct wide_key *w = &k->wide.key[element];
+		const struct wide_key *w = tabwide_key(keys_wide(k), element);
 		for (uint32_t i = 0; i < t->exacts; i++)
 			if (w->extra == 128 && memcmp(t->exact[i].bytes, w->bytes, 16) == 0)
 				return true;

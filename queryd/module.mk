@@ -28,9 +28,11 @@ queryd_ENGINE := \
 	queryd/texts.c \
 	queryd/view_answer.c \
 	queryd/view_detail.c \
+	queryd/view_hosts.c \
 	queryd/view_rank.c \
 	queryd/view_top.c \
-	queryd/view_unique.c
+	queryd/view_unique.c \
+	queryd/wide.c
 
 # the front: server.c, users.c … one a line
 queryd_FRONT := \

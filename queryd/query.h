@@ -22,9 +22,9 @@ struct source {
 	const struct snapshot_block *block;
 	uint32_t n;
 	unsigned missing_segments;
-	int64_t complete_us;            /* 0: not known */
-	int64_t gap_from_us, gap_to_us; /* what arrived between these may be missing; 0: nothing is */
-	bool absent;                    /* there is no store (yet) */
+	int64_t complete_us;                 /* 0: not known */
+	int64_t gap_from_us, gap_to_us;      /* what arrived between these may be missing; 0: nothing is */
+	bool absent;                         /* there is no store (yet) */
 	const struct interfaces *interfaces; /* what is known of exporters' interfaces; NULL: nothing */
 	/* may be called by several threads at once */
 	int (*view)(void *ctx, uint32_t i, struct block_view *v, struct err *err);
@@ -56,6 +56,7 @@ struct query {
 	struct set64 cut;         /* of them those that were cut, unless `several` has only these */
 	uint64_t *several_filter; /* a bit or more of 16 a session: most questions end here, in cache */
 	uint64_t several_words;   /* power of two; 0: none */
+	uint64_t *several_sorted; /* `several` in ascending order, if they are few */
 	bool several_cut_only;    /* only sessions that were cut are in it */
 	uint64_t touch;           /* columns any pass reads */
 	uint8_t *block_state;
@@ -78,6 +79,7 @@ struct worker {
 	struct binding user, filter;
 	struct session_columns *session_user, *session_filter;
 	uint32_t block; /* index in the source */
+	bool several;   /* the block may have slices of sessions in q->several */
 	int rc;
 	struct err err;
 };
@@ -124,6 +126,8 @@ int join_several(struct query *q, bool cut_only);
 int join_sessions(struct query *q);
 void join_free(struct query *q);
 bool join_has_several(const struct query *q, uint64_t session);
+/* may the block have a session of several slices */
+bool join_block_has_several(const struct query *q, struct block_view *v);
 int join_columns(struct worker *w, const struct join *j, struct session_columns *out);
 
 /* How a selected row counts its session in the frame: COUNT_NO another slice does; COUNT_YES; COUNT_ID by

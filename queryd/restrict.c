@@ -83,7 +83,7 @@ view_restrict(struct view *v)
 	if (t == NULL)
 		return query_full(v->q);
 	collect(p, root, false, v->entity->field, t);
-	uint32_t n = keys_count(&v->keys);
+	uint32_t n = keys_bound(&v->keys);
 	if (!t->all && n > 0) {
 		v->permitted = arena_zalloc(&v->q->arena, n);
 		if (v->permitted == NULL) {
@@ -92,6 +92,8 @@ view_restrict(struct view *v)
 		}
 		for (uint32_t id = 0; id < n; id++) {
 			uint32_t element[2];
+			if (v->value[id] == 0) /* not ranked, or no id at all */
+				continue;
 			unsigned parts = keys_elements(&v->keys, id, element);
 			for (unsigned k = 0; k < parts; k++)
 				for (unsigned i = 0; i < t->n && !v->permitted[id]; i++)

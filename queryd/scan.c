@@ -69,7 +69,7 @@ touch(void *ctx)
 bool
 scan_takes_all(const struct worker *w)
 {
-	return w->batch.inside && w->q->filter == NULL && w->q->user == NULL;
+	return w->batch.block_inside && w->q->filter == NULL && w->q->user == NULL;
 }
 
 static int
@@ -117,8 +117,9 @@ rows(void *ctx)
 		return rc != 0 ? rc : 1;
 	if (g->p->block != NULL && (rc = g->p->block(g->p->ctx, w, g->v)) != 0)
 		return rc;
+	w->several = join_block_has_several(q, g->v);
 	w->batch.rc = 0;
-	w->batch.inside =
+	w->batch.block_inside =
 		q->everything || (g->v->min_first_us >= q->frame.from && g->v->max_last_us < q->frame.to);
 	for (uint32_t from = 0; from < g->v->rows && rc == 0; from += BATCH) {
 		uint32_t n = g->v->rows - from < BATCH ? g->v->rows - from : BATCH;

@@ -36,7 +36,7 @@ struct row_maker {
 	const struct interfaces *interfaces; /* NULL: none is known */
 	struct row_text *address, *netblock; /* by address code */
 	uint32_t room;
-	char *elements;     /* ROW_ELEMENTS bytes, made when the first kept elements are met */
+	char *elements; /* ROW_ELEMENTS bytes, made when the first kept elements are met */
 	char country[2][2], mac[2][18], guid[37], exporter[64], wide[3][64], app[32];
 	const uint32_t *narrow[SESSION_FIELDS], *present, *proto, *client, *server, *exporter_code,
 		*server_port;

@@ -57,29 +57,6 @@ bool tab64_list(struct tab64 *t, uint64_t n);
 bool tab64_index(struct tab64 *t);
 void tab64_free(struct tab64 *t);
 
-/* 16 bytes and a small number -> id: addresses, netblocks */
-struct wide_key {
-	uint8_t bytes[16];
-	uint32_t extra;
-};
-struct wide_slots {
-	uint64_t *slot; /* upper half: IPv4 address, or half of the hash; lower: id + 1 */
-	uint64_t n, slots;
-};
-struct tabwide {
-	struct budget *budget;
-	struct wide_slots v4,
-		other;        /* IPv4 addresses are whole in their slot: one access to memory finds one */
-	struct wide_key *key; /* by id */
-	uint32_t n, room;
-};
-uint32_t tabwide_intern(struct tabwide *t, const struct wide_key *key);
-uint32_t tabwide_find(struct tabwide *t, const struct wide_key *key);
-/* n keys of 16 bytes, `stride` bytes apart, extra 0: slots and keys are asked for ahead.  make: intern, else find.
- * false: no memory */
-bool tabwide_many(struct tabwide *t, bool make, const void *bytes, size_t stride, uint32_t n, uint32_t *id);
-void tabwide_free(struct tabwide *t);
-
 /* set of u64 */
 struct set64 {
 	struct budget *budget;

@@ -1,5 +1,5 @@
 /*
- * view.h - a ranking: two passes over the blocks.
+ * view.h - a ranking: two passes over the blocks; one for most views of addresses (view_hosts.c).
  *
  * Rank pass: one number an entity, from the two columns that are ranked by.  Then the rows of the table are
  * known, and the detail pass adds up everything else only for them: bytes, packets, sessions, series, totals.
@@ -24,6 +24,7 @@ struct view {
 	enum query_direction direction;
 	struct texts texts;
 	bool by_code; /* blocks may be added up by code (coded.h) */
+	bool at_once; /* everything in one pass (view_hosts.c) */
 	/* rank pass */
 	struct keys keys, members;
 	uint64_t *value; /* by id */
@@ -55,7 +56,12 @@ struct view {
 	struct total {
 		uint64_t sessions, bytes, packets, flows;
 	} total;
-	struct min128 ids;        /* session, row << 3 | tag -> earliest time */
+	struct min128 ids; /* session, row << 3 | tag -> earliest time; at once: id << 3 | tag */
+	/* at once: ids are of `hosts`; by id what a row of the table says, and what is in it twice */
+	struct tabwide hosts;
+	struct row *full;
+	uint32_t fulls, lesses;
+	uint64_t *less;
 	struct min128 first_seen; /* UNIQUE with a series: row, member -> earliest time */
 };
 struct row {
@@ -120,9 +126,15 @@ struct member_pair {
 unsigned view_members(const struct view *v, uint32_t x, uint32_t y, uint32_t mx, uint32_t my, bool has_client,
 	bool has_server, struct member_pair out[8]);
 
+/* flows of the batch into the total; *whole: those of its block are there already */
+int view_flows(struct total *t, bool *whole, struct worker *w);
+
 /* steps, in this order */
 int view_open(struct view *v, struct query *q);
-int view_rank(struct view *v);                 /* view_rank.c: fills in value */
+int view_rank(struct view *v);        /* view_rank.c: fills in value */
+int view_hosts(struct view *v);       /* view_hosts.c: the same, and all that the detail pass would */
+void view_hosts_rows(struct view *v); /* after view_choose: its rows */
+void view_hosts_free(struct view *v);
 int view_choose(struct view *v);               /* view_top.c: permitted, top, rows */
 int view_detail(struct view *v);               /* view_detail.c */
 int view_answer(struct view *v, json_t **out); /* view_answer.c */

@@ -168,8 +168,8 @@ detail_amounts(const struct view *v, struct detail_part *p, struct batch *b, boo
 }
 
 /* everything selected: what is not needed row by row comes from the block as a whole */
-static int
-detail_flows(struct detail_part *p, struct worker *w)
+int
+view_flows(struct total *t, bool *whole, struct worker *w)
 {
 	struct batch *b = &w->batch;
 	uint64_t client, server;
@@ -179,12 +179,12 @@ detail_flows(struct detail_part *p, struct worker *w)
 			rc = block_sum(b->v, FT_COL_server_flows, &server);
 		if (rc != 0)
 			return rc;
-		p->whole = true;
-		p->total.flows += client + server;
+		*whole = true;
+		t->flows += client + server;
 	}
-	if (!p->whole)
-		p->total.flows += kernel_total(batch_amount(b, FT_COL_client_flows), b->m) +
-				  kernel_total(batch_amount(b, FT_COL_server_flows), b->m);
+	if (!*whole)
+		t->flows += kernel_total(batch_amount(b, FT_COL_client_flows), b->m) +
+			    kernel_total(batch_amount(b, FT_COL_server_flows), b->m);
 	return b->rc;
 }
 
@@ -251,7 +251,7 @@ detail_sessions(const struct view *v, struct detail_part *p, struct worker *w)
 {
 	struct batch *b = &w->batch;
 	join_counts(w, p->counting, p->total_counting);
-	const uint64_t *session = v->q->several.n ? batch_sel64(b, FT_COL_session) : NULL;
+	const uint64_t *session = w->several ? batch_sel64(b, FT_COL_session) : NULL;
 	uint32_t yes = 0, by_id = 0;
 	for (uint32_t j = 0; j < b->m; j++) {
 		yes += p->total_counting[j] == COUNT_YES;
@@ -373,7 +373,7 @@ detail_batch(void *ctx, struct worker *w)
 		return rc;
 	detail_amounts(v, p, b, false);
 	detail_amounts(v, p, b, true);
-	rc = detail_flows(p, w);
+	rc = view_flows(&p->total, &p->whole, w);
 	if (rc == 0)
 		rc = detail_sessions(v, p, w);
 	if (rc == 0 && v->q->frame.slots > 0 && v->kind == COUNT_UNIQUE)
@@ -459,6 +459,10 @@ view_detail(struct view *v)
 	v->first = arena_alloc(&v->q->arena, ((size_t)v->rows + 1) * sizeof *v->first);
 	if (v->first == NULL || arrays(v, &v->row, &v->series) != 0)
 		return query_full(v->q);
+	if (v->at_once) {
+		view_hosts_rows(v);
+		return 0;
+	}
 	v->ids.budget = v->first_seen.budget = &v->q->budget;
 	v->detail_by_code =
 		v->by_code && v->detail == &v->few && v->q->frame.slots == 0 && v->rows < UINT16_MAX;
@@ -479,6 +483,8 @@ view_close(struct view *v)
 {
 	if (v->q == NULL)
 		return;
+	if (v->at_once)
+		view_hosts_free(v);
 	keys_free(&v->keys);
 	keys_free(&v->few);
 	keys_free(&v->members);

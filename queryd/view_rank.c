@@ -87,7 +87,7 @@ rank_sessions(const struct view *v, struct rank_part *p, const struct target *t,
 {
 	struct batch *b = &w->batch;
 	join_counts(w, p->counting, NULL);
-	const uint64_t *session = v->q->several.n ? batch_sel64(b, FT_COL_session) : NULL;
+	const uint64_t *session = w->several ? batch_sel64(b, FT_COL_session) : NULL;
 	if (b->rc != 0)
 		return b->rc;
 	for (uint32_t j = 0; j < b->m; j++) {
@@ -211,7 +211,7 @@ rank_batch(void *ctx, struct worker *w)
 		int rc = keys_batch(&p->keys, true, &p->map, w, p->x, p->y);
 		if (rc != 0)
 			return rc;
-		if (!values_room(&v->q->budget, &p->value, &p->values, keys_count(&p->keys)))
+		if (!values_room(&v->q->budget, &p->value, &p->values, keys_bound(&p->keys)))
 			return FT_EFULL;
 		t = (struct target){p->value, p->x, p->y};
 	}
@@ -253,12 +253,12 @@ add_pair(void *ctx, uint64_t key, uint64_t sum)
 static int
 merge(struct view *v, struct rank_part *p)
 {
-	uint32_t n = keys_count(&p->keys), members = v->unique ? keys_count(&p->members) : 0;
+	uint32_t n = keys_bound(&p->keys), members = v->unique ? keys_bound(&p->members) : 0;
 	struct remaps r = {v, malloc(((size_t)n + 1) * 4), malloc(((size_t)members + 1) * 4)};
 	int rc = r.id && r.member ? keys_merge(&v->keys, &p->keys, r.id) : FT_ENOMEM;
 	if (rc == 0 && v->unique != NULL)
 		rc = keys_merge(&v->members, &p->members, r.member);
-	if (rc == 0 && !values_room(&v->q->budget, &v->value, &v->values, keys_count(&v->keys)))
+	if (rc == 0 && !values_room(&v->q->budget, &v->value, &v->values, keys_bound(&v->keys)))
 		rc = FT_EFULL;
 	for (uint32_t i = 0; rc == 0 && i < n && i < p->values; i++)
 		v->value[r.id[i]] += p->value[i];
@@ -331,9 +331,31 @@ tally_pair(void *ctx, uint64_t key, uint64_t sum)
 	return 0;
 }
 
+/* FT_EFULL is no failure if there is another way */
+static int
+rank_at_once(struct view *v)
+{
+	int rc = view_hosts(v);
+	if (rc != FT_EFULL)
+		return rc;
+	view_hosts_free(v);
+	v->at_once = false;
+	v->total = (struct total){0};
+	budget_free(&v->q->budget, v->value, v->values * sizeof *v->value);
+	v->value = NULL;
+	v->values = 0;
+	*v->q->err = (struct err){0};
+	return rc;
+}
+
 int
 view_rank(struct view *v)
 {
+	if (v->at_once) {
+		int rc = rank_at_once(v);
+		if (rc != FT_EFULL)
+			return rc;
+	}
 	struct pass p = {.level = SCAN_SELECTED,
 		.count = true,
 		.ctx = v,
@@ -349,7 +371,7 @@ view_rank(struct view *v)
 	int rc = scan(v->q, &p);
 	if (rc == 0 && parts64_flush(&v->pairs) != 0)
 		rc = query_full(v->q);
-	if (rc == 0 && !values_room(&v->q->budget, &v->value, &v->values, keys_count(&v->keys)))
+	if (rc == 0 && !values_room(&v->q->budget, &v->value, &v->values, keys_bound(&v->keys)))
 		rc = query_full(v->q);
 	if (rc != 0)
 		return rc;

@@ -51,14 +51,14 @@ detail_keys(struct view *v)
 	const uint32_t *shown = v->top + v->offset;
 	int rc = FT_ENOENT;
 	keys_init(&v->few, v->entity, &v->texts, &v->q->budget);
-	if (v->q->frame.slots == 0 || v->kind == COUNT_UNIQUE)
+	if (!v->at_once && (v->q->frame.slots == 0 || v->kind == COUNT_UNIQUE))
 		rc = keys_subset(&v->few, &v->keys, shown, v->rows);
 	if (rc == FT_EFULL)
 		return query_full(v->q);
 	v->detail = rc == 0 ? &v->few : &v->keys;
 	if (rc != 0 && !tab64_index(&v->keys.comb))
 		return query_full(v->q);
-	v->row_of = arena_zalloc(&v->q->arena, ((size_t)keys_count(v->detail) + 1) * sizeof *v->row_of);
+	v->row_of = arena_zalloc(&v->q->arena, ((size_t)keys_bound(v->detail) + 1) * sizeof *v->row_of);
 	if (v->row_of == NULL)
 		return query_full(v->q);
 	for (uint32_t r = 0; r < v->rows; r++)
@@ -72,7 +72,7 @@ view_choose(struct view *v)
 	int rc = view_restrict(v);
 	if (rc != 0)
 		return rc;
-	uint32_t n = keys_count(&v->keys);
+	uint32_t n = keys_bound(&v->keys);
 	uint64_t want = (uint64_t)v->q->spec->offset + v->q->spec->rows;
 	uint32_t most = want < n ? (uint32_t)want : n;
 	v->top = arena_alloc(&v->q->arena, ((size_t)most + 1) * sizeof *v->top);

@@ -1,13 +1,23 @@
 /*
- * Speed of the query engine alone: 2 M slices of one hour in memory, made like flowgen's (Zipf hosts and servers,
- * most sessions one slice), asked on one thread; milliseconds of processor time, the best of three.   bench_query [slices] [threads]
+ * Speed of the query engine alone, without protocol and programs: milliseconds of processor and of wall time, the best
+ * of some rounds.
+ *
+ *   bench_query [-n SLICES] [-t THREADS] [-r ROUNDS] [VIEW…]         slices of one hour in memory (2 M), made like those
+ *                                      of a network (Zipf hosts and servers, most sessions one slice): open blocks, so
+ *                                      that columns are plain arrays
+ *   bench_query -c CONF -s SHM -f FROM -e TO [-t …] [-r …] [VIEW…]   a store that is there, by its configuration and its
+ *                                      folder in /dev/shm; from and to in seconds since 1970
+ *
+ * VIEW is ENTITY;COUNT;FILTER;SLOTS, what is missing is empty ("IP;BYTES;PORT == 22"), or csv;FILTER, ndjson;FILTER.
  */
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "common/clock.h"
+#include "common/conf.h"
 #include "queryd/engine_internal.h"
 #include "tests/unit/blockgen.h"
 
@@ -80,48 +90,24 @@ make(struct blockgen_slice *b, uint64_t i, uint64_t n)
 	b->server.country = (uint16_t)('A' << 8 | ('A' + mix(s / 64) % 26));
 }
 
+static struct query_context context = {.memory = (uint64_t)4 << 30, .threads = 1};
+static struct query_spec frame = {.from_us = 1760000000000000, .to_us = 1760003700000000, .exporter_if = -1};
+static unsigned rounds = 3;
+/* one of the two */
+static struct engine *engine;
+static const struct source *source;
+static struct services *services;
+static uint64_t written;
+
 /* processor time: the machine may be busy with other things */
 static double
-cpu_ms(void)
+ms(clockid_t clock)
 {
 	struct timespec t;
-	clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
+	clock_gettime(clock, &t);
 	return (double)t.tv_sec * 1e3 + (double)t.tv_nsec / 1e6;
 }
 
-static struct query_context context = {.memory = (uint64_t)4 << 30};
-
-static void
-view(const struct source *source, const struct services *services, const char *entity, const char *count,
-	const char *filter, uint32_t slots, int64_t cut)
-{
-	double best = 1e9;
-	for (int i = 0; i < 3; i++) {
-		struct query_spec spec = {.from_us = 1760000000000000 + cut,
-			.to_us = 1760003700000000 - 3 * cut,
-			.exporter_if = -1,
-			.entity = entity,
-			.count = count,
-			.filter = filter,
-			.rows = 128,
-			.slots = slots};
-		struct err err = {0};
-		json_t *answer = NULL;
-		double start = cpu_ms();
-		if (run_view(source, services, &context, &spec, &answer, &err) != 0) {
-			printf("%s %s %s: %s\n", entity, count, filter, err.text);
-			return;
-		}
-		double ms = cpu_ms() - start;
-		best = ms < best ? ms : best;
-		json_decref(answer);
-	}
-	printf("%-14s %-12s %-32s %3u slots%s %8.1f ms\n", entity, count, filter, slots,
-		cut ? " cut" : "    ", best);
-	fflush(stdout);
-}
-
-static uint64_t written;
 static int
 count_bytes(void *ctx, const char *bytes, size_t n)
 {
@@ -131,29 +117,87 @@ count_bytes(void *ctx, const char *bytes, size_t n)
 	return 0;
 }
 
-static void
-list(const struct source *source, const struct services *services, const char *format)
+static int
+ask(const struct query_spec *spec, struct err *err)
 {
-	struct query_spec spec = {
-		.from_us = 1760000000000000, .to_us = 1760003700000000, .exporter_if = -1, .format = format};
-	struct err err = {0};
-	json_t *summary = NULL;
+	json_t *answer = NULL;
+	int rc;
 	written = 0;
-	double start = cpu_ms();
-	if (run_sessions(source, services, &context, &spec, count_bytes, NULL, &summary, &err) != 0) {
-		printf("sessions: %s\n", err.text);
-		return;
-	}
-	printf("sessions as %-8s %6.1f MB %33s %8.1f ms\n", format, (double)written / 1e6, "",
-		cpu_ms() - start);
-	json_decref(summary);
+	if (spec->format != NULL)
+		rc = engine ? engine_sessions(engine, &context, spec, count_bytes, NULL, &answer, err)
+			    : run_sessions(source, services, &context, spec, count_bytes, NULL, &answer, err);
+	else
+		rc = engine ? engine_view(engine, &context, spec, &answer, err)
+			    : run_view(source, services, &context, spec, &answer, err);
+	json_decref(answer);
+	return rc;
 }
 
-int
-main(int argc, char **argv)
+/* ENTITY;COUNT;FILTER;SLOTS or csv;FILTER */
+static void
+measure(const char *words)
 {
-	uint64_t n = argc > 1 ? strtoull(argv[1], NULL, 10) : 2000000;
-	context.threads = argc > 2 ? (unsigned)atoi(argv[2]) : 1;
+	char copy[400], *part[4] = {NULL}, *at = copy;
+	double cpu = 1e12, wall = 1e12;
+	snprintf(copy, sizeof copy, "%s", words);
+	for (int i = 0; i < 4 && at != NULL; i++) {
+		part[i] = at;
+		if ((at = strchr(at, ';')) != NULL)
+			*at++ = 0;
+	}
+	struct query_spec spec = frame;
+	if (strcmp(part[0], "csv") == 0 || strcmp(part[0], "ndjson") == 0) {
+		spec.format = part[0];
+		spec.filter = part[1];
+	} else {
+		spec.entity = part[0];
+		spec.count = part[1];
+		spec.filter = part[2];
+		spec.slots = part[3] ? (uint32_t)atoi(part[3]) : 0;
+		spec.rows = 128;
+	}
+	for (unsigned i = 0; i < (spec.format ? 1 : rounds); i++) {
+		struct err err = {0};
+		double c = ms(CLOCK_PROCESS_CPUTIME_ID), w = ms(CLOCK_MONOTONIC);
+		if (ask(&spec, &err) != 0) {
+			printf("%s: %s\n", words, err.text);
+			return;
+		}
+		c = ms(CLOCK_PROCESS_CPUTIME_ID) - c;
+		w = ms(CLOCK_MONOTONIC) - w;
+		cpu = c < cpu ? c : cpu;
+		wall = w < wall ? w : wall;
+	}
+	printf("%-56s %8.1f ms CPU %8.1f ms", words, cpu, wall);
+	if (spec.format)
+		printf(" %8.1f MB", (double)written / 1e6);
+	printf("\n");
+	fflush(stdout);
+}
+
+static void
+measure_all(int argc, char **argv)
+{
+	static const char *const usual[] = {"IP;BYTES", "IP;BYTES;;60", "IP;BYTES;SRVPORT == 443",
+		"IP;BYTES;PORT == 22", "IP;BYTES;IP == 172.16.0.0/20", "IP;BYTES;SRVPORT == 22 && CC == AC",
+		"IP;BYTES;TOTBYTS > 100K", "IP;SESSIONS", "IP;UNIQUE IP", "IPPAIR;BYTES", "IPPAIR;SESSIONS",
+		"PORTPROTO;BYTES", "ASN;BYTES", "ASN;SESSIONS", "QOS;SESSIONS", "IF;PACKETS",
+		"CLIENTSERVICE;BYTES", "csv", "ndjson"};
+	for (int i = 0; i < argc; i++)
+		measure(argv[i]);
+	for (size_t i = 0; argc == 0 && i < sizeof usual / sizeof usual[0]; i++)
+		measure(usual[i]);
+	if (argc == 0 && engine == NULL) { /* a frame that cuts into the data */
+		printf("a frame that cuts:\n");
+		frame.from_us += 60000000;
+		frame.to_us -= 180000000;
+		measure("IP;BYTES");
+	}
+}
+
+static void
+generated(uint64_t n, int argc, char **argv)
+{
 	uint32_t blocks = (uint32_t)((n + ROWS - 1) / ROWS);
 	struct blockgen *block = calloc(blocks, sizeof *block);
 	for (uint64_t i = 0; i < n; i++) {
@@ -166,30 +210,66 @@ main(int argc, char **argv)
 	struct blockgen_source s;
 	blockgen_source_open(&s, block, blocks, true);
 	s.all_known = true;
-	struct services *services = services_read("/etc/services");
-	const struct source *source = &s.source;
-	view(source, services, "IP", "BYTES", "", 0, 0);
-	view(source, services, "IP", "BYTES", "", 0, 60000000);
-	view(source, services, "IP", "BYTES", "", 60, 0);
-	view(source, services, "IP", "BYTES", "SRVPORT == 443", 0, 0);
-	view(source, services, "IP", "BYTES", "SRVPORT == 22 && CC == AC", 0, 0);
-	view(source, services, "IP", "BYTES", "TOTBYTS > 100K", 0, 0);
-	view(source, services, "IP", "SESSIONS", "", 0, 0);
-	view(source, services, "IP", "UNIQUE IP", "", 0, 0);
-	view(source, services, "IPPAIR", "BYTES", "", 0, 0);
-	view(source, services, "IPPAIR", "SESSIONS", "", 0, 0);
-	view(source, services, "PORTPROTO", "BYTES", "", 0, 0);
-	view(source, services, "ASN", "BYTES", "", 0, 0);
-	view(source, services, "ASN", "SESSIONS", "", 0, 0);
-	view(source, services, "QOS", "SESSIONS", "", 0, 0);
-	view(source, services, "IF", "PACKETS", "", 0, 0);
-	view(source, services, "CLIENTSERVICE", "BYTES", "", 0, 0);
-	list(source, services, "csv");
-	list(source, services, "ndjson");
+	services = services_read("/etc/services");
+	source = &s.source;
+	measure_all(argc, argv);
 	for (uint32_t i = 0; i < blocks; i++)
 		blockgen_close(&block[i]);
 	blockgen_source_close(&s);
 	services_free(services);
 	free(block);
+}
+
+static int
+stored(const char *path, const char *shm, int argc, char **argv)
+{
+	struct conf_problems problems = {0};
+	struct conf *conf = conf_load(path, &problems);
+	struct err err = {0};
+	if (conf == NULL || engine_open(&engine, conf, shm, &err) != 0) {
+		fprintf(stderr, "%s\n", err.text);
+		return 1;
+	}
+	measure_all(argc, argv);
+	engine_close(engine);
+	conf_free(conf);
+	conf_problems_free(&problems);
+	return 0;
+}
+
+int
+main(int argc, char **argv)
+{
+	const char *conf = NULL, *shm = NULL;
+	uint64_t n = 2000000;
+	for (int c; (c = getopt(argc, argv, "n:t:r:c:s:f:e:")) != -1;)
+		switch (c) {
+		case 'n':
+			n = strtoull(optarg, NULL, 10);
+			break;
+		case 't':
+			context.threads = (unsigned)atoi(optarg);
+			break;
+		case 'r':
+			rounds = (unsigned)atoi(optarg);
+			break;
+		case 'c':
+			conf = optarg;
+			break;
+		case 's':
+			shm = optarg;
+			break;
+		case 'f':
+			frame.from_us = strtoll(optarg, NULL, 10) * 1000000;
+			break;
+		case 'e':
+			frame.to_us = strtoll(optarg, NULL, 10) * 1000000;
+			break;
+		default:
+			return 2;
+		}
+	if (conf != NULL && shm != NULL)
+		return stored(conf, shm, argc - optind, argv + optind);
+	generated(n, argc - optind, argv + optind);
 	return 0;
 }

@@ -50,6 +50,7 @@ blockgen_open(struct blockgen *g, uint32_t block, uint32_t capacity)
 void
 blockgen_close(struct blockgen *g)
 {
+	free(g->sealed);
 	free(g->h);
 	free(g->slot);
 }
@@ -172,6 +173,8 @@ view(void *ctx, uint32_t i, struct block_view *v, struct err *err)
 	struct blockgen_source *s = ctx;
 	if (i == s->damaged)
 		return err_set(err, FT_EFORMAT, "damaged on purpose");
+	if (s->g[i].sealed != NULL)
+		return block_view_sealed(v, s->g[i].sealed, s->g[i].sealed_bytes, true, err);
 	int rc = block_view_open(v, s->g[i].h, &s->g[i].r, err);
 	if (rc == 0 && s->known && (s->all_known || i % 2 == 0)) {
 		v->min_first_us = s->g[i].min_first;

@@ -27,6 +27,8 @@ struct blockgen {
 	struct ft_catalog_record r;
 	uint32_t *slot; /* hash of address entries */
 	int64_t min_first, max_last;
+	void *sealed; /* NULL: it is open (blockseal.h) */
+	size_t sealed_bytes;
 };
 
 void blockgen_open(struct blockgen *g, uint32_t block, uint32_t capacity);
@@ -39,7 +41,7 @@ struct blockgen_source {
 	struct snapshot_block *list;
 	struct blockgen *g;
 	bool known, all_known; /* every second block; every block */
-	uint32_t damaged; /* index of a block whose view fails; UINT32_MAX: none */
+	uint32_t damaged;      /* index of a block whose view fails; UINT32_MAX: none */
 };
 void blockgen_source_open(struct blockgen_source *s, struct blockgen *g, uint32_t n, bool known);
 void blockgen_source_close(struct blockgen_source *s);

@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "queryd/engine_internal.h"
+#include "tests/unit/blockseal.h"
 #include "tests/unit/query_naive.h"
 
 static const char *const entities[] = {"IP", "IPPAIR", "PORTPROTO", "SRCPORT", "DSTPORT", "PROTO", "APP",
@@ -44,6 +45,8 @@ world_open(struct world *w, struct dice *d, uint32_t sessions)
 		blockgen_open(&w->block[w->blocks], w->blocks, rows);
 		for (uint32_t i = 0; i < rows && at < w->corpus.n; i++)
 			blockgen_add(&w->block[w->blocks], &w->corpus.slice[at++]);
+		if (dice_below(d, 3) != 0)
+			blockseal(&w->block[w->blocks]);
 		w->blocks++;
 	}
 	blockgen_source_open(&w->source, w->block, w->blocks, true);
