@@ -105,7 +105,7 @@ request_fail(struct request *r, const struct err *err)
 static bool
 on_behalf(struct rpc_call *call)
 {
-	json_t *from = json_object_get(call->request, "from");
+	json_t *from = json_object_get(call->request, "on_behalf_of");
 	uint8_t address[16];
 	char canonical[ADDR_TEXT];
 	const char *text = json_string_value(from);
@@ -115,7 +115,7 @@ on_behalf(struct rpc_call *call)
 		return false;
 	addr_text(address, canonical); /* as the addresses of tokens are kept */
 	snprintf(call->peer, sizeof call->peer, "%.45s", canonical);
-	json_object_del(call->request, "from");
+	json_object_del(call->request, "on_behalf_of");
 	return true;
 }
 
@@ -148,7 +148,7 @@ handle(struct server *s, struct rpc_server *rpc, struct rpc_call *call)
 	s->list = r;
 	pthread_mutex_unlock(&s->mutex);
 	if (!placed) {
-		request_error(r, "bad_request", "/from", "from is an address");
+		request_error(r, "bad_request", "/on_behalf_of", "on_behalf_of is an address");
 		return;
 	}
 	r->op = operation_find(call->op);

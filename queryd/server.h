@@ -6,7 +6,7 @@
  *   run: QUICK on whichever thread is here · HASH on the hash pool · WAIT on threads of its own · QUERY on the
  *   query pool, fair among users.
  *
- * The gate is a second way in, for the gateway: there a request may say `from`, the address of whoever is behind the
+ * The gate is a second way in, for the gateway: there a request may say `on_behalf_of`, the address of whoever is behind the
  * gateway, and that is the address that session keys are bound to, that the throttle counts and the audit log shows.  Who
  * may open that socket (its file: 0660, of the daemons' group) is trusted that far, and no further: it needs a user's
  * password, key or token like everybody.

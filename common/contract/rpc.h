@@ -3,7 +3,7 @@
  *
  * Transport: ROUTER at tcp://ADDRESS:9640 (queryd; CURVE when not loopback) and ipc://RUNDIR/ROLE.ctl
  *   (each daemon: status, counters, reload and its own).  Clients use DEALER.
- *   ipc://RUNDIR/queryd.gate: queryd again, for the gateway (ft-webd): a request there may have "from", the address of whoever
+ *   ipc://RUNDIR/queryd.gate: queryd again, for the gateway (ft-webd): a request there may have "on_behalf_of", the address of whoever
  *   it is made for (queryd/server.h).
  * Request: one frame, a JSON object {"v":1, "id": any string or number, "op": "…", "auth": {…}, …}.
  *   queryd's auth: {"user":…, "password":…} | {"key": 32 hex} | {"token": 32 hex}.

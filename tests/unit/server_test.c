@@ -701,11 +701,11 @@ a_stopping_server_ends_its_queries(void **state)
 	start_server();
 }
 
-/* op with this token, asked by the gate for somebody at `from` */
+/* op with this token, asked by the gate for somebody at this address */
 static json_t *
 with_token(const char *name, const char *token, const char *from)
 {
-	return json_pack("{s:s, s:s, s:{s:s}}", "op", name, "from", from, "auth", "token", token);
+	return json_pack("{s:s, s:s, s:{s:s}}", "op", name, "on_behalf_of", from, "auth", "token", token);
 }
 
 static void
@@ -713,10 +713,10 @@ the_gate_takes_the_address_of_who_is_behind_it(void **state)
 {
 	char token[40], at[80];
 	(void)state;
-	json_t *login = json_pack("{s:s, s:b, s:s}", "op", "login", "token", 1, "from", "203.0.113.5");
+	json_t *login = json_pack("{s:s, s:b, s:s}", "op", "login", "token", 1, "on_behalf_of", "203.0.113.5");
 	/* on the query port nobody speaks for another */
 	assert_string_equal(code_of(ask(as("ann", "annpw", json_deep_copy(login))), at), "bad_request");
-	assert_string_equal(at, "/from");
+	assert_string_equal(at, "/on_behalf_of");
 	json_t *reply = ask_at(the.gate, as("ann", "annpw", login));
 	snprintf(token, sizeof token, "%s", json_string_value(json_object_get(reply, "token")));
 	assert_int_equal(json_integer_value(json_object_get(reply, "token_age")), 3600);
@@ -728,10 +728,10 @@ the_gate_takes_the_address_of_who_is_behind_it(void **state)
 		code_of(ask_at(the.gate, with_token("whoami", token, "::ffff:203.0.113.5")), at), "ok");
 	assert_string_equal(
 		code_of(ask_at(the.gate, with_token("whoami", token, "nowhere")), at), "bad_request");
-	assert_string_equal(at, "/from");
+	assert_string_equal(at, "/on_behalf_of");
 	/* a token is no session key */
 	json_t *r =
-		json_pack("{s:s, s:s, s:{s:s}}", "op", "whoami", "from", "203.0.113.5", "auth", "key", token);
+		json_pack("{s:s, s:s, s:{s:s}}", "op", "whoami", "on_behalf_of", "203.0.113.5", "auth", "key", token);
 	assert_string_equal(code_of(ask_at(the.gate, r), at), "auth");
 	assert_string_equal(code_of(ask_at(the.gate, as("ann", "annpw", op("logout"))), at), "bad_request");
 	assert_string_equal(code_of(ask_at(the.gate, with_token("logout", token, "203.0.113.5")), at), "ok");
@@ -754,7 +754,7 @@ the_gate_lets_in_who_must_change_the_password_to_do_that(void **state)
 	assert_int_equal(users_open(&the.users, dir, first, &err), 0);
 	assert_int_equal(tickets_open(&the.tickets, users_kv(the.users), &err), 0);
 	start_server();
-	json_t *login = json_pack("{s:s, s:b, s:s}", "op", "login", "token", 1, "from", "::1");
+	json_t *login = json_pack("{s:s, s:b, s:s}", "op", "login", "token", 1, "on_behalf_of", "::1");
 	json_t *reply = ask_at(the.gate, as("admin", first, login));
 	assert_true(json_is_true(json_object_get(reply, "must_change_password")));
 	snprintf(token, sizeof token, "%s", json_string_value(json_object_get(reply, "token")));

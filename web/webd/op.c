@@ -188,7 +188,7 @@ form_of(const struct http_call *call, const char *name, json_t *request)
 void
 op_run(struct web *w, struct http_call *call, const char *name)
 {
-	static const char *const given[] = {"v", "id", "op", "auth", "from", "format"};
+	static const char *const given[] = {"v", "id", "op", "auth", "on_behalf_of", "format"};
 	bool answered;
 	json_t *auth = web_credentials(call, NULL, &answered), *body = auth ? web_body(call) : NULL;
 	if (auth == NULL && !answered)

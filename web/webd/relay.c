@@ -117,7 +117,7 @@ relay_start(struct web *w, struct http_call *call, json_t *request, const struct
 	call->user = r;
 	call->on_gone = on_gone;
 	call->on_room = on_room;
-	json_object_set_new(request, "from", json_string(call->client));
+	json_object_set_new(request, "on_behalf_of", json_string(call->client));
 	if (form->progress)
 		json_object_set_new(request, "progress", json_true());
 	r->question = upstream_ask(w->up, request, on_reply, r);

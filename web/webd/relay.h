@@ -23,7 +23,7 @@ struct relay_form {
 	void (*failed)(struct relay *r, const json_t *reply); /* NULL: the connection breaks */
 };
 
-/* request: stolen, without from */
+/* request: stolen, without on_behalf_of */
 void relay_start(struct web *w, struct http_call *call, json_t *request, const struct relay_form *form);
 void relay_write(struct relay *r, const void *bytes, size_t n);
 void relay_line(struct relay *r, json_t *object); /* stolen; as one line */

@@ -40,7 +40,7 @@ end_old_token(struct web *w, struct http_call *call)
 	char old[40];
 	if (http_cookie(&call->head, WEB_COOKIE, old, sizeof old))
 		(void)upstream_ask(w->up,
-			json_pack("{s:s, s:s, s:{s:s}}", "op", "logout", "from", call->client, "auth",
+			json_pack("{s:s, s:s, s:{s:s}}", "op", "logout", "on_behalf_of", call->client, "auth",
 				"token", old),
 			nothing, NULL);
 }

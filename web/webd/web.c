@@ -207,7 +207,7 @@ exchange_ask(struct web *w, struct http_call *call, struct exchange *x, json_t *
 	x->done = done;
 	call->user = x;
 	call->on_gone = on_gone;
-	json_object_set_new(request, "from", json_string(call->client));
+	json_object_set_new(request, "on_behalf_of", json_string(call->client));
 	x->question = upstream_ask(w->up, request, on_reply, x);
 	if (x->question == NULL) {
 		if (made)

@@ -54,7 +54,7 @@ struct exchange {
 	void (*done)(struct exchange *x, const json_t *reply, bool ok);
 	char user[132], word[1032]; /* the operation's own */
 };
-/* request: stolen, without v, id, from.  x: an exchange that goes on with a further question, NULL for a new one. */
+/* request: stolen, without v, id, on_behalf_of.  x: an exchange that goes on with a further question, NULL for a new one. */
 void exchange_ask(struct web *w, struct http_call *call, struct exchange *x, json_t *request,
 	void (*done)(struct exchange *x, const json_t *reply, bool ok), struct exchange **made);
 /* Gives back the call, and frees x. */
