@@ -15,6 +15,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "common/log.h"
+
 _Static_assert(sizeof(struct bpf_instruction) == sizeof(struct sock_filter), "one layout");
 
 static int
@@ -63,7 +65,7 @@ attach(const struct live *l, const char *nic, uint32_t snap, const char *filter,
 	struct sock_fprog program = {.len = 1, .filter = &all};
 	bool own = filter[0] != '\0';
 	if (own) {
-		int rc = bpf_compile(&b, filter, l->link, snap, l->cooked ? NULL : nic, err);
+		int rc = libpcap_compile(&b, filter, l->link, snap, l->cooked ? NULL : nic, err);
 		if (rc != 0)
 			return rc;
 		program = (struct sock_fprog){(unsigned short)b.n, (struct sock_filter *)(void *)b.code};
@@ -72,7 +74,7 @@ attach(const struct live *l, const char *nic, uint32_t snap, const char *filter,
 	if (rc != 0)
 		(void)err_sys(err, "the kernel does not take the filter");
 	if (own)
-		bpf_free(&b);
+		libpcap_free(&b);
 	return rc == 0 ? 0 : FT_ESYS;
 }
 
@@ -99,12 +101,10 @@ make_ring(struct live *l, unsigned megabytes, struct err *err)
 	return 0;
 }
 
-int
-live_open(struct live *l, const char *nic, unsigned megabytes, uint32_t snap, bool promiscuous,
-	const char *filter, struct err *err)
+static int
+open_ring(struct live *l, const struct libpcap_setup *s, struct err *err)
 {
-	*l = (struct live){.fd = -1};
-	int rc = find_nic(l, nic, err);
+	int rc = find_nic(l, s->nic, err);
 	if (rc != 0)
 		return rc;
 	/* of no protocol yet: nothing comes before the filter is there */
@@ -115,20 +115,45 @@ live_open(struct live *l, const char *nic, unsigned megabytes, uint32_t snap, bo
 								   "start ft-exporter as root; it gives up "
 								   "its privileges by itself")
 							 : err_sys(err, "a packet socket");
-	if ((rc = attach(l, nic, snap, filter, err)) != 0 || (rc = make_ring(l, megabytes, err)) != 0) {
-		live_close(l);
+	rc = attach(l, s->nic, s->snap, s->filter, err);
+	if (rc == 0)
+		rc = make_ring(l, s->megabytes, err);
+	if (rc != 0)
 		return rc;
-	}
 	struct sockaddr_ll to = {
 		.sll_family = AF_PACKET, .sll_protocol = htons(ETH_P_ALL), .sll_ifindex = (int)l->nic};
-	if (bind(l->fd, (struct sockaddr *)&to, sizeof to) != 0) {
-		(void)err_sys(err, "interface %s", nic);
-		live_close(l);
-		return FT_ESYS;
-	}
+	if (bind(l->fd, (struct sockaddr *)&to, sizeof to) != 0)
+		return err_sys(err, "interface %s", s->nic);
 	struct packet_mreq wide = {.mr_ifindex = (int)l->nic, .mr_type = PACKET_MR_PROMISC};
-	if (promiscuous && l->nic)
+	if (s->promiscuous && l->nic)
 		(void)setsockopt(l->fd, SOL_PACKET, PACKET_ADD_MEMBERSHIP, &wide, sizeof wide);
+	return 0;
+}
+
+/* What neither way can do better: no right to capture, no such interface, a filter that is none. */
+static bool
+final(int rc)
+{
+	return rc == 0 || rc == FT_EPERM || rc == FT_EINVAL || rc == FT_ENOENT;
+}
+
+int
+live_open(struct live *l, const struct libpcap_setup *s, bool by_libpcap, struct err *err)
+{
+	struct err why = {0};
+	*l = (struct live){.fd = -1};
+	int rc = by_libpcap ? FT_ESYS : open_ring(l, s, &why);
+	if (rc == 0)
+		return 0;
+	live_close(l);
+	if (final(rc))
+		return err_set(err, rc, "%s", why.text);
+	l->pcap = libpcap_open(s, err);
+	if (l->pcap == NULL)
+		return err->code ? err->code : FT_ESYS;
+	l->fd = libpcap_fd(l->pcap);
+	if (!by_libpcap)
+		log_high("%s: libpcap captures instead, which is slower", why.text);
 	return 0;
 }
 
@@ -163,10 +188,30 @@ one(const struct live *l, const struct tpacket3_hdr *h, struct meter *m, uint32_
 	meter_packet(m, &p, &side);
 }
 
+struct taking {
+	struct meter *meter;
+	uint32_t index;
+};
+
+static void
+on_packet(void *ctx, const struct pcap_packet *p, uint32_t nic, bool leaving)
+{
+	const struct taking *t = ctx;
+	struct meter_side side = {.tagged = false};
+	*(leaving ? &side.output : &side.input) = t->index ? t->index : nic;
+	meter_packet(t->meter, p, &side);
+}
+
 bool
 live_take(struct live *l, struct meter *m, uint32_t index)
 {
 	bool any = false;
+	if (l->pcap) {
+		struct taking t = {m, index};
+		any = libpcap_take(l->pcap, on_packet, &t);
+		meter_settle(m);
+		return any;
+	}
 	for (unsigned taken = 0; taken < l->blocks; taken++) {
 		uint8_t *b = l->ring + (size_t)l->next * LIVE_BLOCK;
 		struct tpacket_block_desc *d = (struct tpacket_block_desc *)(void *)b;
@@ -195,6 +240,10 @@ live_count(struct live *l)
 {
 	struct tpacket_stats_v3 s = {0}; /* the kernel begins again at each look */
 	socklen_t size = sizeof s;
+	if (l->pcap) {
+		libpcap_count(l->pcap, &l->packets, &l->dropped);
+		return;
+	}
 	if (l->fd < 0 || getsockopt(l->fd, SOL_PACKET, PACKET_STATISTICS, &s, &size) != 0)
 		return;
 	l->packets += s.tp_packets;
@@ -207,7 +256,10 @@ live_close(struct live *l)
 	if (l->ring)
 		munmap(l->ring, (size_t)l->blocks * LIVE_BLOCK);
 	l->ring = NULL;
-	if (l->fd >= 0)
+	if (l->pcap)
+		libpcap_close(l->pcap); /* the descriptor is its own */
+	else if (l->fd >= 0)
 		close(l->fd);
+	l->pcap = NULL;
 	l->fd = -1;
 }

@@ -2,14 +2,15 @@
  * live.h - packets of an interface: a ring that the kernel fills (packet(7), TPACKET_V3), blocks of many packets each.
  *
  * A packet is cut to `snap` bytes by the filter, before it is copied.  A block that is not full is given after
- * LIVE_RETIRE_MS.  What the machine sends over loopback is seen as it leaves and as it comes: the first is left out, as
+ * LIVE_RETIRE_MS.  Where the kernel gives no such ring, or when told to, libpcap captures (libpcap.h); it does not say which
+ * packets of an interface this machine has sent, so all count as coming in there.  What the machine sends over loopback is seen as it leaves and as it comes: the first is left out, as
  * libpcap does.
  */
 #ifndef FT_EXPORTER_LIVE_H
 #define FT_EXPORTER_LIVE_H
 
 #include "common/pcap_file.h"
-#include "exporter/bpf.h"
+#include "exporter/libpcap.h"
 #include "exporter/meter.h"
 
 enum { LIVE_RETIRE_MS = 50, LIVE_BLOCK = 1 << 20 };
@@ -21,12 +22,12 @@ struct live {
 	bool cooked;	/* without link header: the kernel says the protocol */
 	uint8_t *ring;
 	unsigned blocks, next;
+	struct libpcap *pcap; /* captures instead of the ring; NULL: the ring does */
 	uint64_t packets, dropped; /* as the kernel counts */
 };
 
-/* megabytes: of the ring.  filter "" is all.  Needs CAP_NET_RAW, and once only. */
-int live_open(struct live *l, const char *nic, unsigned megabytes, uint32_t snap, bool promiscuous, const char *filter,
-	struct err *err);
+/* s: filter "" is all.  by_libpcap: not by the ring.  Needs CAP_NET_RAW, and once only. */
+int live_open(struct live *l, const struct libpcap_setup *s, bool by_libpcap, struct err *err);
 /* Passes what the kernel has ready to the meter; false: nothing was.  index: to give as interface instead; 0: its own. */
 bool live_take(struct live *l, struct meter *m, uint32_t index);
 /* Adds the kernel's counts to packets and dropped. */

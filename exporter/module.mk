@@ -1,7 +1,7 @@
 # ft-exporter: packets to NetFlow and IPFIX.  Uses nothing of the other processes.
 exporter_SRCS := \
-	exporter/bpf.c \
 	exporter/encode.c \
+	exporter/libpcap.c \
 	exporter/live.c \
 	exporter/meter.c \
 	exporter/options.c \

@@ -16,6 +16,7 @@ enum {
 	LONG_TEMPLATES,
 	LONG_STATS,
 	LONG_INDEX,
+	LONG_LIBPCAP,
 	LONG_VERSION
 };
 
@@ -43,6 +44,7 @@ const char options_help[] =
 	"root)\n"
 	"  -p FILE           write the process number there\n"
 	"  --tunnel          count what is inside GRE, VXLAN, Geneve, GTP and IP in IP, not the tunnel\n"
+	"  --libpcap         capture by libpcap, also where the kernel has the faster ring (TPACKET_V3)\n"
 	"  --domain N        observation domain, source id (v5: engine); default 0\n"
 	"  --index N         tell this interface index, not the system's own\n"
 	"  --mtu BYTES       of a message at most (768 to 8192, default 1420)\n"
@@ -61,8 +63,8 @@ static const struct option longs[] = {{"interface", 1, NULL, 'i'}, {"read", 1, N
 	{"user", 1, NULL, 'u'}, {"pidfile", 1, NULL, 'p'}, {"tunnel", 0, NULL, LONG_TUNNEL},
 	{"domain", 1, NULL, LONG_DOMAIN}, {"pace", 1, NULL, LONG_PACE}, {"mtu", 1, NULL, LONG_MESSAGE},
 	{"templates", 1, NULL, LONG_TEMPLATES}, {"stats", 1, NULL, LONG_STATS},
-	{"index", 1, NULL, LONG_INDEX}, {"help", 0, NULL, 'h'}, {"version", 0, NULL, LONG_VERSION},
-	{NULL, 0, NULL, 0}};
+	{"index", 1, NULL, LONG_INDEX}, {"libpcap", 0, NULL, LONG_LIBPCAP}, {"help", 0, NULL, 'h'},
+	{"version", 0, NULL, LONG_VERSION}, {NULL, 0, NULL, 0}};
 
 static int
 number(const char *what, const char *text, uint64_t low, uint64_t high, uint64_t *out, struct err *err)
@@ -217,6 +219,9 @@ one(struct options *o, int c, char *arg, struct err *err)
 		return 0;
 	case LONG_TUNNEL:
 		o->inside = true;
+		return 0;
+	case LONG_LIBPCAP:
+		o->libpcap = true;
 		return 0;
 	case LONG_DOMAIN:
 		return u32("domain", arg, 0, UINT32_MAX, &o->domain, err);

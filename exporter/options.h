@@ -18,7 +18,7 @@ struct options {
 	const char *collector[OPTIONS_COLLECTORS];
 	unsigned n_collectors;
 	unsigned version; /* 5, 9, 10 */
-	bool tcp, inside, promiscuous;
+	bool tcp, inside, promiscuous, libpcap;
 	struct timeouts timeouts;
 	uint32_t flows, sampling, snap, ring_mb, domain, index, message;
 	int64_t template_s, stats_s, expire_s;

@@ -104,9 +104,13 @@ run_open(struct run *r, const struct options *o, struct err *err)
 		if (r->file[i] < 0)
 			rc = err_sys(err, "%s", o->file[i]);
 	}
-	if (rc == 0 && o->nic)
-		rc = live_open(&r->live, o->nic, o->ring_mb, o->snap, o->promiscuous, o->filter, err);
-	return rc;
+	const struct libpcap_setup live = {.nic = o->nic,
+		.filter = o->filter,
+		.megabytes = o->ring_mb,
+		.snap = o->snap,
+		.retire_ms = LIVE_RETIRE_MS,
+		.promiscuous = o->promiscuous};
+	return rc == 0 && o->nic ? live_open(&r->live, &live, o->libpcap, err) : rc;
 }
 
 /* begun messages go now and then, full ones at once */
@@ -192,7 +196,7 @@ filter_of(struct run *r, uint32_t link, int *rc, struct err *err)
 	}
 	struct run_filter *f = &r->filter[r->n_filters];
 	f->link = link;
-	*rc = bpf_compile(&f->bpf, r->options->filter, link, 65535, NULL, err);
+	*rc = libpcap_compile(&f->bpf, r->options->filter, link, 65535, NULL, err);
 	if (*rc != 0)
 		return NULL;
 	r->n_filters++;
@@ -231,7 +235,7 @@ packets(struct run *r, struct pcap_file *f, struct err *err)
 		const struct bpf *filter = filter_of(r, p.link, &rc, err);
 		if (rc != 0)
 			return rc;
-		if (filter && !bpf_match(filter, p.bytes, p.n, p.wire)) {
+		if (filter && !libpcap_match(filter, p.bytes, p.n, p.wire)) {
 			r->unread++;
 			continue;
 		}
@@ -340,7 +344,7 @@ run_close(struct run *r)
 	for (unsigned i = 0; i < r->options->n_collectors; i++)
 		sender_close(&r->out[i].sender);
 	for (unsigned i = 0; i < r->n_filters; i++)
-		bpf_free(&r->filter[i].bpf);
+		libpcap_free(&r->filter[i].bpf);
 	live_close(&r->live);
 	meter_close(&r->meter);
 }

@@ -1,6 +1,6 @@
 # ingest: its stage stepped; LMDB and stage together killed at every write
 TEST_PROGS += ingest_stepping_test ingest_crash_test
 ingest_stepping_test_SRCS := tests/contract/ingest_stepping_test.c tests/contract/ingest_world.c tests/contract/step.c
-ingest_stepping_test_USES := ingest
+ingest_stepping_test_USES := proxy ingest
 ingest_crash_test_SRCS := tests/contract/ingest_crash_test.c tests/contract/ingest_world.c
 ingest_crash_test_USES := ingest

@@ -15,6 +15,13 @@ exporter(void *ctx, const uint8_t address[16], wall_t now)
 	return 1u + address[15];
 }
 
+static uint32_t
+proxied(void *ctx, const uint8_t address[16], const uint8_t guid[16], wall_t now)
+{
+	(void)ctx, (void)now;
+	return 100u + address[15] + guid[15];
+}
+
 static uint64_t
 batch_begins(const struct ingest_thread *t)
 {
@@ -98,6 +105,7 @@ ingest_attach(struct ingest_side *s, void *segment, void *ring, struct seen *see
 	s->t.while_full = while_full;
 	s->t.receive_ctx = s;
 	s->t.decoder.sink.exporter = exporter;
+	s->t.decoder.sink.proxied = proxied;
 	fill_slots(s);
 	return 0;
 }

@@ -20,20 +20,21 @@ def guid():
 
 
 class Proxy:
-    def __init__(self, folder, to, more="", size="64M"):
+    def __init__(self, folder, to, more="", size="64M", listen=""):
         """to: what stands behind forwarder0, forwarder1 …: "127.0.0.1 4739"."""
         self.dir, self.port, self.guid = tempfile.mkdtemp(prefix="p", dir=str(folder)), free_ports(2), guid()
         self.conf, self.to, self.more, self.size = os.path.join(self.dir, "flowproxy.conf"), to, more, size
+        self.listen = listen
         self.configure()
         self.process = None
         self.start()
 
     def configure(self):
         with open(self.conf, "w") as f:
-            f.write("instance p%d-%d\nrundir %s/run\ndebuglevel MEDIUM\n<netflow>\n\tnetflowport %d\n\tlistenaddress localhost\n"
+            f.write("instance p%d-%d\nrundir %s/run\ndebuglevel MEDIUM\n<netflow>\n\tnetflowport %d\n\tlistenaddress localhost\n\t%s\n"
                     "</netflow>\n<sflow>\n\tsflowport %d\n\tagentaddress no\n</sflow>\n<recursion>\n\tguid %s\n%s"
                     "\tqueuesize %s\n%s</recursion>\n" % (
-                        os.getpid(), self.port, self.dir, self.port, self.port + 1, self.guid,
+                        os.getpid(), self.port, self.dir, self.port, self.listen, self.port + 1, self.guid,
                         "".join("\tforwarder%d %s\n" % x for x in enumerate(self.to)), self.size, self.more))
 
     def start(self):

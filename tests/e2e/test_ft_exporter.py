@@ -27,6 +27,9 @@ CAPTURES = sorted(glob.glob(os.path.join(ROOT, "tests/data/*.pcap")) + glob.glob
 BEHIND = {"sflow5_segv_malformed.pcap"}
 
 
+root_only = pytest.mark.skipif(os.geteuid() != 0, reason="capturing needs root")
+
+
 class Collector:
     """A UDP port; what came, as ft-decode reads it."""
 
@@ -185,6 +188,45 @@ def test_tcp_carries_the_same_as_udp(folder, talk):
     assert sums(rows) == sums(exported(folder, talk, 10)[0])
 
 
+@root_only
+def test_a_collector_that_is_away_gets_templates_again_when_it_is_back(folder):
+    """IPFIX over TCP while it captures: what was sent by each connection can be read by itself, from its templates on."""
+    with socket.create_server(("127.0.0.1", 0)) as listener, socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as to, \
+            socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as s:
+        to.bind(("127.0.0.1", 0))
+        where, port = listener.getsockname(), to.getsockname()[1]
+        live = Live("lo", "%s:%d" % where, "-P", "tcp", "-t", "idle=1", "-t", "active=1", "udp", "dst", "port", str(port))
+        heard = []
+
+        def hear(until):
+            """Bytes of one connection until a flow is in it."""
+            c, got = listener.accept()[0], b""
+            c.settimeout(30)
+            while until not in got:
+                s.sendto(b"x" * 100, ("127.0.0.1", port))
+                try:
+                    c.settimeout(0.2)
+                    got += c.recv(65536)
+                except TimeoutError:
+                    pass
+            heard.append(got)
+            return c
+        record = socket.inet_aton("127.0.0.1") * 2
+        hear(record).close()
+        second = hear(record)  # it comes again by itself
+        listener.close()
+        second.close()
+        words = live.stop()
+    assert "lost records" in words
+    for got in heard:
+        path = os.path.join(folder, "connection")
+        with open(path, "wb") as f:
+            f.write(got)
+        rows, summary = captured.decode([path], "ipfix-stream")
+        clean(summary)  # sequence numbers begin anew, and templates came first
+        assert {(r["src_ip"], r["dst_port"]) for r in rows} == {("127.0.0.1", port)}
+
+
 def test_sampled_counts_times_the_rate_come_near(folder, talk):
     whole = sum(r["packets"] for r in exported(folder, talk, 9)[0])
     for version in VERSIONS:
@@ -250,8 +292,9 @@ def test_wrong_words_are_refused_with_the_remedy(folder):
 class Live:
     """An exporter on an interface, started; its ring is open once its process has become another user."""
 
-    def __init__(self, nic, collector, *options):
-        self.process = subprocess.Popen([EXPORTER, "-i", nic, "-n", collector.where, *options], stderr=subprocess.PIPE, text=True)
+    def __init__(self, nic, collector, *options, env=None):
+        where = collector if isinstance(collector, str) else collector.where
+        self.process = subprocess.Popen([EXPORTER, "-i", nic, "-n", where, *options], env={**os.environ, **(env or {})}, stderr=subprocess.PIPE, text=True)
 
         def ready():
             assert self.process.poll() is None, self.process.stderr.read()
@@ -265,16 +308,14 @@ class Live:
         return words
 
 
-root_only = pytest.mark.skipif(os.geteuid() != 0, reason="capturing needs root")
-
-
 @root_only
-def test_a_known_number_of_datagrams_over_lo_is_counted_once_each(folder):
+@pytest.mark.parametrize("way", [(), ("--libpcap",)])
+def test_a_known_number_of_datagrams_over_lo_is_counted_once_each(folder, way):
     collector, n = Collector(folder), 5000
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as to, socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as s:
         to.bind(("127.0.0.1", 0))
         port = to.getsockname()[1]
-        live = Live("lo", collector, "-v", "9", "udp", "dst", "port", str(port))
+        live = Live("lo", collector, "-v", "9", *way, "udp", "dst", "port", str(port))
         for _ in range(n):
             s.sendto(b"x" * 18, ("127.0.0.1", port))
         words = live.stop()
@@ -284,9 +325,62 @@ def test_a_known_number_of_datagrams_over_lo_is_counted_once_each(folder):
     assert "dropped by the kernel 0" in words
 
 
+OLD_KERNEL = """
+#define _GNU_SOURCE
+#include <dlfcn.h>
+#include <errno.h>
+#include <linux/if_packet.h>
+#include <sys/socket.h>
+
+int
+setsockopt(int fd, int level, int name, const void *value, socklen_t n)
+{
+	static int (*real)(int, int, int, const void *, socklen_t);
+	if (level == SOL_PACKET && name == PACKET_VERSION && *(const int *)value == TPACKET_V3) {
+		errno = EINVAL;
+		return -1;
+	}
+	if (!real)
+		*(void **)&real = dlsym(RTLD_NEXT, "setsockopt");
+	return real(fd, level, name, value, n);
+}
+
+int
+getsockopt(int fd, int level, int name, void *value, socklen_t *n)
+{
+	static int (*real)(int, int, int, void *, socklen_t *);
+	if (level == SOL_PACKET && name == PACKET_HDRLEN && *(int *)value == TPACKET_V3) {
+		errno = EINVAL;
+		return -1;
+	}
+	if (!real)
+		*(void **)&real = dlsym(RTLD_NEXT, "getsockopt");
+	return real(fd, level, name, value, n);
+}
+"""
+
+
+@root_only
+def test_a_kernel_without_the_ring_has_libpcap_capture(folder):
+    library = os.path.join(folder, "old_kernel.so")
+    subprocess.run(["gcc", "-shared", "-fPIC", "-x", "c", "-o", library, "-", "-ldl"], input=OLD_KERNEL, text=True, check=True)
+    collector, n = Collector(folder), 500
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as to, socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as s:
+        to.bind(("127.0.0.1", 0))
+        port = to.getsockname()[1]
+        live = Live("lo", collector, "udp", "dst", "port", str(port), env={
+            "LD_PRELOAD": library, "ASAN_OPTIONS": os.environ.get("ASAN_OPTIONS", "") + ":verify_asan_link_order=0"})
+        for _ in range(n):
+            s.sendto(b"x" * 18, ("127.0.0.1", port))
+        words = live.stop()
+    rows, _ = collector.decoded()
+    assert "libpcap captures instead" in words and sums(rows) == {("127.0.0.1", "127.0.0.1", 17): [n, n * 46]}
+
+
 @root_only
 @pytest.mark.skipif(not shutil.which("ip"), reason="iproute2 is not installed")
-def test_on_an_interface_it_counts_as_in_a_file(folder):
+@pytest.mark.parametrize("way", [(), ("--libpcap",)])
+def test_on_an_interface_it_counts_as_in_a_file(folder, way):
     a, b = "ftxa%d" % (os.getpid() % 100000), "ftxb%d" % (os.getpid() % 100000)
     if subprocess.run(["ip", "link", "add", a, "type", "veth", "peer", "name", b], capture_output=True).returncode != 0:
         pytest.skip("no veth pair can be made here")
@@ -295,7 +389,7 @@ def test_on_an_interface_it_counts_as_in_a_file(folder):
             subprocess.run(["ip", "link", "set", nic, "up"], check=True)
         wait_for("the pair to be up", lambda: open("/sys/class/net/%s/operstate" % b).read().strip() == "up")
         collector, frames = Collector(folder), encapsulated.frames()
-        live = Live(b, collector, "-v", "10")
+        live = Live(b, collector, "-v", "10", *way)
         with socket.socket(socket.AF_PACKET, socket.SOCK_RAW) as s:
             s.bind((a, 0))
             for f in frames:

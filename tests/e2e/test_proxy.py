@@ -2,10 +2,13 @@
 known."""
 import collections
 import itertools
+import json
 import os
 import random
+import re
 import signal
 import socket
+import ssl
 import subprocess
 import threading
 import time
@@ -14,6 +17,7 @@ import pytest
 
 import ipfixwire as w
 from captured import Senders
+from checked import Checked
 from flowtrove import SOAK, TOOLS, Traffic, free_ports, wait_for
 from proxied import Proxy, comparable, guid, interfaces
 from test_ipfix_tcp import certificates  # noqa: F401
@@ -157,11 +161,12 @@ def test_a_collector_that_is_killed_again_and_again(collector, proxy, folder):
 
 
 class Cutter:
-    """Stands between proxy and collector, and cuts each connection after some bytes: in the middle of a message."""
+    """Stands between proxy and collector, and cuts each connection after some bytes: in the middle of a message.  It can be away
+    for a while, and slow."""
 
-    def __init__(self, to, cuts):
+    def __init__(self, to, cuts, rate=None):
         self.listener, self.to, self.cuts, self.made = socket.create_server(("127.0.0.1", 0)), to, list(cuts), 0
-        self.port = self.listener.getsockname()[1]
+        self.port, self.rate, self.open, self.there = self.listener.getsockname()[1], rate, set(), True
         threading.Thread(target=self.run, daemon=True).start()
 
     def run(self):
@@ -170,19 +175,44 @@ class Cutter:
                 near = self.listener.accept()[0]
             except OSError:
                 return
+            if not self.there:
+                near.close()
+                continue
             self.made += 1
             limit = self.cuts.pop(0) if self.cuts else None
             far = socket.create_connection(("127.0.0.1", self.to))
+            self.open |= {near, far}
             threading.Thread(target=self.copy, args=(far, near, None), daemon=True).start()
-            self.copy(near, far, limit)
+            threading.Thread(target=self.copy, args=(near, far, limit), daemon=True).start()
 
-    @staticmethod
-    def copy(a, b, limit):
+    def pause(self):
+        self.there = False
+        self.shut()
+
+    def resume(self):
+        self.there = True
+
+    def shut(self):
+        for s in list(self.open):
+            try:
+                s.shutdown(socket.SHUT_RDWR)
+            except OSError:
+                pass
+
+    def close(self):
+        self.listener.close()
+        self.shut()
+
+    def copy(self, a, b, limit):
+        if self.rate:  # a window of what it takes in a tenth of a second
+            a.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
         try:
             while True:
                 piece = a.recv(4096 if limit is None else min(4096, limit))
                 if not piece:
                     break
+                if self.rate:
+                    time.sleep(len(piece) / self.rate)  # to be slow is what it is for
                 b.sendall(piece)
                 if limit is not None:
                     limit -= len(piece)
@@ -195,6 +225,7 @@ class Cutter:
                 s.shutdown(socket.SHUT_RDWR)
             except OSError:
                 pass
+        self.open -= {a, b}
 
 
 def test_connections_that_are_cut_in_the_middle_of_a_message(collector, proxy, folder):
@@ -204,31 +235,76 @@ def test_connections_that_are_cut_in_the_middle_of_a_message(collector, proxy, f
     t = steady(p, 1715000000, folder, flows=6000, kind="ipfix").wait()
     same_as_truth(collector, p, t)
     wait_for("all cuts to be made", lambda: cutter.made > 1)
-    cutter.listener.close()
+    cutter.close()
 
 
-def test_a_proxy_that_is_killed_doubles_nothing_and_loses_no_more_than_its_socket_held(collector, proxy, folder):
-    p = proxy()
-    senders, seconds = Senders(), 1716000000
-    sent = kills = 0
-    for turn in range(300):
-        payload = w.message([w.template(), w.flows(sent, 10)], sequence=sent, when=seconds)
-        senders.send("127.0.0.1", payload, p.port)
-        sent += 10
-        if turn in (100, 200):
-            p.kill()  # the kernel's queue goes with it: what it held is lost, and that is no fault of the proxy
+def test_a_destination_that_is_slow_holds_nobody_up_and_gets_everything(collector, proxy, folder):
+    """One takes 100 KB a second, another all it gets; neither exporters nor the quick one wait for the slow one."""
+    slow = Cutter(collector.base + 3, [], rate=100000)
+    p = proxy(["127.0.0.1 %d" % slow.port, "127.0.0.1 %d" % (collector.base + 3)])
+    t = steady(p, 1718000000, folder).wait()
+    p.wait_empty(t.sent["records"], i=1)
+    assert p.destination(0)["queued_flows"] > 0 and p.destination(0)["connected"]
+    p.wait_empty(t.sent["records"], i=0)
+    assert p.counter("dropped_flows") == p.counter("kernel_drops") == p.counter("sequence_gaps") == 0
+    collector.wait_flows(2 * t.sent["records"], t.span, where=of(p))  # by two ways, each once
+    got = collector.totals(t.span, of(p))
+    assert (got["flows"], got["bytes"]) == (2 * t.sent["records"], 2 * t.sent["bytes"])
+    slow.close()
+
+
+def numbered(p, senders, numbers, kills=()):
+    """Datagrams of ten flows each, by number; the proxy is killed, and started again, before some of them."""
+    for n in numbers:
+        if n in kills:
+            p.kill()
             p.start()
-            kills += 1
-    wait_for("the last datagram", lambda: p.counter("datagrams") > 0 and p.destination()["queued_flows"] == 0)
-    stored = "%s and EXPIP == 127.0.0.1" % of(p)
-    got = collector.wait_flows(sent - 2000, w.span(), where=stored)
-    assert got["flows"] <= sent and got["bytes"] == got["flows"] * 1000
-    sessions = collector.sessions(w.span(), stored)
-    assert all(int(s["client_flows"]) + int(s["server_flows"]) == 1 for s in sessions), "a flow is there twice"
-    senders.close()
+        senders.send("127.0.0.1", w.message([w.template(), w.flows(10 * n, 10)], sequence=10 * n, when=1716000000), p.port)
+
+
+def test_a_proxy_that_is_killed_loses_one_datagram_at_most_and_counts_it(collector, proxy, folder):
+    """With a keeper of its sockets, as systemd is one; its destination is away, so that it is killed with a queue, and then is back."""
+    cutter = Cutter(collector.base + 3, [])
+    p = proxy(["127.0.0.1 %d" % cutter.port])
+    keeper = subprocess.Popen([os.path.join(os.path.dirname(TOOLS), "bin", "ft-sockets"), "-c", p.conf, "-f"], stdin=subprocess.DEVNULL,
+                              stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    try:
+        wait_for("the keeper", lambda: os.path.exists(os.path.join(p.dir, "run", "sockets.keep")))
+        p.kill(signal.SIGTERM)  # so that it finds the keeper
+        p.start()
+        cutter.pause()
+        senders, total, lost, kills = Senders(), 1500, 0, []
+        threads = threading.Thread(target=numbered, args=(p, senders, range(total)))
+        threads.start()
+        for _ in range(4):  # wherever it is
+            before = p.counter("datagrams")
+            wait_for("progress", lambda: p.counter("datagrams") > before or not threads.is_alive())
+            p.kill()
+            p.start()
+            kills.append(1)
+            lost += p.counter("interrupted")
+        threads.join()
+        assert p.destination()["queued_flows"] > 0
+        cutter.resume()
+        # the last datagram has come: whatever was before it, too
+        stored = of(p)
+        collector.wait_flows(10, w.span(), where="%s && CLNIP == 10.0.58.0/24" % stored)
+        p.wait_empty()
+        got = wait_for("all but what was in hand", lambda: (lambda t: t["flows"] >= 10 * (total - lost) and t)(collector.totals(w.span(), stored)))
+        missing = 10 * total - got["flows"]
+        assert 0 <= missing <= 10 * lost <= 10 * len(kills) and missing % 10 == 0, (missing, lost)
+        assert got["bytes"] == got["flows"] * 1000
+        sessions = collector.sessions(w.span(), stored)
+        assert all(int(s["client_flows"]) + int(s["server_flows"]) == 1 for s in sessions), "a flow is there twice"
+        senders.close()
+    finally:
+        keeper.kill()
+        keeper.wait()
+        cutter.close()
 
 
 def test_two_tenants_with_the_same_addresses_see_their_own_alone(collector, proxy):
+    """By every way there is to ask: sessions, slices, rankings, totals, exporters, and as a filter that asks for the other's."""
     tenants, senders = [proxy(), proxy()], Senders()
     for n, p in enumerate(tenants):
         senders.send("127.0.0.1", w.message([w.template(), w.flows(0, 50, size=100 + n)]), p.port)
@@ -239,13 +315,27 @@ def test_two_tenants_with_the_same_addresses_see_their_own_alone(collector, prox
         assert r.returncode == 0, r.stdout + r.stderr
         collector.ask("ftum", "-filter", user, of(p))
     for n, p in enumerate(tenants):
-        seen = collector.run("ftsq", "-c", *collector.frame(w.span()), user="tenant%d" % n, password="pass-word-%d" % n)
-        assert seen.returncode == 0, seen.stderr
-        rows = seen.stdout.splitlines()
-        assert len(rows) == 50 and all(p.guid in row and tenants[1 - n].guid not in row for row in rows)
-        ranked = collector.run("ftstat", "-j", "-grp", "GUID", "-cnt", "BYTES", *collector.frame(w.span()), user="tenant%d" % n,
-                               password="pass-word-%d" % n)
-        assert p.guid in ranked.stdout and tenants[1 - n].guid not in ranked.stdout
+        other = tenants[1 - n]
+        who = {"user": "tenant%d" % n, "password": "pass-word-%d" % n}
+
+        def ask(program, *args):
+            r = collector.run(program, *args, *collector.frame(w.span()), **who)
+            assert r.returncode == 0, r.stderr
+            assert other.guid not in r.stdout
+            return r.stdout
+        rows = ask("ftsq", "-c").splitlines()
+        assert len(rows) == 50 and all(p.guid in row for row in rows)
+        assert ask("ftsq", "-c", "-q", of(other)).splitlines() == []
+        assert len(ask("ftsq", "-c", "-q", "%s || %s" % (of(other), of(p))).splitlines()) == 50
+        assert len(ask("ftsq", "-j", "-slices").splitlines()) == 50
+        for entity in ("GUID", "IP", "IPPAIR", "EXPORTER", "PROTO"):
+            ranked = json.loads(ask("ftstat", "-j", "-grp", entity, "-cnt", "BYTES", "-r", "100"))
+            assert ranked["total"]["bytes"] == 50 * (100 + n), entity
+        assert p.guid in ask("ftstat", "-j", "-grp", "GUID", "-cnt", "BYTES")
+        c = Checked("tcp://127.0.0.1:%d" % collector.base)
+        listed = c.last("exporters.list", who)
+        c.close()
+        assert [(e["address"], e["guid"]) for e in listed["exporters"]] == [("127.0.0.1", p.guid)]
     senders.close()
 
 
@@ -280,6 +370,79 @@ def test_a_collector_that_acknowledges_nothing_gets_everything_at_least_once(pro
     senders.close()
     s.close()
     listener.close()
+
+
+def test_exporters_by_tcp_and_tls_arrive_as_they_would_at_the_collector(collector, proxy, certificates):  # noqa: F811
+    secret = free_ports(2)
+    p = proxy(listen="ipfixtcpport %d\n\tipfixtlsport %d\n\ttlscertfile %s\n\ttlskeyfile %s\n\ttlscafile %s\n\ttlsclientcert yes" % (
+        secret, secret + 1, certificates("collector.pem"), certificates("collector.key"), certificates("ca.pem")))
+    messages = [w.message([w.template()])] + [w.message([w.flows(10 * n, 10)], sequence=10 * n) for n in range(20)]
+    stream = b"".join(messages)
+    plain, bad = w.connect(secret), w.connect(secret)
+    bad.sendall(b"GET / HTTP/1.0\r\n\r\n")
+    for at in range(0, len(stream), 777):  # messages are cut anywhere
+        plain.sendall(stream[at:at + 777])
+    p.wait_empty(200)
+    assert bad.recv(1) == b""
+    context = ssl.create_default_context(cafile=certificates("ca.pem"))
+    context.check_hostname = False
+    refused = context.wrap_socket(w.connect(secret + 1), suppress_ragged_eofs=True)
+    try:
+        refused.sendall(stream)
+        assert refused.recv(1) == b""
+    except OSError:
+        pass  # an alert: no certificate was shown
+    context.load_cert_chain(certificates("exporter.pem"), certificates("exporter.key"))
+    with context.wrap_socket(w.connect(secret + 1)) as s:
+        s.sendall(w.message([w.template()]) + w.message([w.flows(500, 100)]))
+        p.wait_empty(300)
+    plain.close()
+    wait_for("the ends of connections", lambda: p.counter("tcp_connections") == 0)
+    assert (p.counter("tcp_bad"), p.counter("tls_failed"), p.counter("tcp_broken"), p.counter("sequence_gaps")) == (1, 1, 0, 0)
+    got = collector.wait_flows(300, w.span(), where=of(p))
+    assert (got["flows"], got["bytes"]) == (300, 300000)
+
+
+def test_what_was_dropped_is_a_gap_of_the_proxys_connection_at_the_collector(collector, proxy, folder):
+    cutter = Cutter(collector.base + 3, [])
+    p = proxy(["127.0.0.1 %d" % cutter.port], size="1M")
+    senders = Senders()
+    numbered(p, senders, range(5))
+    p.wait_empty(50)
+    cutter.pause()
+    t = steady(p, 1719000000, folder, flows=30000, rate=20000).wait()
+    wait_for("all flows", lambda: p.counter("flows") >= 50 + t.sent["records"])
+    cutter.resume()
+    p.wait_empty()
+    dropped = p.destination()["dropped_flows"]
+    assert dropped > 0
+    collector.wait_flows(t.sent["records"] - dropped, t.span, where=of(p))
+
+    def connection():
+        """Of the collector's exporters the one that is this proxy: its connection, with gaps."""
+        listed = json.loads(collector.ask("ft-ctl", "exporters", "-c", collector.conf, "-j", user=None))
+        return [s for e in listed if e["guid"] is None for s in e["sources"] if s["sequence_gaps"] == dropped]
+    wait_for("a source with as many gaps", connection)
+    listed = json.loads(collector.ask("ft-ctl", "exporters", "-c", collector.conf, "-j", user=None))
+    behind = [e for e in listed if e["guid"] == p.guid]
+    assert behind and all(s["proxy"] == "127.0.0.1" and s["sequence_gaps"] == 0 for e in behind for s in e["sources"])
+    text = collector.ask("ft-ctl", "exporters", "-c", collector.conf, user=None)
+    assert "behind a proxy at 127.0.0.1: 127.0.0.1@" + p.guid in text
+    one = collector.ask("ft-ctl", "exporters", "-c", collector.conf, "127.0.0.1@" + p.guid, user=None)
+    assert p.guid in one
+    senders.close()
+    cutter.close()
+
+
+def test_a_proxy_at_rest_takes_little_memory(proxy):
+    p = proxy(["127.0.0.1 1"])
+    senders = Senders()
+    senders.send("127.0.0.1", w.message([w.template(), w.flows(0, 20)]), p.port)
+    wait_for("the flows", lambda: p.counter("flows") == 20)
+    status = open("/proc/%d/status" % p.process.pid).read()
+    if "SAN" not in os.environ.get("FT_BUILD", "") and "asan" not in TOOLS:
+        assert int(re.search(r"VmRSS:\s+(\d+)", status).group(1)) <= 20 * 1024
+    senders.close()
 
 
 def test_a_full_queue_drops_the_oldest_and_counts_them(proxy, folder):
