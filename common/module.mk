@@ -19,6 +19,7 @@ common_SRCS := \
 	common/filter.c \
 	common/filter_print.c \
 	common/filter_value.c \
+	common/geo.c \
 	common/glob.c \
 	common/guard.c \
 	common/guid.c \

@@ -18,6 +18,7 @@ struct engine {
 	pthread_mutex_t lock; /* over reader and services; queries hold services by count */
 	char *shm_dir, *database;
 	bool check;
+	struct places *places;
 	struct snapshot_reader *reader; /* NULL: not opened yet */
 	struct shm interfaces_shm;      /* segment "interfaces", if there is one */
 	struct shared_interfaces {
@@ -154,7 +155,8 @@ engine_open(struct engine **out, const struct conf *conf, const char *shm_dir, s
 	e->database = strdup(conf_str(conf, CONF_storage_databasepath));
 	e->check = conf_bool(conf, CONF_storage_computecrc);
 	e->services = services_shared(conf_str(conf, CONF_servicesfile));
-	if (e->shm_dir == NULL || e->database == NULL || e->services == NULL) {
+	e->places = places_new(conf_str(conf, CONF_ip2cfile), conf_str(conf, CONF_ip2asnfile));
+	if (e->shm_dir == NULL || e->places == NULL || e->database == NULL || e->services == NULL) {
 		engine_close(e);
 		return err_set(err, FT_ENOMEM, "no memory for the query engine");
 	}
@@ -169,6 +171,7 @@ engine_reload(struct engine *e, const struct conf *conf)
 	struct shared_services *fresh = services_shared(conf_str(conf, CONF_servicesfile));
 	if (fresh == NULL)
 		return;
+	places_files(e->places, conf_str(conf, CONF_ip2cfile), conf_str(conf, CONF_ip2asnfile));
 	pthread_mutex_lock(&e->lock);
 	struct shared_services *old = e->services;
 	e->services = fresh;
@@ -188,6 +191,7 @@ engine_close(struct engine *e)
 	interfaces_drop(e->interfaces);
 	shm_close(&e->interfaces_shm);
 	pthread_mutex_destroy(&e->lock);
+	places_free(e->places);
 	free(e->shm_dir);
 	free(e->database);
 	free(e);
@@ -236,6 +240,7 @@ engine_view(
 	struct shared_services *services = services_hold(e);
 	struct shared_interfaces *interfaces = interfaces_hold(e);
 	source.interfaces = interfaces ? interfaces->table : NULL;
+	source.places = e->places;
 	rc = run_view(&source, services->services, c, q, out, err);
 	interfaces_release(e, interfaces);
 	services_release(e, services);
@@ -257,6 +262,7 @@ engine_sessions(struct engine *e, struct query_context *c, const struct query_sp
 	struct shared_services *services = services_hold(e);
 	struct shared_interfaces *interfaces = interfaces_hold(e);
 	source.interfaces = interfaces ? interfaces->table : NULL;
+	source.places = e->places;
 	rc = run_sessions(&source, services->services, c, q, write, ctx, summary, err);
 	interfaces_release(e, interfaces);
 	services_release(e, services);
@@ -275,7 +281,7 @@ engine_check_filter(struct engine *e, const char *filter, struct err *err)
 	int rc = filter_parse(&arena, filter, &root, err);
 	if (rc == 0) {
 		struct shared_services *services = services_hold(e);
-		rc = resolve_program(&arena, root, services->services, false, &program, NULL, err);
+		rc = resolve_program(&arena, root, services->services, e->places, false, &program, NULL, err);
 		services_release(e, services);
 	}
 	arena_free(&arena);
@@ -289,6 +295,12 @@ engine_grammar(struct engine *e)
 	json_t *o = grammar_json(services->services);
 	services_release(e, services);
 	return o;
+}
+
+struct places *
+engine_places(struct engine *e)
+{
+	return e->places;
 }
 
 json_t *

@@ -71,6 +71,9 @@ int engine_check_filter(struct engine *e, const char *filter, struct err *err);
 /* The grammar for completion and help: {"fields": [{"name", "type", "help", "values"}…], "operators": […],
  * "entities": […], "counts": […]}: from the tables. */
 json_t *engine_grammar(struct engine *e);
+/* what the MMDB files say (places.h) */
+struct places;
+struct places *engine_places(struct engine *e);
 /* Status of the store as readers see it: rows, from, to, complete_until_us, blocks, resident. */
 json_t *engine_status(struct engine *e);
 

@@ -16,6 +16,7 @@ queryd_ENGINE := \
 	queryd/keys_merge.c \
 	queryd/keys_text.c \
 	queryd/parts.c \
+	queryd/places.c \
 	queryd/query.c \
 	queryd/resolve.c \
 	queryd/restrict.c \
@@ -41,9 +42,11 @@ queryd_FRONT := \
 	queryd/curve.c \
 	queryd/daemons.c \
 	queryd/friendly.c \
+	queryd/hosts.c \
 	queryd/jobs.c \
 	queryd/login.c \
 	queryd/op_exporters.c \
+	queryd/op_lookup.c \
 	queryd/op_names.c \
 	queryd/op_query.c \
 	queryd/op_saved.c \
@@ -63,6 +66,7 @@ queryd_FRONT := \
 	queryd/visible.c \
 	queryd/workspaces.c
 
+queryd_LIBS := -lmaxminddb
 queryd_SRCS := $(queryd_ENGINE) $(queryd_FRONT)
 # until the engine's last file is there, nothing can be linked
 queryd_PROGS := $(if $(wildcard queryd/sessions.c),ft-queryd:queryd/main.c)

@@ -13,10 +13,11 @@
 #include "common/addr.h"
 #include "common/guid.h"
 #include "queryd/daemons.h"
+#include "queryd/op_exporters.h"
 #include "queryd/operations.h"
 #include "queryd/visible.h"
 
-enum { ANSWER_S = 10 };
+enum { ANSWER_S = 10, KNOWN_S = 3 };
 
 /* The request as it is, but for who asks.  NULL: answered with why not. */
 static json_t *
@@ -83,31 +84,52 @@ own_filter(struct request *r, struct arena *a, struct filter_node **out)
 
 /* ---- operations ---------------------------------------------------------------------------------- */
 
+/* those of a list that a user with a filter may know of, new */
+static json_t *
+public_list(const struct filter_node *filter, const json_t *list)
+{
+	json_t *out = json_array(), *x;
+	size_t i;
+	json_array_foreach (list, i, x) {
+		json_t *o = public_exporter(filter, x);
+		if (o)
+			json_array_append_new(out, o);
+	}
+	return out;
+}
+
+json_t *
+op_exporters_known(struct request *r)
+{
+	struct arena a;
+	struct filter_node *filter = NULL;
+	json_t *answer =
+		daemons_try(r->server, "ingest", json_pack("{s:s}", "op", "exporters.list"), KNOWN_S);
+	json_t *list = json_object_get(answer, "exporters"), *out = NULL;
+	arena_init(&a, 0);
+	if (list && r->who.filter == NULL)
+		out = json_incref(list);
+	else if (list && filter_parse(&a, r->who.filter, &filter, NULL) == 0)
+		out = public_list(filter, list);
+	arena_free(&a);
+	json_decref(answer);
+	return out;
+}
+
 void
 op_exporters_list(struct request *r)
 {
 	struct arena a;
 	struct filter_node *filter;
-	json_t *answer = ask_ingest(r), *x;
-	size_t i;
+	json_t *answer = ask_ingest(r);
 	if (answer == NULL)
 		return;
 	json_t *list = json_object_get(answer, "exporters");
-	if (r->who.filter == NULL) {
-		request_reply(r, json_pack("{s:O}", "exporters", list));
-		json_decref(answer);
-		return;
-	}
 	arena_init(&a, 0);
-	if (own_filter(r, &a, &filter)) {
-		json_t *out = json_array();
-		json_array_foreach (list, i, x) {
-			json_t *o = public_exporter(filter, x);
-			if (o)
-				json_array_append_new(out, o);
-		}
-		request_reply(r, json_pack("{s:o}", "exporters", out));
-	}
+	if (r->who.filter == NULL)
+		request_reply(r, json_pack("{s:O}", "exporters", list));
+	else if (own_filter(r, &a, &filter))
+		request_reply(r, json_pack("{s:o}", "exporters", public_list(filter, list)));
 	arena_free(&a);
 	json_decref(answer);
 }

@@ -10,6 +10,7 @@
 #include "common/timeframe.h"
 #include "queryd/friendly.h"
 #include "queryd/operations.h"
+#include "queryd/places.h"
 #include "queryd/request.h"
 
 /* an answer is one JSON object in memory, about 40 bytes a number of a series */
@@ -179,6 +180,15 @@ send_rows(void *ctx, const char *bytes, size_t n)
 	return 0;
 }
 
+/* AS that nobody named are called as the file of names calls them */
+static bool
+known_name(void *ctx, const char *kind, const char *key, char out[FRIENDLY_NAME])
+{
+	_Static_assert((int)PLACES_NAME <= (int)FRIENDLY_NAME, "an AS's name fits");
+	return ctx != NULL && strcmp(kind, "as") == 0 &&
+	       places_as_name(ctx, (uint32_t)strtoul(key, NULL, 10), out);
+}
+
 static void
 fail(struct request *r, const struct err *err)
 {
@@ -238,8 +248,10 @@ query_work(struct request *r)
 		fail(r, &err);
 		return;
 	}
-	if (view)
-		friendly_label(s->parts.saved, &r->who, out, NULL);
+	if (view) {
+		struct friendly_other other = {known_name, engine_places(s->parts.engine)};
+		friendly_label(s->parts.saved, &r->who, out, &other);
+	}
 	request_reply(r, json_pack("{s:o}", view ? "view" : "summary", out));
 }
 

@@ -26,6 +26,7 @@ struct source {
 	int64_t gap_from_us, gap_to_us;      /* what arrived between these may be missing; 0: nothing is */
 	bool absent;                         /* there is no store (yet) */
 	const struct interfaces *interfaces; /* what is known of exporters' interfaces; NULL: nothing */
+	struct places *places;               /* names of AS; NULL: none */
 	/* may be called by several threads at once */
 	int (*view)(void *ctx, uint32_t i, struct block_view *v, struct err *err);
 };

@@ -63,6 +63,7 @@ struct server {
 	struct rpc_server *rpc, *gate; /* gate: NULL if there is none */
 	struct jobs *hash, *waits, *queries;
 	struct throttle *throttle;
+	struct hosts *hosts;
 	pthread_mutex_t mutex; /* the list, and `stopping` */
 	pthread_cond_t drained;
 	struct request *list;

@@ -30,6 +30,7 @@ static const uint8_t bits_of[FT_COLUMNS] = {
 struct resolver {
 	struct arena *arena;
 	const struct services *services;
+	struct places *places;
 	bool hosts;
 	struct program *program;
 	struct resolution *seen;
@@ -156,6 +157,25 @@ application(struct resolver *r, struct test *t, const struct filter_value *v, ui
 enum { NAMES_EACH = 40 }; /* services or addresses one word may stand for */
 
 static int
+as_name(struct resolver *r, struct test *t, const struct filter_value *v)
+{
+	uint32_t as[NAMES_EACH];
+	if (r->places == NULL || !places_has_names(r->places))
+		return unknown(
+			r, v, "AS have no names here (ip2asnfile); give the number of the AS instead of");
+	unsigned n = places_as_find(r->places, v->word, as, NAMES_EACH);
+	if (n == 0)
+		return unknown(r, v,
+			"no AS has this name, expected a number, a name or a pattern such as *telekom*, "
+			"found");
+	if (n > NAMES_EACH)
+		return unknown(r, v, "more than 40 AS have such a name; say it closer than");
+	for (unsigned i = 0; i < n; i++)
+		add_range(t, as[i], as[i]);
+	return 0;
+}
+
+static int
 add_value(struct resolver *r, struct test *t, const struct filter_value *v)
 {
 	if (v->kind == FILTER_V_RANGE) {
@@ -180,8 +200,7 @@ add_value(struct resolver *r, struct test *t, const struct filter_value *v)
 	case FILTER_T_APP:
 		return application(r, t, v, NAMES_EACH - 2);
 	case FILTER_T_AS:
-		return unknown(
-			r, v, "there is no table of AS names here; give the number of the AS instead of");
+		return as_name(r, t, v);
 	default:
 		t->word[t->words++] = v->word;
 		return 0;
@@ -367,15 +386,15 @@ count(const struct filter_node *n, uint32_t *nodes, uint32_t *tests)
 }
 
 int
-resolve_program(struct arena *a, const struct filter_node *root, const struct services *services, bool hosts,
-	struct program **out, struct resolution *seen, struct err *err)
+resolve_program(struct arena *a, const struct filter_node *root, const struct services *services,
+	struct places *places, bool hosts, struct program **out, struct resolution *seen, struct err *err)
 {
 	*out = NULL;
 	if (root == NULL)
 		return 0;
 	uint32_t nodes = 0, tests = 0, last;
 	count(root, &nodes, &tests);
-	struct resolver r = {a, services, hosts, arena_zalloc(a, sizeof *r.program), seen, err};
+	struct resolver r = {a, services, places, hosts, arena_zalloc(a, sizeof *r.program), seen, err};
 	if (r.program == NULL)
 		return no_memory(&r);
 	r.program->step = arena_alloc(a, nodes * sizeof *r.program->step);

@@ -10,12 +10,13 @@
 #include "common/addr.h"
 #include "common/counters.h"
 #include "common/log.h"
+#include "queryd/hosts.h"
 #include "queryd/request.h"
 
 static const int64_t progress_ns = 250000000;
 /* above what rows may have under way (op_query.c), so that they have progress too; a client that reads nothing must not
  * pile it up */
-enum { PROGRESS_MOST = 4 << 20, WAIT_THREADS = 4 };
+enum { PROGRESS_MOST = 4 << 20, WAIT_THREADS = 4, HOST_THREADS = 4 };
 
 /* ---- the end of a request --------------------------------------------------------------------- */
 
@@ -338,6 +339,8 @@ server_open(struct server **out, const struct server_parts *parts, struct err *e
 	}
 	int rc = s->throttle ? 0 : err_set(err, FT_ENOMEM, "out of memory");
 	if (rc == 0)
+		rc = hosts_open(&s->hosts, HOST_THREADS, NULL, err);
+	if (rc == 0)
 		rc = jobs_open(&s->hash, 2, run_hash, s, err);
 	if (rc == 0)
 		rc = jobs_open(&s->waits, WAIT_THREADS, run_wait, s, err);
@@ -374,6 +377,7 @@ server_close(struct server *s)
 		rpc_server_close(s->gate);
 		rpc_server_close(s->rpc);
 	}
+	hosts_close(s->hosts);
 	throttle_free(s->throttle);
 	pthread_rwlock_destroy(&s->conf_lock);
 	pthread_cond_destroy(&s->drained);

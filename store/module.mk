@@ -4,7 +4,6 @@ store_SRCS := \
 	store/columns.c \
 	store/examine.c \
 	store/expire.c \
-	store/geo.c \
 	store/groups.c \
 	store/index.c \
 	store/intake.c \

@@ -8,9 +8,9 @@
 #include <string.h>
 
 #include "common/counters.h"
+#include "common/geo.h"
 #include "common/log.h"
 #include "common/proc.h"
-#include "store/geo.h"
 #include "store/groups.h"
 
 enum { LOOK_S = 1, EXPIRE_S = 5, TELL_US = 100000, STOP_S = 5 };

@@ -7,8 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/geo.h"
 #include "common/hash.h"
-#include "store/geo.h"
 #include "store/groups.h"
 
 #ifdef FT_TINY
@@ -45,6 +45,16 @@ tags_changed(struct tags *t)
 	memset(t->cache, 0, SLOTS * sizeof *t->cache);
 }
 
+static void
+place(struct geo *g, const uint8_t address[16], struct tag *out)
+{
+	struct geo_place p;
+	geo_lookup(g, address, &p);
+	out->as = p.as;
+	out->country = p.country;
+	out->net_bits = p.net_bits;
+}
+
 void
 tags_of(struct tags *t, const uint8_t address[16], struct tag *out)
 {
@@ -57,7 +67,7 @@ tags_of(struct tags *t, const uint8_t address[16], struct tag *out)
 		s->tag = *out;
 		s->used = true;
 		if (t->geo)
-			geo_lookup(t->geo, address, &s->tag);
+			place(t->geo, address, &s->tag);
 		if (t->groups)
 			s->tag.group = groups_find(t->groups, address);
 	}

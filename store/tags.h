@@ -1,5 +1,5 @@
 /*
- * tags.h - what hangs off an address: country, AS, announced prefix (MMDB files, store/geo.c) and traffic group
+ * tags.h - what hangs off an address: country, AS, announced prefix (MMDB files, common/geo.c) and traffic group
  * (store/groups.c).  Looked up once an address and block, and remembered across blocks in a small cache.
  *
  * tag_version goes up whenever files or groups change; a block's entries are keyed by it, so that a change takes

@@ -1,14 +1,26 @@
 """What users set and save, over the wire and held to its schemas: tokens, preferences, workspaces; and that a user with a
 user filter learns nothing by any of it."""
 import json
+import os
 
 import pytest
 
+import mmdb
 from checked import Checked
 from flowtrove import Traffic
 
 JOE = {"user": "joe plain", "password": "sunflower"}
 NARROW = {"user": "narrow", "password": "keyhole"}
+
+
+@pytest.fixture(scope="module")
+def instance(launch, folder):
+    asn = os.path.join(str(folder), "asn.mmdb")
+    mmdb.write(asn, {"10.0.0.0/9": {"autonomous_system_number": 64501, "autonomous_system_organization": "Example Süd GmbH"},
+                     "10.128.0.0/9": {"autonomous_system_number": 64502, "autonomous_system_organization": "Another <Net>"},
+                     "172.16.0.0/12": {"autonomous_system_number": 64501, "autonomous_system_organization": "Example Süd GmbH"},
+                     "192.168.0.0/16": {"autonomous_system_number": 64503, "autonomous_system_organization": "Third"}})
+    return launch("instance", {"storage/storageinterval": 1, "ip2asnfile": asn})
 
 
 @pytest.fixture(scope="module")
@@ -221,3 +233,50 @@ def test_switches_are_for_administrators_and_their_secrets_stay_inside(client, a
     assert "hush-hush" not in json.dumps([reply, listed, client.last("audit.list", admin)])
     if listed["ok"]:
         assert client.last("switches.forget", admin, address="127.0.0.1")["ok"]
+
+
+def test_as_have_names_in_views_and_filters(client, admin, traffic):
+    rows = client.last("stat", admin, group_by="ASN", rows=50, **traffic)["view"]["rows"]
+    assert {r["key"]: r["label"] for r in rows}["64501"] == "Example Süd GmbH"
+    total = {f: client.last("stat", admin, group_by="IP", filter=f, **traffic)["view"]["total"]
+             for f in ("ASN == 64501", 'ASN == "example süd gmbh"', "ASN == *ple*", "ASN != Third && ASN == Example*")}
+    assert total["ASN == 64501"]["sessions"] > 0 and total["ASN == 64501"] == total["ASN == *ple*"]
+    wrong = client.last("stat", admin, filter='ASN == "No Such"', **traffic)["error"]
+    assert wrong["code"] == "bad_filter" and "no AS has this name" in wrong["message"]
+    assert client.last("filter.check", JOE, filter="ASN == Third")["ok"]
+    client.last("names.set", JOE, kind="as", key="AS64501", name="Uplink")
+    rows = client.last("stat", JOE, group_by="ASNPAIR", rows=50, **traffic)["view"]["rows"]
+    assert any("Uplink" in (r.get("labels") or []) for r in rows)
+
+
+def test_lookups_tell_a_user_with_a_filter_only_of_what_shows(client, admin, traffic):
+    def keys(who):
+        return [r["key"] for r in client.last("stat", who, group_by="IP", rows=4000, **traffic)["view"]["rows"]]
+    seen = keys(NARROW)[0]
+    hidden = sorted(k for k in set(keys(admin)) - set(keys(NARROW)) if k.startswith("10."))[0]
+    one, two, three = client.last("lookup", admin, addresses=[seen, hidden, "127.0.0.1"])["addresses"]
+    assert one["as"] and one["as_name"] and two["as"] and one["netblock"]
+    assert three["name"] or three["pending"] or three["name"] is None
+    shown, kept = client.last("lookup", NARROW, addresses=[seen, hidden], wait_ms=0, **traffic)["addresses"]
+    assert shown["as"] == one["as"]
+    assert kept == {"address": hidden, "name": None, "pending": False, "country": None, "as": None, "as_name": None, "netblock": None}
+    assert client.last("lookup", NARROW, addresses=[hidden], last="1m")["addresses"][0]["as"] is None
+    assert client.last("lookup", admin, addresses=[seen, "x"])["error"]["at"] == "/addresses/1"
+
+
+def test_completion_offers_what_may_be_seen(client, admin, traffic):
+    def values(who, field, prefix="", **more):
+        reply = client.last("complete", who, field=field, prefix=prefix, most=1000, **traffic, **more)
+        assert reply["ok"], reply
+        return {v["value"]: v["label"] for v in reply["values"]}
+    assert values(NARROW, "CC", "germ") == {"DE": "Germany"} and "FR" in values(JOE, "clncc", "f")
+    assert "TCP" in values(JOE, "PROTO", "t") and "FSYN" in values(JOE, "FLAGS", "fs")
+    assert "https" in values(JOE, "SRVPORT", "http")
+    assert values(JOE, "ASN", "süd") == {"64501": "Example Süd GmbH"} or "64501" in values(JOE, "ASN", "süd")
+    assert set(values(JOE, "GRP")) == {"Lab", "Lab/Deep"} and set(values(NARROW, "GRP")) <= {"Lab", "Lab/Deep"}
+    everything, inside = set(values(admin, "ADDR", "10.")), set(values(NARROW, "ADDR", "10."))
+    seen = {r["key"] for r in client.last("stat", NARROW, group_by="IP", rows=4000, **traffic)["view"]["rows"]}
+    assert inside and inside <= seen and not everything <= seen
+    assert "Vault" not in json.dumps(values(NARROW, "ADDR", "vau")) and "Vault" in json.dumps(values(JOE, "ADDR", "vau"))
+    assert "127.0.0.1" in values(JOE, "EXPIP") and "127.0.0.1" in values(NARROW, "EXPIP")
+    assert code(client.last("complete", JOE, field="NONSENSE")) == "bad_request"

@@ -10,7 +10,7 @@
 #include <cmocka.h>
 
 #include "common/addr.h"
-#include "store/geo.h"
+#include "common/geo.h"
 #include "store/groups.h"
 #include "store/tags.h"
 #include "tests/unit/store_help.h"
@@ -243,7 +243,7 @@ a_file_that_is_no_mmdb_is_said_and_done_without(void **s)
 	struct geo *g;
 	struct err err;
 	uint8_t a[16] = {0};
-	struct tag tag = {0};
+	struct geo_place tag;
 	(void)s;
 	assert_int_equal(geo_open(&g, "/etc/passwd", "", &err), FT_EFORMAT);
 	assert_non_null(strstr(err.text, "/etc/passwd"));

@@ -1,7 +1,7 @@
 /*
  * geo.c - see geo.h.
  */
-#include "store/geo.h"
+#include "common/geo.h"
 
 #include <maxminddb.h>
 #include <stdlib.h>
@@ -77,7 +77,7 @@ geo_stale(const struct geo *g)
 }
 
 static bool
-find(struct file *f, const uint8_t address[16], MMDB_lookup_result_s *out)
+find(const struct file *f, const uint8_t address[16], MMDB_lookup_result_s *out)
 {
 	int rc;
 	if (!f->open)
@@ -137,9 +137,10 @@ as_of(MMDB_entry_s *e)
 }
 
 void
-geo_lookup(struct geo *g, const uint8_t address[16], struct tag *out)
+geo_lookup(const struct geo *g, const uint8_t address[16], struct geo_place *out)
 {
 	MMDB_lookup_result_s r;
+	*out = (struct geo_place){.net_bits = 255};
 	if (find(&g->country, address, &r))
 		out->country = country_of(&r.entry);
 	if (find(&g->as, address, &r)) {
@@ -151,4 +152,65 @@ geo_lookup(struct geo *g, const uint8_t address[16], struct tag *out)
 		if (bits <= 128)
 			out->net_bits = (uint8_t)bits;
 	}
+}
+
+/* ---- all AS ----------------------------------------------------------------------------------- */
+
+struct walk {
+	const struct file *file;
+	uint8_t *seen; /* a bit a node: trees hold IPv4 under several names */
+	uint32_t *stack;
+	uint32_t n, nodes;
+	void (*f)(void *ctx, uint32_t as, const char *name, size_t bytes);
+	void *ctx;
+};
+
+static void
+one_as(const struct walk *w, MMDB_entry_s *e)
+{
+	static const char *const paths[][2] = {
+		{"autonomous_system_organization", NULL}, {"as_name", NULL}, {"name", NULL}};
+	uint32_t as = as_of(e);
+	for (unsigned i = 0; as != 0 && i < sizeof paths / sizeof paths[0]; i++) {
+		MMDB_entry_data_s d;
+		if (value(e, &d, paths[i]) && d.type == MMDB_DATA_TYPE_UTF8_STRING && d.data_size > 0) {
+			w->f(w->ctx, as, d.utf8_string, d.data_size);
+			return;
+		}
+	}
+}
+
+static void
+branch(struct walk *w, uint8_t type, uint64_t record, MMDB_entry_s *e)
+{
+	if (type == MMDB_RECORD_TYPE_DATA)
+		one_as(w, e);
+	else if (type == MMDB_RECORD_TYPE_SEARCH_NODE && record < w->nodes &&
+		 !(w->seen[record / 8] >> (record % 8) & 1)) {
+		w->seen[record / 8] |= (uint8_t)(1u << (record % 8));
+		w->stack[w->n++] = (uint32_t)record; /* each node once: there is room for all */
+	}
+}
+
+void
+geo_each_as(const struct geo *g, void (*f)(void *ctx, uint32_t as, const char *name, size_t bytes), void *ctx)
+{
+	if (g == NULL || !g->as.open)
+		return;
+	struct walk w = {.file = &g->as, .f = f, .ctx = ctx, .nodes = g->as.db.metadata.node_count};
+	w.seen = calloc(w.nodes / 8 + 1, 1);
+	w.stack = malloc(((size_t)w.nodes + 1) * sizeof *w.stack);
+	if (w.seen && w.stack && w.nodes > 0) {
+		w.seen[0] = 1;
+		w.stack[w.n++] = 0;
+	}
+	while (w.n > 0) {
+		MMDB_search_node_s node;
+		if (MMDB_read_node(&g->as.db, w.stack[--w.n], &node) != MMDB_SUCCESS)
+			continue;
+		branch(&w, node.left_record_type, node.left_record, &node.left_record_entry);
+		branch(&w, node.right_record_type, node.right_record, &node.right_record_entry);
+	}
+	free(w.seen);
+	free(w.stack);
 }
