@@ -159,6 +159,9 @@ install: all
 	install -m 644 deploy/systemd/*.service deploy/systemd/*.target $(DESTDIR)$(prefix)/lib/systemd/system/
 	install -m 644 deploy/systemd/flowtrove.sysusers $(DESTDIR)$(prefix)/lib/sysusers.d/flowtrove.conf
 	install -m 644 deploy/systemd/flowtrove.tmpfiles $(DESTDIR)$(prefix)/lib/tmpfiles.d/flowtrove.conf
+	install -d $(DESTDIR)$(prefix)/share/flowtrove
+	install -m 644 docs/openapi.yaml $(DESTDIR)$(prefix)/share/flowtrove/
+	[ ! -e build/web/index.html ] || { rm -rf $(DESTDIR)$(prefix)/share/flowtrove/web && cp -r build/web $(DESTDIR)$(prefix)/share/flowtrove/web; }
 	install -m 644 deploy/sysctl.d/flowtrove.conf $(DESTDIR)/etc/sysctl.d/50-flowtrove.conf
 	install -m 644 deploy/logrotate/flowtrove $(DESTDIR)/etc/logrotate.d/flowtrove
 	for n in 1 5 8; do for m in docs/man/*.$$n; do [ -e "$$m" ] && install -m 644 "$$m" $(DESTDIR)$(prefix)/share/man/man$$n/; done; done; true

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Writes docs/protocol/*.json: a JSON Schema of request and reply of each operation of the query protocol.
+"""Writes docs/protocol/*.json, a JSON Schema of request and reply of each operation of the query protocol, and docs/openapi.yaml.
 
 Requests come from queryd/operations.def, replies from REPLIES below.  A new operation is a row there and an entry here;
 `generate.py --check` (a test runs it) says whether the files are what they should be.
@@ -10,6 +10,10 @@ import re
 import sys
 
 HERE = os.path.dirname(os.path.abspath(__file__))
+sys.dont_write_bytecode = True
+sys.path.insert(0, HERE)
+import openapi  # noqa: E402
+
 ROOT = os.path.dirname(os.path.dirname(HERE))
 STRING, INTEGER, NUMBER, BOOLEAN = ({"type": t} for t in ("string", "integer", "number", "boolean"))
 NULL = {"type": "null"}
@@ -185,6 +189,7 @@ def main():
     made = {}
     for row in operations():
         made[row[0] + ".json"] = json.dumps(document(*row), indent=1, ensure_ascii=False) + "\n"
+    made["../openapi.yaml"] = openapi.text(ROOT, operations(), REPLIES)
     for name in os.listdir(HERE):
         if name.endswith(".json") and name not in made:
             wrong.append(name)

@@ -7,6 +7,7 @@ import os
 import socket
 import ssl
 import subprocess
+import sys
 import urllib.parse
 import warnings
 
@@ -524,3 +525,21 @@ def test_metrics_are_prometheus_text_of_every_daemon(web, system):
     assert web.get("/metrics", Host="rebound.example").status == 401
     assert web.get("/metrics", X_Forwarded_For="203.0.113.9").status == 308
     assert web.get("/healthz").json() == {"status": "ok"}
+
+
+# ---- the description
+
+def test_the_description_names_every_path_and_every_path_is_there(web):
+    sys.path.insert(0, os.path.join(flowtrove.ROOT, "docs", "protocol"))
+    import generate
+    import openapi
+    served = web.get("/api/v1/openapi.yaml")
+    assert served.status == 200 and served.body.decode() == openapi.text(flowtrove.ROOT, generate.operations(), generate.REPLIES)
+    described = openapi.describe(flowtrove.ROOT, generate.operations(), generate.REPLIES, "")["paths"]
+    assert {"/api/v1/op/" + o[0] for o in generate.operations()} < set(described)
+    for path, methods in described.items():
+        for method, entry in methods.items():
+            r = web.ask(method.upper(), path, headers={"Host": "elsewhere.example"})
+            # without credentials: never "no such path"; and only what says so is open
+            assert r.status in ((200, 400, 401) if entry.get("security") == [] else (401,)), (method, path, r.status, r.body)
+            assert "error" in r.json() if r.status >= 400 else True
