@@ -1,0 +1,101 @@
+// The answer to the view shown: asked for once, with progress, kept on screen until the next one is there.
+import { useQuery } from '@tanstack/react-query';
+import { useMemo, useSyncExternalStore } from 'react';
+import { ApiError, op, opLoose, type Progress, type Reply, type Request } from '@/api/client';
+import { queryClient } from '@/api/query';
+import { frameQuery, type Workspace } from '@/state/view';
+
+export type View = Reply<'stat'>['view'];
+export type Row = View['rows'][number];
+
+/** rows that are fetched to be sorted by another column than the rank */
+export const SORT_MOST = 1000;
+
+export function statRequest(w: Workspace, slots: number, pin = false): Request<'stat'> {
+	const v = w.views[w.tab] ?? w.views[0];
+	const sorted = w.sort !== '';
+	return {
+		group_by: v?.entity,
+		count_by: v?.count,
+		direction: v?.direction,
+		rows: sorted ? SORT_MOST : w.rows,
+		offset: sorted ? 0 : w.page * w.rows,
+		slots,
+		...frameQuery(w, pin),
+	};
+}
+
+// progress of the query under way, outside React: it comes several times a second
+let progress: Progress | null = null;
+const watchers = new Set<() => void>();
+function tell(p: Progress | null): void {
+	progress = p;
+	for (const w of watchers) w();
+}
+export function useProgress(): Progress | null {
+	return useSyncExternalStore(
+		(f) => {
+			watchers.add(f);
+			return () => watchers.delete(f);
+		},
+		() => progress,
+	);
+}
+
+export function useView(w: Workspace, slots: number) {
+	const key = useMemo(() => {
+		try {
+			// the frame as written: a relative one is the same question a second later
+			return { key: ['stat', { ...statRequest(w, slots), from: w.from, to: w.to, last: undefined }] as const, error: null };
+		} catch (e) {
+			return { key: null, error: new ApiError(e instanceof Error ? e.message : String(e), 400, 'bad_time') };
+		}
+	}, [w, slots]);
+	const query = useQuery<View, ApiError>({
+		queryKey: key.key ?? ['stat', null],
+		enabled: key.key !== null,
+		queryFn: async ({ signal }) => {
+			tell({});
+			try {
+				const { view } = await op('stat', { ...statRequest(w, slots), progress: true }, { signal, onProgress: tell });
+				return view;
+			} finally {
+				tell(null);
+			}
+		},
+		staleTime: 5_000,
+		gcTime: 120_000,
+		placeholderData: (before) => before,
+	});
+	return { ...query, error: key.error ?? query.error, cancel: () => void queryClient.cancelQueries({ queryKey: ['stat'] }) };
+}
+
+export interface Looked {
+	address: string;
+	name?: string | null;
+	as?: number | null;
+	as_name?: string | null;
+	country?: string | null;
+}
+let lookupKnown = true;
+/** Reverse DNS, AS and country of addresses, where the server has the operation. */
+export function useLookup(addresses: string[]): Record<string, Looked> {
+	const list = useMemo(() => [...new Set(addresses)].sort().slice(0, 100), [addresses]);
+	const { data } = useQuery({
+		queryKey: ['lookup', list],
+		enabled: lookupKnown && list.length > 0,
+		staleTime: 600_000,
+		placeholderData: (before) => before,
+		retry: false,
+		queryFn: async ({ signal }): Promise<Record<string, Looked>> => {
+			try {
+				const reply = await opLoose<{ addresses?: Looked[] }>('lookup', { addresses: list }, { signal });
+				return Object.fromEntries((reply.addresses ?? []).map((a) => [a.address, a]));
+			} catch (e) {
+				if (e instanceof ApiError && (e.code === 'unknown_op' || e.status === 404)) lookupKnown = false;
+				return {};
+			}
+		},
+	});
+	return data ?? {};
+}
