@@ -4,7 +4,7 @@
 WEB_UI    := web/ui
 WEB_OUT   := build/web
 WEB_NPM   := $(shell command -v npm 2>/dev/null)
-WEB_SRC   := $(shell find $(WEB_UI) -path $(WEB_UI)/node_modules -prune -o -type f ! -name '*.gen.ts' -print 2>/dev/null)
+WEB_SRC   := $(shell find $(WEB_UI) -path $(WEB_UI)/node_modules -prune -o -type f ! -name '*.gen.ts' -print 2>/dev/null) docs/devices.md
 WEB_STAMP := build/web.stamp
 WEB_DEPS  := $(WEB_UI)/node_modules/.stamp
 NPM_QUIET := --no-audit --no-fund --no-update-notifier --loglevel=error

@@ -8,7 +8,7 @@ export default defineConfig({
 	plugins: [react()],
 	logLevel: process.argv.includes('build') ? 'warn' : 'info',
 	resolve: { alias: { '@': new URL('./src', import.meta.url).pathname } },
-	server: { proxy: { '/api': { target: gateway, secure: false } } },
+	server: { fs: { allow: ['../..'] }, proxy: { '/api': { target: gateway, secure: false } } },
 	build: {
 		outDir: process.env.WEB_OUT ?? '../../build/web',
 		emptyOutDir: true,

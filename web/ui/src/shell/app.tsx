@@ -15,15 +15,40 @@ import { theme, variables } from './theme';
 
 type State = { at: 'asking' } | { at: 'out'; expired: boolean } | { at: 'in'; me: Me } | { at: 'trouble'; error: unknown };
 
+// The cookie is not script's to see; whether somebody logged in here is remembered beside it.
+const KNOWN = 'flowtrove.in';
+function known(): boolean {
+	try {
+		return localStorage.getItem(KNOWN) === '1';
+	} catch {
+		return true;
+	}
+}
+function know(yes: boolean): void {
+	try {
+		if (yes) localStorage.setItem(KNOWN, '1');
+		else localStorage.removeItem(KNOWN);
+	} catch {
+		// then it is asked each time
+	}
+}
+
 function Session() {
 	const [state, setState] = useState<State>({ at: 'asking' });
 	const entered = (me: Me) => {
+		know(true);
 		setState({ at: 'in', me });
 		if (!me.must_change_password) void fetchPrefs();
 	};
 	const ask = () => {
+		// who never logged in here is not asked about: the answer would be no
+		if (!known()) return setState({ at: 'out', expired: false });
+		setState((s) => (s.at === 'trouble' ? { at: 'asking' } : s));
 		session.get().then(entered, (error: unknown) => {
-			if (error instanceof ApiError && error.status === 401) setState({ at: 'out', expired: false });
+			if (error instanceof ApiError && error.status === 401) {
+				know(false);
+				setState({ at: 'out', expired: false });
+			}
 			else setState({ at: 'trouble', error });
 		});
 	};
@@ -51,6 +76,7 @@ function Session() {
 			const { me } = state;
 			const leave = () => {
 				session.logout().catch(() => undefined);
+				know(false);
 				forgetPrefs();
 				queryClient.clear();
 				setState({ at: 'out', expired: false });

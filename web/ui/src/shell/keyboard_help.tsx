@@ -8,7 +8,7 @@ export function KeyboardHelp({ opened, onClose, screens }: { opened: boolean; on
 	const rows: [string[], string][] = [
 		[['Ctrl', 'K'], 'Command palette: go anywhere, do anything'],
 		...screens.filter((s) => s.key).map((s): [string[], string] => [['g', s.key ?? ''], s.title]),
-		...registeredKeys().map((k): [string[], string] => [[NAMES[k.key] ?? k.key], k.help]),
+		...registeredKeys().filter((k) => k.help !== '').map((k): [string[], string] => [[NAMES[k.key] ?? k.key], k.help]),
 		[['?'], 'This list'],
 	];
 	return (

@@ -57,7 +57,7 @@ export function useView(w: Workspace, slots: number) {
 		queryFn: async ({ signal }) => {
 			tell({});
 			try {
-				const { view } = await op('stat', { ...statRequest(w, slots), progress: true }, { signal, onProgress: tell });
+				const { view } = await op('stat', statRequest(w, slots), { signal, onProgress: tell });
 				return view;
 			} finally {
 				tell(null);
@@ -78,10 +78,11 @@ export interface Looked {
 	country?: string | null;
 }
 let lookupKnown = true;
+const NONE: Record<string, Looked> = {};
 /** Reverse DNS, AS and country of addresses, where the server has the operation. */
 export function useLookup(addresses: string[]): Record<string, Looked> {
 	const list = useMemo(() => [...new Set(addresses)].sort().slice(0, 100), [addresses]);
-	const { data } = useQuery({
+	const { data } = useQuery<Record<string, Looked>>({
 		queryKey: ['lookup', list],
 		enabled: lookupKnown && list.length > 0,
 		staleTime: 600_000,
@@ -97,5 +98,5 @@ export function useLookup(addresses: string[]): Record<string, Looked> {
 			}
 		},
 	});
-	return data ?? {};
+	return data ?? NONE;
 }

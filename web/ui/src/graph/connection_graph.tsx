@@ -1,0 +1,5 @@
+import type { GraphProps } from './props';
+
+export default function Placeholder({ view }: GraphProps) {
+	return <p>{view.rows.length}</p>;
+}

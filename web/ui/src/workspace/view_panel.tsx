@@ -1,0 +1,248 @@
+// One view: its picker, chart, what was scanned for it, its table.
+import { ActionIcon, Button, Group, Pagination, Progress, SegmentedControl, Select, Text, Tooltip, useComputedColorScheme } from '@mantine/core';
+import { useElementSize } from '@mantine/hooks';
+import { IconChartArea, IconChartBar, IconChartLine, IconChartSankey, IconCpu, IconDatabase, IconTopologyStar3 } from '@tabler/icons-react';
+import { Suspense, lazy, useDeferredValue, useEffect, useMemo, useRef, useState } from 'react';
+import { Empty, Problem, Waiting } from '@/shell/parts';
+import { useZone } from '@/state/zone';
+import { ROWS, type ChartType, type Workspace } from '@/state/view';
+import { follows, iso } from '@/time/frame';
+import { useRefresh } from '@/time/control';
+import { count, milliseconds, plural } from '@/words/format';
+import { dateTime, timeText } from '@/words/clock';
+import { Chart } from './chart';
+import type { Drawing } from './chart_draw';
+import { SORT_MOST, useLookup, useProgress, useView, type Row } from './data';
+import { pictureOf, type Picture } from './picture';
+import type { Change } from './state';
+import { ViewTable, type ShownRow } from './table';
+import { ViewPicker } from './tabs';
+import { shown, thingsOf } from './things';
+import { openValueMenu } from './value_menu';
+import { entityWords, measureOf, viewTitle } from './words';
+import classes from './view_panel.module.css';
+
+const Graph = lazy(() => import('@/graph/connection_graph'));
+const Sankey = lazy(() => import('@/graph/sankey'));
+
+const TYPES: { value: ChartType; label: string; icon: typeof IconChartArea; pair?: boolean }[] = [
+	{ value: 'area', label: 'Stacked areas', icon: IconChartArea },
+	{ value: 'bars', label: 'Stacked bars', icon: IconChartBar },
+	{ value: 'lines', label: 'Lines', icon: IconChartLine },
+	{ value: 'graph', label: 'Connection graph', icon: IconTopologyStar3, pair: true },
+	{ value: 'sankey', label: 'Sankey', icon: IconChartSankey, pair: true },
+];
+
+function nameOf(entity: string, row: Row): string {
+	const things = thingsOf(entity, row.key);
+	if (things.length === 1 && things[0]) return shown(things[0], row.label).main;
+	return row.label ?? things.map((t) => shown(t).main).join(entity === 'SERVICE' ? ':' : ' ↔ ');
+}
+
+export interface PanelHandle {
+	reload: () => void;
+	busy: boolean;
+	png: (() => void) | null;
+}
+export interface PanelShown {
+	drawing: Drawing;
+	picture: Picture;
+	ground: string;
+	text: string;
+	dim: string;
+}
+
+const css = (name: string): string => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
+
+function Busy({ fetching, cancel }: { fetching: boolean; cancel: () => void }) {
+	const progress = useProgress();
+	const [late, setLate] = useState(false);
+	useEffect(() => {
+		if (!fetching) return setLate(false);
+		const t = setTimeout(() => setLate(true), 700);
+		return () => clearTimeout(t);
+	}, [fetching]);
+	if (!fetching) return <div className={classes.progress} />;
+	const part = progress?.part;
+	return (
+		<div className={classes.progress} role="status" aria-label="The query runs">
+			<Progress value={part === undefined ? 100 : Math.max(3, part * 100)} animated={part === undefined} striped={part === undefined} size={3} radius={0} transitionDuration={150} />
+			{late && (
+				<div className={classes.late}>
+					<span>{part === undefined ? 'Waiting for a free place …' : `${Math.round(part * 100)} %`}</span>
+					<Button size="compact-xs" variant="default" onClick={cancel}>
+						Cancel
+					</Button>
+				</div>
+			)}
+		</div>
+	);
+}
+
+export function ViewPanel({ w, change, reloadRef, onBusy, onShown }: { w: Workspace; change: Change; reloadRef: { current: () => void }; onBusy: (b: boolean) => void; onShown: (s: PanelShown | null) => void }) {
+	const spec = w.views[w.tab] ?? w.views[0] ?? { entity: 'IP', count: 'BYTES', direction: 'total' as const };
+	const words = entityWords(spec.entity);
+	const dark = useComputedColorScheme('dark') === 'dark';
+	const [zone] = useZone();
+	const { ref, width } = useElementSize();
+	const narrow = width > 0 && width < 620;
+	const pairPicture = words.pair === true && (w.type === 'graph' || w.type === 'sankey');
+	const { data: view, error, isFetching, isPlaceholderData, refetch, cancel } = useView(w, pairPicture ? 0 : narrow ? 60 : 120);
+	const measure = useMemo(() => measureOf(spec.count, w.unit), [spec.count, w.unit]);
+	const [lit, setLit] = useState<number | null>(null);
+	const [marked, setMarked] = useState<number | null>(null);
+	const drawing = useRef<Drawing | null>(null);
+	const reload = () => void refetch();
+	reloadRef.current = reload;
+	useEffect(() => onBusy(isFetching), [isFetching, onBusy]);
+	useRefresh(w, w.refresh, isFetching, reload);
+	useEffect(() => {
+		setMarked(null);
+		setLit(null);
+	}, [view]);
+
+	// what the answer is of: while the next is on its way, the last one stays
+	const answered = view && view.entity === spec.entity ? spec : view ? { entity: view.entity, count: view.count, direction: view.direction } : spec;
+	const rows = useMemo((): ShownRow[] => {
+		if (!view) return [];
+		let list = view.rows.map((row, i): ShownRow => ({ row, rank: view.offset + i, colour: view.offset + i, name: nameOf(view.entity, row) }));
+		if (w.sort !== '') {
+			const key = w.sort.replace('-', '') as keyof Row;
+			const sign = w.sort.startsWith('-') ? -1 : 1;
+			list.sort((a, b) => sign * (Number(a.row[key] ?? 0) - Number(b.row[key] ?? 0)) || a.rank - b.rank);
+			list = list.slice(w.page * w.rows, (w.page + 1) * w.rows);
+		} else list = list.slice(0, w.rows);
+		return list.map((r, i) => ({ ...r, colour: i }));
+	}, [view, w.sort, w.page, w.rows]);
+	const addresses = useMemo(() => rows.flatMap((r) => thingsOf(view?.entity ?? '', r.row.key).filter((t) => t.kind === 'address').map((t) => t.key)), [rows, view]);
+	const lookup = useLookup(addresses);
+
+	const deferredWidth = useDeferredValue(Math.round(width / 60) * 60);
+	const picture = useMemo(
+		() =>
+			view && !pairPicture && width > 0
+				? pictureOf(view, rows, measure, {
+						type: w.type === 'bars' || w.type === 'lines' ? w.type : 'area',
+						zone,
+						width: deferredWidth || 800,
+						ranked: w.sort === '',
+						look: { dark, dim: css('--ft-dim'), line: css('--ft-line'), hatch: css('--ft-hatch'), font: css('--mantine-font-family') || 'sans-serif' },
+					})
+				: null,
+		[view, rows, measure, w.type, w.sort, zone, deferredWidth, dark, pairPicture, width > 0],
+	);
+	useEffect(() => {
+		onShown(picture && drawing.current ? { drawing: drawing.current, picture, ground: css('--ft-panel'), text: css('--ft-text'), dim: css('--ft-dim') } : null);
+	}, [picture, onShown]);
+
+	const all = view ? (w.sort === '' ? view.other.count + view.offset + view.rows.length - (view.offset > 0 ? Math.min(view.offset, view.other.count) : 0) : view.rows.length) : 0;
+	const pages = Math.max(1, Math.ceil(all / w.rows));
+	const waiting = view && view.complete_until_us !== null && view.complete_until_us < view.to_us && follows(w) ? view.complete_until_us : null;
+	const title = viewTitle(spec);
+	return (
+		<div className={classes.panel} ref={ref}>
+			<div className={`${classes.head} no-print`}>
+				<ViewPicker w={w} change={change} />
+				<span className={classes.gap} />
+				{(spec.count === 'BYTES' || spec.count === 'BITS') && <SegmentedControl size="xs" aria-label="Unit" data={[{ value: 'bits', label: 'bits' }, { value: 'bytes', label: 'bytes' }]} value={w.unit} onChange={(u) => change({ unit: u as 'bits' | 'bytes' }, { replace: true })} />}
+				<Group gap={0} wrap="nowrap" role="radiogroup" aria-label="Picture">
+					{TYPES.filter((t) => !t.pair || words.pair).map((t) => (
+						<Tooltip key={t.value} label={t.label}>
+							<ActionIcon role="radio" aria-checked={w.type === t.value} aria-label={t.label} size={30} variant={w.type === t.value ? 'light' : 'subtle'} color={w.type === t.value ? undefined : 'gray'} onClick={() => change({ type: t.value })}>
+								<t.icon size={17} stroke={1.7} />
+							</ActionIcon>
+						</Tooltip>
+					))}
+				</Group>
+			</div>
+			<Busy fetching={isFetching} cancel={cancel} />
+			{error ? (
+				<div className={classes.problem}>
+					<Problem error={error} onRetry={reload} />
+				</div>
+			) : null}
+			{view && !error && view.warnings.length > 0 && (
+				<div className={classes.problem}>
+					{view.warnings.map((x) => (
+						<Text key={x} size="xs" c="yellow">{x}</Text>
+					))}
+				</div>
+			)}
+			{!view && !error ? (
+				<Waiting>Asking …</Waiting>
+			) : view && view.rows.length === 0 && view.offset === 0 && !isPlaceholderData ? (
+				<Empty title="Nothing in this time frame">
+					{w.filter || w.exporter || w.border ? 'No session matches the filter and the source. Widen one of them, or the time.' : 'No flows were stored for this time. Try a longer one, or look whether exporters send.'}
+					<Group mt="sm" justify="center" gap={8}>
+						<Button size="xs" variant="default" onClick={() => change({ from: 'now-1d', to: 'now' })}>Last day</Button>
+						{w.filter !== '' && <Button size="xs" variant="default" onClick={() => change({ filter: '', mode: 'all' })}>Without the filter</Button>}
+					</Group>
+				</Empty>
+			) : view && !error ? (
+				<div data-stale={isPlaceholderData || undefined} className={classes.body}>
+					{pairPicture ? (
+						<div className={classes.graph}>
+							<Suspense fallback={<Waiting />}>
+								{w.type === 'graph' ? (
+									<Graph view={view} amount={measure.amount} label={(k) => k} onPick={(key, at) => pick(view.entity, key, at)} />
+								) : (
+									<Sankey view={view} amount={measure.amount} label={(k) => k} onPick={(key, at) => pick(view.entity, key, at)} />
+								)}
+							</Suspense>
+						</div>
+					) : (
+						<>
+							<div className={classes.axis}>{measure.axis}</div>
+							<Chart
+								picture={picture}
+								height={narrow ? 220 : 280}
+								zone={zone}
+								lit={lit}
+								onLit={setLit}
+								onMark={setMarked}
+								onZoom={(a, b) => change({ from: iso(Math.floor(a / 100) * 100), to: iso(Math.ceil(b / 100) * 100) })}
+								slot={measure.slot}
+								drawing={drawing}
+								label={`${title}, over time; the table below has the figures`}
+							/>
+						</>
+					)}
+					<div className={classes.facts}>
+						<Tooltip label={view.source === 'ram' ? 'Answered from memory' : view.source === 'disk' ? 'Read from disk' : 'Partly from memory, partly from disk'}>
+							<span className={classes.source}>
+								{view.source === 'ram' ? <IconCpu size={13} /> : <IconDatabase size={13} />} {view.source === 'ram' ? 'RAM' : view.source === 'disk' ? 'disk' : 'RAM and disk'}
+							</span>
+						</Tooltip>
+						<span>{plural(view.rows_scanned, 'row')} scanned</span>
+						<span>{milliseconds(view.elapsed_ms)}</span>
+						<span>{plural(view.total.sessions, 'session')}, exact</span>
+						{waiting !== null && (
+							<Tooltip label="Flows that belong there may still be on their way: hatched">
+								<span>complete until {timeText(waiting / 1000, zone)}</span>
+							</Tooltip>
+						)}
+						<span className={classes.range}>
+							{dateTime(view.from_us, zone)} – {dateTime(view.to_us, zone)} {zone === 'UTC' ? 'UTC' : ''}
+						</span>
+					</div>
+					<ViewTable view={view} rows={rows} spec={answered} w={w} measure={measure} dark={dark} lookup={lookup} lit={lit} marked={marked} onLit={setLit} onSort={(s) => change({ sort: s })} />
+					<div className={`${classes.pages} no-print`}>
+						<Group gap={8}>
+							<Text size="xs" c="dimmed">Rows</Text>
+							<Select size="xs" w={76} aria-label="Rows a page" data={ROWS.map(String)} value={String(w.rows)} allowDeselect={false} onChange={(v) => v && change({ rows: Number(v) })} />
+							<Text size="xs" c="dimmed">
+								{w.sort !== '' && all >= SORT_MOST ? `sorted among the first ${count(SORT_MOST)} by rank` : plural(all, words.one.toLowerCase(), words.many.replace(/ \(.*\)$/, '').toLowerCase())}
+							</Text>
+						</Group>
+						<Pagination size="sm" total={pages} siblings={narrow ? 0 : 1} value={Math.min(w.page, pages - 1) + 1} onChange={(p) => change({ page: p - 1 })} getControlProps={(c) => ({ 'aria-label': c === 'next' ? 'Next page' : 'Page before' })} withControls />
+					</div>
+				</div>
+			) : null}
+		</div>
+	);
+}
+
+function pick(entity: string, key: string, at: { x: number; y: number }): void {
+	const [thing] = thingsOf(entity.replace(/PAIR$/, ''), key);
+	if (thing) openValueMenu({ thing, at });
+}
