@@ -67,7 +67,7 @@ function Key({ spec, row, lookup }: { spec: ViewSpec; row: Row; lookup: Record<s
 		<span className={classes.key}>
 			{things.map((t, i) => {
 				const l = t.kind === 'address' ? lookup[t.key] : undefined;
-				const s = shown(t, single ? row.label : null);
+				const s = shown(t, single ? row.label : row.labels?.[i]);
 				const name = single && row.label ? undefined : (l?.name ?? undefined);
 				return (
 					<span key={i} className={classes.part}>
@@ -87,7 +87,7 @@ function Key({ spec, row, lookup }: { spec: ViewSpec; row: Row; lookup: Record<s
 					</span>
 				);
 			})}
-			{!single && row.label && <span className={classes.more}>{row.label}</span>}
+			{!single && !row.labels?.some((x) => x) && row.label && <span className={classes.more}>{row.label}</span>}
 		</span>
 	);
 }

@@ -2,7 +2,8 @@
 import { ActionIcon, Button, Group, Pagination, Progress, SegmentedControl, Select, Text, Tooltip, useComputedColorScheme } from '@mantine/core';
 import { useElementSize } from '@mantine/hooks';
 import { IconChartArea, IconChartBar, IconChartLine, IconChartSankey, IconCpu, IconDatabase, IconTopologyStar3 } from '@tabler/icons-react';
-import { Suspense, lazy, useDeferredValue, useEffect, useMemo, useRef, useState } from 'react';
+import { useDeferredValue, useEffect, useMemo, useRef, useState } from 'react';
+import { PairGraph, PairSankey, type PairRow } from '@/graph';
 import { Empty, Problem, Waiting } from '@/shell/parts';
 import { useZone } from '@/state/zone';
 import { ROWS, type ChartType, type Workspace } from '@/state/view';
@@ -22,8 +23,6 @@ import { openValueMenu } from './value_menu';
 import { entityWords, measureOf, viewTitle } from './words';
 import classes from './view_panel.module.css';
 
-const Graph = lazy(() => import('@/graph/connection_graph'));
-const Sankey = lazy(() => import('@/graph/sankey'));
 
 const TYPES: { value: ChartType; label: string; icon: typeof IconChartArea; pair?: boolean }[] = [
 	{ value: 'area', label: 'Stacked areas', icon: IconChartArea },
@@ -36,7 +35,7 @@ const TYPES: { value: ChartType; label: string; icon: typeof IconChartArea; pair
 function nameOf(entity: string, row: Row): string {
 	const things = thingsOf(entity, row.key);
 	if (things.length === 1 && things[0]) return shown(things[0], row.label).main;
-	return row.label ?? things.map((t) => shown(t).main).join(entity === 'SERVICE' ? ':' : ' ↔ ');
+	return things.map((t, i) => shown(t, row.labels?.[i]).main).join(entity === 'SERVICE' ? ':' : ' ↔ ');
 }
 
 export interface PanelHandle {
@@ -135,6 +134,16 @@ export function ViewPanel({ w, change, reloadRef, onBusy, onShown }: { w: Worksp
 		onShown(picture && drawing.current ? { drawing: drawing.current, picture, ground: css('--ft-panel'), text: css('--ft-text'), dim: css('--ft-dim') } : null);
 	}, [picture, onShown]);
 
+	const pairs = useMemo(
+		() => ({
+			rows: rows.filter((r) => Array.isArray(r.row.key)).map((r): PairRow => ({ key: r.row.key as [string, string], label: r.row.labels as PairRow['label'], value: r.row.value, colour: r.colour })),
+			valueText: measure.amount,
+			what: words.many.toLowerCase(),
+			onPick: (what: string | [string, string], at: { x: number; y: number }) => pick(spec.entity, what, at),
+		}),
+		[rows, measure, words, spec.entity],
+	);
+
 	const all = view ? (w.sort === '' ? view.other.count + view.offset + view.rows.length - (view.offset > 0 ? Math.min(view.offset, view.other.count) : 0) : view.rows.length) : 0;
 	const pages = Math.max(1, Math.ceil(all / w.rows));
 	const waiting = view && view.complete_until_us !== null && view.complete_until_us < view.to_us && follows(w) ? view.complete_until_us : null;
@@ -182,13 +191,7 @@ export function ViewPanel({ w, change, reloadRef, onBusy, onShown }: { w: Worksp
 				<div data-stale={isPlaceholderData || undefined} className={classes.body}>
 					{pairPicture ? (
 						<div className={classes.graph}>
-							<Suspense fallback={<Waiting />}>
-								{w.type === 'graph' ? (
-									<Graph view={view} amount={measure.amount} label={(k) => k} onPick={(key, at) => pick(view.entity, key, at)} />
-								) : (
-									<Sankey view={view} amount={measure.amount} label={(k) => k} onPick={(key, at) => pick(view.entity, key, at)} />
-								)}
-							</Suspense>
+							{w.type === 'graph' ? <PairGraph {...pairs} height={460} /> : <PairSankey {...pairs} height={460} />}
 						</div>
 					) : (
 						<>
@@ -242,7 +245,11 @@ export function ViewPanel({ w, change, reloadRef, onBusy, onShown }: { w: Worksp
 	);
 }
 
-function pick(entity: string, key: string, at: { x: number; y: number }): void {
-	const [thing] = thingsOf(entity.replace(/PAIR$/, ''), key);
-	if (thing) openValueMenu({ thing, at });
+function pick(entity: string, key: string | [string, string], at: { x: number; y: number }): void {
+	const whole = thingsOf(entity, Array.isArray(key) ? key : [key, '-']);
+	const [thing] = whole;
+	if (!thing) return;
+	// a line between two: both
+	if (Array.isArray(key)) openValueMenu({ thing: { kind: 'other', key: key.join(' ↔ '), tests: whole.flatMap((t) => t.tests) }, at });
+	else openValueMenu({ thing, at });
 }
