@@ -201,6 +201,70 @@ kv_map(struct kv *kv)
 	return mdb_env_info(kv->env, &info) == 0 ? info.me_mapaddr : NULL;
 }
 
+/* ---- free pages: LMDB's database 0, whose values are a count and so many page numbers ---- */
+
+struct pages {
+	size_t *number, n, room;
+};
+
+static int
+note_pages(struct pages *p, const MDB_val *v)
+{
+	size_t count;
+	if (v->mv_size < sizeof count)
+		return FT_EFORMAT;
+	memcpy(&count, v->mv_data, sizeof count);
+	if (count > v->mv_size / sizeof count - 1)
+		return FT_EFORMAT;
+	if (p->room - p->n < count) {
+		size_t room = p->room * 2 + count;
+		size_t *more = realloc(p->number, room * sizeof *more);
+		if (more == NULL)
+			return FT_ENOMEM;
+		p->number = more;
+		p->room = room;
+	}
+	memcpy(p->number + p->n, (const uint8_t *)v->mv_data + sizeof count, count * sizeof count);
+	p->n += count;
+	return FT_OK;
+}
+
+static int
+by_number(const void *a, const void *b)
+{
+	size_t x = *(const size_t *)a, y = *(const size_t *)b;
+	return (x > y) - (x < y);
+}
+
+int
+kv_free_ranges(struct kv *kv, int (*range)(void *ctx, uint64_t from, uint64_t to), void *ctx)
+{
+	struct pages p = {0};
+	MDB_txn *t;
+	MDB_cursor *c;
+	MDB_val k, v;
+	MDB_stat st;
+	if (mdb_env_stat(kv->env, &st) != 0 || mdb_txn_begin(kv->env, NULL, MDB_RDONLY, &t) != 0)
+		return FT_ESYS;
+	int rc = mdb_cursor_open(t, 0, &c) == 0 ? FT_OK : FT_ESYS;
+	if (rc == FT_OK) {
+		while (rc == FT_OK && mdb_cursor_get(c, &k, &v, MDB_NEXT) == 0)
+			rc = note_pages(&p, &v);
+		mdb_cursor_close(c);
+	}
+	mdb_txn_abort(t);
+	if (p.n > 1)
+		qsort(p.number, p.n, sizeof *p.number, by_number);
+	for (size_t i = 0, next; i < p.n && rc == FT_OK; i = next) {
+		for (next = i + 1; next < p.n && p.number[next] <= p.number[next - 1] + 1; next++)
+			;
+		rc = range(ctx, (uint64_t)p.number[i] * st.ms_psize,
+			((uint64_t)p.number[next - 1] + 1) * st.ms_psize);
+	}
+	free(p.number);
+	return rc;
+}
+
 int
 kv_begin(struct kv *kv, bool write, struct kv_txn **out, struct err *err)
 {

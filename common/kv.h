@@ -13,7 +13,7 @@
 
 #include "common/err.h"
 
-struct kv;	/* an environment */
+struct kv; /* an environment */
 struct kv_txn;
 struct kv_bytes {
 	const void *p;
@@ -22,8 +22,8 @@ struct kv_bytes {
 
 enum {
 	KV_READONLY = 1u << 0,
-	KV_NOSYNC = 1u << 1,	/* commit without fsync; kv_sync once a second (safe against a kill) */
-	KV_NOLOCK = 1u << 2,	/* a file nobody writes any more: no lock file */
+	KV_NOSYNC = 1u << 1, /* commit without fsync; kv_sync once a second (safe against a kill) */
+	KV_NOLOCK = 1u << 2, /* a file nobody writes any more: no lock file */
 	KV_CREATE = 1u << 3,
 };
 
@@ -34,6 +34,9 @@ void kv_close(struct kv *kv);
 int kv_sync(struct kv *kv, struct err *err);
 size_t kv_used(struct kv *kv); /* bytes of pages in use */
 int kv_reader_check(struct kv *kv);
+/* Pages that the latest commit does not use, as ranges of bytes in the file, ascending and apart.  Stops when `range` returns
+ * non-zero and returns that. */
+int kv_free_ranges(struct kv *kv, int (*range)(void *ctx, uint64_t from, uint64_t to), void *ctx);
 const void *kv_map(struct kv *kv); /* start of the map, for file offsets of values */
 
 int kv_begin(struct kv *kv, bool write, struct kv_txn **out, struct err *err);
@@ -53,7 +56,8 @@ int kv_del(struct kv_txn *t, unsigned db, const void *key, size_t key_bytes, str
 struct kv_cursor;
 int kv_cursor_open(struct kv_txn *t, unsigned db, struct kv_cursor **out);
 /* first key >= given (n 0: the first of all); FT_ENOENT at the end */
-int kv_cursor_seek(struct kv_cursor *c, const void *key, size_t key_bytes, struct kv_bytes *k, struct kv_bytes *v);
+int kv_cursor_seek(
+	struct kv_cursor *c, const void *key, size_t key_bytes, struct kv_bytes *k, struct kv_bytes *v);
 int kv_cursor_next(struct kv_cursor *c, struct kv_bytes *k, struct kv_bytes *v);
 int kv_cursor_last(struct kv_cursor *c, struct kv_bytes *k, struct kv_bytes *v);
 void kv_cursor_close(struct kv_cursor *c);

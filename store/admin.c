@@ -24,6 +24,7 @@
 #include "store/journal.h"
 #include "store/serve.h"
 #include "store/store.h"
+#include "store/trim.h"
 
 enum { EXIT_USAGE = 100, EXIT_SYSTEM = 111 };
 
@@ -238,19 +239,7 @@ do_look(struct admin *a, bool deep)
 static int
 copy_file(const char *from, const char *to, struct err *err)
 {
-	static uint8_t buffer[1 << 18];
-	int in = open(from, O_RDONLY | O_CLOEXEC),
-	    out = open(to, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0640);
-	ssize_t n = in < 0 || out < 0 ? -1 : 0;
-	while (n >= 0 && (n = read(in, buffer, sizeof buffer)) > 0)
-		if (write(out, buffer, (size_t)n) != n)
-			n = -1;
-	int rc = n == 0 && fsync(out) == 0 ? FT_OK : err_sys(err, "%s can't be copied to %s", from, to);
-	if (in >= 0)
-		close(in);
-	if (out >= 0)
-		close(out);
-	return rc;
+	return file_copy(from, to) == FT_OK ? FT_OK : err_sys(err, "%s can't be copied to %s", from, to);
 }
 
 /* One key's value from one environment to another, in a transaction of its own on either side. */

@@ -4,7 +4,6 @@
  * index entries; a reader that still has it mapped reads on.
  */
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,32 +14,7 @@
 #include "common/crash.h"
 #include "common/log.h"
 #include "common/segment_file.h"
-#include "store/store.h"
-
-static int
-copy_file(const char *from, const char *to)
-{
-	static uint8_t buffer[1 << 16];
-	char temp[1100];
-	snprintf(temp, sizeof temp, "%s.part", to);
-	int in = open(from, O_RDONLY | O_CLOEXEC),
-	    out = open(temp, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0640);
-	ssize_t n = in < 0 || out < 0 ? -1 : 0;
-	while (n >= 0 && (n = read(in, buffer, sizeof buffer)) > 0)
-		if (write(out, buffer, (size_t)n) != n)
-			n = -1;
-	if (n == 0 && (fsync(out) != 0 || rename(temp, to) != 0))
-		n = -1;
-	int sys = errno;
-	if (in >= 0)
-		close(in);
-	if (out >= 0)
-		close(out);
-	if (n != 0)
-		(void)unlink(temp);
-	errno = sys;
-	return n == 0 ? FT_OK : FT_ESYS;
-}
+#include "store/trim.h"
 
 static bool
 put_away(const struct store *st, uint32_t segment)
@@ -53,7 +27,7 @@ put_away(const struct store *st, uint32_t segment)
 		snprintf(to, sizeof to, "%s/%08u.seg", st->set.archive, segment);
 		if (rename(path, to) == 0)
 			return true;
-		if (errno != EXDEV || copy_file(path, to) != FT_OK) {
+		if (errno != EXDEV || file_copy(path, to) != FT_OK) {
 			log_limited(LOG_L_CRITICAL, "segment %u can't be moved to the archive %s: %s",
 				segment, st->set.archive, strerror(errno));
 			return false;

@@ -373,8 +373,10 @@ mender(void *ctx)
 	struct store *st = ctx;
 	uint32_t *n, count, done = 0, need = 0;
 	struct zone_segment s;
-	if (segment_list(st->database, &n, &count, NULL) != FT_OK)
+	if (segment_list(st->database, &n, &count, NULL) != FT_OK) {
+		atomic_store(&st->mending_now, false);
 		return NULL;
+	}
 	for (uint32_t i = 0; i < count; i++)
 		need += n[i] < st->mend_end && !index_get_segment(st, n[i], &s);
 	if (need > 0)
@@ -387,6 +389,7 @@ mender(void *ctx)
 		log_high("index.lmdb: %u of %u segments done", ++done, need);
 	}
 	free(n);
+	atomic_store(&st->mending_now, false);
 	return NULL;
 }
 
@@ -395,7 +398,9 @@ index_mend_start(struct store *st)
 {
 	atomic_store(&st->mend_stop, false);
 	st->mend_end = st->segment;
+	atomic_store(&st->mending_now, true);
 	st->mending = pthread_create(&st->mender, NULL, mender, st) == 0;
+	atomic_store(&st->mending_now, st->mending && atomic_load(&st->mending_now));
 }
 
 void

@@ -14,6 +14,7 @@ store_SRCS := \
 	store/seal.c \
 	store/segment.c \
 	store/serve.c \
-	store/tags.c
+	store/tags.c \
+	store/trim.c
 store_PROGS := ft-store:store/main.c
 store_LIBS := -lmaxminddb

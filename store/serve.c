@@ -12,6 +12,7 @@
 #include "common/log.h"
 #include "common/proc.h"
 #include "store/groups.h"
+#include "store/trim.h"
 
 enum { LOOK_S = 1, EXPIRE_S = 5, TELL_US = 100000, STOP_S = 5 };
 
@@ -127,6 +128,7 @@ look_around(struct store *st, const struct conf *c, mono_t now)
 	if (now.ns >= st->next_expire.ns) {
 		st->next_expire = mono_after(now, span_seconds(EXPIRE_S));
 		expire_run(st);
+		trim_run(st);
 		counter_set(COUNTER_store_rows, atomic_load(&st->sealed_rows) + store_counts(st).rows);
 	}
 }

@@ -95,8 +95,10 @@ struct store {
 	bool mending;
 	_Atomic bool mend_stop;
 	uint32_t mend_first, mend_end; /* segments it looks at */
-	struct codec_out pack;         /* kept from block to block */
-	uint64_t *wide[4];             /* FT_BLOCK_ROWS + OPEN_ADDRS each: scratch of sealing */
+	_Atomic bool mending_now;
+	uint32_t trim_next;    /* the next one whose free pages go back to the filesystem */
+	struct codec_out pack; /* kept from block to block */
+	uint64_t *wide[4];     /* FT_BLOCK_ROWS + OPEN_ADDRS each: scratch of sealing */
 	mono_t next_commit, next_look, next_expire, next_exporters;
 	bool damaged; /* LMDB failed in the active segment: see store_move_on */
 	bool failing; /* the last commit failed: disk full, read-only */

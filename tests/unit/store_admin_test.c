@@ -12,6 +12,7 @@
 
 #include "common/log.h"
 #include "store/admin.h"
+#include "store/trim.h"
 #include "tests/unit/store_help.h"
 
 enum { BLOCK = 40, SLICES = BLOCK * 4 + 10 };
@@ -145,6 +146,65 @@ clear_removes_everything_only_when_the_store_is_stopped(void **s)
 	bench_close(&b);
 }
 
+static uint64_t
+bytes_on_disk(uint32_t segment)
+{
+	char path[300];
+	struct stat file;
+	snprintf(path, sizeof path, "%s/segments/%08u.seg", b.database, segment);
+	assert_int_equal(stat(path, &file), 0);
+	return (uint64_t)file.st_blocks * 512;
+}
+
+static void
+free_pages_of_a_finished_segment_are_given_back(void **s)
+{
+	struct store_settings set = bench_settings();
+	struct err err;
+	uint64_t freed = 0, again = 0;
+	char from[300], to[300];
+	struct stat a, z;
+	(void)s;
+	set.segment_rows = BLOCK * 4;
+	bench_open(&b, "trim");
+	bench_ring(&b, 1024);
+	assert_int_equal(bench_start(&b, &set), FT_OK);
+	for (unsigned i = 0; i < 6; i++) {
+		for (unsigned part = 0; part < 4;
+			part++) { /* journal records in pages that are free afterwards */
+			bench_send_all(&b, (uint64_t)i * BLOCK + part * BLOCK / 4, BLOCK / 4);
+			assert_int_equal(journal_commit(&b.st, &err), FT_OK);
+		}
+		assert_int_equal(store_next(&b.st, &err), FT_OK);
+	}
+	assert_int_equal(b.st.segment, 2);
+	uint64_t before = bytes_on_disk(1);
+	assert_int_equal(segment_trim(&b.st, 1, &freed, &err), FT_OK);
+	assert_true(freed > 0);
+	assert_int_equal(bytes_on_disk(1), before - freed);
+	assert_int_equal(segment_trim(&b.st, 1, &again, &err), FT_OK);
+	assert_int_equal(again, 0);
+	bench_expect(&b, BLOCK * 6);
+	/* a copy has the holes too */
+	snprintf(from, sizeof from, "%s/segments/00000001.seg", b.database);
+	snprintf(to, sizeof to, "%s/copy.seg", b.root);
+	assert_int_equal(file_copy(from, to), FT_OK);
+	assert_int_equal(stat(from, &a), 0);
+	assert_int_equal(stat(to, &z), 0);
+	assert_int_equal(a.st_size, z.st_size);
+	assert_true(z.st_blocks <= a.st_blocks);
+	/* found without the index too, and by LMDB */
+	bench_stop(&b);
+	snprintf(to, sizeof to, "%s/index.lmdb", b.database);
+	unlink(to);
+	assert_int_equal(bench_start(&b, &set), FT_OK);
+	bench_expect(&b, BLOCK * 6);
+	/* not known to the index: nothing is done */
+	index_drop_segment(&b.st, 1);
+	assert_int_not_equal(segment_trim(&b.st, 1, &again, &err), FT_OK);
+	bench_close(&b);
+}
+
 int
 main(void)
 {
@@ -153,6 +213,7 @@ main(void)
 		cmocka_unit_test(a_backup_made_while_the_store_runs_is_a_whole_database),
 		cmocka_unit_test(damage_is_found_by_verify),
 		cmocka_unit_test(segments_are_detached_and_attached),
+		cmocka_unit_test(free_pages_of_a_finished_segment_are_given_back),
 		cmocka_unit_test(clear_removes_everything_only_when_the_store_is_stopped),
 	};
 	log_open("store_admin_test", NULL, LOG_L_ALWAYS);
