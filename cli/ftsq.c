@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "cli/client.h"
+#include "cli/export.h"
 #include "cli/table.h"
 #include "cli/view.h"
 #include "common/names.h"
@@ -32,6 +33,7 @@ static const char *const shown_name[SHOWN_FIELDS] = {
 enum { PAGE = 200, COLUMNS_MOST = 256, TEXT = 64 };
 struct printer {
 	const struct options *o;
+	struct export *parquet; /* NULL: not wanted */
 	struct table *table;
 	unsigned rows;
 	uint64_t all;
@@ -185,11 +187,12 @@ line(struct printer *p, const char *at, const char *end)
 	return at;
 }
 
-/* chunks hold whole lines */
 static int
 take(void *ctx, const void *bytes, size_t n)
 {
-	struct printer *p = ctx;
+	struct printer *p = ctx; /* chunks hold whole lines */
+	if (p->parquet != NULL)
+		return export_lines(p->parquet, bytes, n) ? 0 : -1;
 	if (p->o->output != OUT_TABLE)
 		return fwrite(bytes, 1, n, stdout) == n ? 0 : -1;
 	for (const char *at = bytes, *end = at + n; at < end;)
@@ -217,7 +220,12 @@ request(const struct options *o)
 static int
 finish(struct printer *p, const json_t *summary)
 {
-	if (p->o->output == OUT_TABLE) {
+	if (p->parquet != NULL) {
+		bool whole = export_close(p->parquet, true);
+		p->parquet = NULL;
+		if (!whole)
+			return EXIT_FAILED;
+	} else if (p->o->output == OUT_TABLE) {
 		end_page(p);
 		uint64_t listed = p->all,
 			 all = (uint64_t)json_integer_value(json_object_get(summary, "sessions"));
@@ -252,11 +260,17 @@ main(int argc, char **argv)
 	memset(p.shown_at, -1, sizeof p.shown_at);
 	if (o.alerts)
 		rc = client_alerts(c, &o);
+	else if (o.parquet != NULL && (p.parquet = export_open(o.parquet)) == NULL)
+		rc = EXIT_FAILED;
 	else {
 		rc = client_ask(c, request(&o), take, &p, &reply);
 		if (rc == 0)
 			rc = finish(&p, json_object_get(reply, "summary"));
 		json_decref(reply);
+	}
+	if (p.parquet != NULL) {
+		(void)export_close(p.parquet, false);
+		rc = rc ? rc : EXIT_FAILED;
 	}
 	client_close(c);
 	options_free(&o);

@@ -8,7 +8,9 @@ cli_SRCS := \
 	cli/ctl_print.c \
 	cli/ctl_status.c \
 	cli/ctl_switches.c \
+	cli/export.c \
 	cli/options.c \
+	cli/parquet.c \
 	cli/picture.c \
 	cli/table.c \
 	cli/view.c

@@ -41,6 +41,7 @@ enum option_id {
 	OPT_CSV_HEAD,
 	OPT_JSON,
 	OPT_VERBOSE,
+	OPT_PARQUET,
 	OPT_PICTURE,
 	OPT_WIDTH,
 	OPT_HEIGHT,
@@ -376,6 +377,10 @@ apply(struct options *o, const struct row *row, int argc, char **argv, int *i)
 		break;
 	case OPT_PICTURE:
 		o->picture = v;
+		break;
+	case OPT_PARQUET:
+		o->parquet = v;
+		o->output = OUT_CSV_HEAD;
 		break;
 	case OPT_WIDTH:
 		return number(o, w, v, 200, 16384, &o->width);

@@ -33,7 +33,7 @@ struct options {
 	int64_t slots, width, height;
 	bool slices, whole, verbose;
 	enum output output;
-	const char *picture;
+	const char *picture, *parquet;
 	enum act act;
 	const char *act_user, *act_text;
 	char *act_password;

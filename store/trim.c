@@ -35,8 +35,7 @@ struct trim {
 	uint32_t blocks;
 	struct range *free;
 	uint64_t n, room;
-	bool contradicts;
-	int rc;
+	bool done; /* the walk came to its end: what it opened is closed */
 };
 
 static int
@@ -79,10 +78,8 @@ note_free(void *ctx, uint64_t from, uint64_t to)
 		else
 			high = middle;
 	}
-	if (low < t->blocks && t->used[low].from < to) {
-		t->contradicts = true;
+	if (low < t->blocks && t->used[low].from < to)
 		return FT_EFORMAT;
-	}
 	if (t->n == t->room) {
 		uint64_t room = t->room * 2 + 64;
 		struct range *p = realloc(t->free, room * sizeof *p);
@@ -99,8 +96,9 @@ static int
 walk(void *ctx)
 {
 	struct trim *t = ctx;
-	t->rc = kv_free_ranges(t->kv, note_free, t);
-	return t->rc;
+	int rc = kv_free_ranges(t->kv, note_free, t);
+	t->done = true;
+	return rc;
 }
 
 static int
@@ -132,7 +130,7 @@ int
 segment_trim(struct store *st, uint32_t number, uint64_t *freed, struct err *err)
 {
 	char path[600];
-	struct trim t = {.rc = FT_OK};
+	struct trim t = {0};
 	if (segment_path(path, sizeof path, st->database, number) != FT_OK)
 		return err_set(err, FT_EINVAL, "%s: the path is too long", st->database);
 	int rc = used_ranges(st, number, &t)
@@ -141,12 +139,13 @@ segment_trim(struct store *st, uint32_t number, uint64_t *freed, struct err *err
 	if (rc == FT_OK)
 		rc = kv_open(&t.kv, path, 0, 0, KV_READONLY | KV_NOLOCK, err);
 	if (rc == FT_OK) {
-		if (guard_run_wild(walk, &t) != FT_OK || t.rc != FT_OK)
+		if (guard_run_wild(walk, &t) != FT_OK)
 			rc = err_set(
 				err, FT_EFORMAT, "segment %u: its list of free pages is damaged", number);
 		if (rc == FT_OK && t.n > 0)
 			rc = punch(path, &t, freed, err);
-		kv_close(t.kv);
+		if (t.done)
+			kv_close(t.kv);
 	}
 	free(t.used);
 	free(t.free);
