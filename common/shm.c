@@ -111,6 +111,31 @@ be_born(struct shm *s)
 		h->incarnation = hash_mix(hash_secret(), h->created_us ^ (uint64_t)s->fd << 56);
 }
 
+enum { HUGE_PAGE = 2 << 20 };
+
+/* All of the file, at an address that huge pages can stand at. */
+static void *
+map_file(int fd, size_t size, int prot)
+{
+	if (size < HUGE_PAGE)
+		return mmap(NULL, size, prot, MAP_SHARED, fd, 0);
+	size_t span = size + HUGE_PAGE;
+	uint8_t *all = mmap(NULL, span, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	if (all == MAP_FAILED)
+		return all;
+	size_t ahead = (HUGE_PAGE - (uintptr_t)all % HUGE_PAGE) % HUGE_PAGE;
+	size_t mapped = (size + 4095) / 4096 * 4096;
+	void *base = mmap(all + ahead, size, prot, MAP_SHARED | MAP_FIXED, fd, 0);
+	if (base == MAP_FAILED) {
+		(void)munmap(all, span);
+		return base;
+	}
+	if (ahead)
+		(void)munmap(all, ahead);
+	(void)munmap(all + ahead + mapped, span - ahead - mapped);
+	return base;
+}
+
 static int
 fill_temp(struct shm *s, const struct shm_kind *kind, struct err *err)
 {
@@ -125,7 +150,7 @@ fill_temp(struct shm *s, const struct shm_kind *kind, struct err *err)
 			"peakflows, stall or conntracksize)",
 			(s->size + 1048575) >> 20, s->path);
 	}
-	s->base = mmap(NULL, s->size, PROT_READ | PROT_WRITE, MAP_SHARED, s->fd, 0);
+	s->base = map_file(s->fd, s->size, PROT_READ | PROT_WRITE);
 	if (s->base == MAP_FAILED) {
 		s->base = NULL;
 		return err_sys(err, "can't map shared memory %s", s->path);
@@ -255,7 +280,7 @@ open_existing(struct shm *s, const char *dir, const char *name, const struct shm
 		goto fail;
 	}
 	s->size = (size_t)st.st_size;
-	s->base = mmap(NULL, s->size, PROT_READ | (write ? PROT_WRITE : 0), MAP_SHARED, s->fd, 0);
+	s->base = map_file(s->fd, s->size, PROT_READ | (write ? PROT_WRITE : 0));
 	if (s->base == MAP_FAILED) {
 		s->base = NULL;
 		rc = err_sys(err, "can't map shared memory %s", s->path);
@@ -391,6 +416,10 @@ shm_map_now(const struct shm *s)
 {
 #ifdef MADV_POPULATE_WRITE
 	(void)madvise(s->base, s->size, MADV_POPULATE_WRITE);
+#ifndef MADV_COLLAPSE
+	enum { MADV_COLLAPSE = 25 }; /* Linux 6.1; Debian 12's headers do not have it */
+#endif
+	(void)madvise(s->base, s->size, MADV_COLLAPSE);
 #else
 	(void)s;
 #endif

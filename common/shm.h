@@ -62,7 +62,8 @@ int shm_show(struct shm *s, const char *dir, const char *name, struct err *err);
 void shm_close(struct shm *s); /* unmaps, drops the lock; safe on a zeroed struct */
 
 /* Map all of it now and not page by page when data comes: the memory is there already, a page's first touch still
- * costs what decoding ten flows does.  A hint: kernels before 5.14 do not know it. */
+ * costs what decoding ten flows does.  In huge pages, since it is reached at random.  Hints: kernels before 5.14 and 6.1 do
+ * not know them. */
 void shm_map_now(const struct shm *s);
 
 static inline struct ft_seg_header *

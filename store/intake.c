@@ -16,7 +16,7 @@
 #include "common/log.h"
 #include "store/store.h"
 
-enum { AHEAD = 8, GATHER_US = 30000 };
+enum { AHEAD = 8, GATHER_US = 100000 };
 static const struct shm_kind slice_kind = {FT_SLICE_MAGIC, FT_SLICE_VERSION, FT_SLICE_LAYOUT};
 static const struct shm_kind exporters_kind = {FT_EXPORTERS_MAGIC, FT_EXPORTERS_VERSION,
 	FT_LAYOUT2(sizeof(struct ft_exporter), sizeof(struct ft_exporters))};

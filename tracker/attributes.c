@@ -71,34 +71,84 @@ pair8(const uint8_t *p, bool from_client)
 	return from_client ? (uint32_t)p[1] << 8 | p[0] : (uint32_t)p[0] << 8 | p[1];
 }
 
-bool
-attributes_agree(const struct trk_entry *e, const struct ft_flow *f, bool from_client)
+static inline uint32_t
+own_tos(bool from_client)
 {
-	uint32_t bits = f->bits, own_tos = from_client ? FT_HAS_CLIENT_TOS : FT_HAS_SERVER_TOS;
-	uint32_t own_vlan = from_client ? FT_HAS_CLIENT_VLAN : FT_HAS_SERVER_VLAN;
+	return from_client ? FT_HAS_CLIENT_TOS : FT_HAS_SERVER_TOS;
+}
+static inline uint32_t
+own_vlan(bool from_client)
+{
+	return from_client ? FT_HAS_CLIENT_VLAN : FT_HAS_SERVER_VLAN;
+}
+
+/* What a flow says has a value; of both VLANs only its own side's.  What it has no bit for is zero in it (the decoder's
+ * word), and so it is in the entry. */
+static inline uint32_t
+present_of(const struct ft_flow *f, uint64_t as, bool from_client)
+{
+	uint32_t bits = f->bits;
+	return (bits & FT_FLOW_HAS_IF ? FT_HAS_IF : 0) |
+	       (bits & FT_FLOW_HAS_MASK ? FT_HAS_CLIENT_MASK | FT_HAS_SERVER_MASK : 0) |
+	       (bits & FT_FLOW_HAS_TOS ? own_tos(from_client) : 0) |
+	       (bits & FT_FLOW_HAS_VLAN ? own_vlan(from_client) : 0) | ((uint32_t)as ? FT_HAS_CLIENT_AS : 0) |
+	       (as >> 32 ? FT_HAS_SERVER_AS : 0);
+}
+
+void
+attributes_begin(struct trk_entry *e, const struct ft_flow *f)
+{
+	e->present = present_of(f, pair32(&f->src_as, true), true) |
+		     (f->bits & FT_FLOW_HAS_OUT_VLAN ? FT_HAS_SERVER_VLAN : 0);
+	memcpy(&e->in_if, &f->in_if, 2 * sizeof e->in_if);
+	memcpy(&e->client_as, &f->src_as, 2 * sizeof e->client_as);
+	memcpy(&e->client_vlan, &f->in_vlan, 2 * sizeof e->client_vlan);
+	memcpy(&e->client_mask, &f->src_mask, 2 * sizeof e->client_mask);
+	e->sampling = f->sampling > 1 ? f->sampling : 0;
+	e->version = f->version;
+	e->client_tos = f->tos;
+}
+
+enum attributes_news
+attributes_compare(const struct trk_entry *e, const struct ft_flow *f, bool from_client)
+{
+	uint32_t own = own_tos(from_client) | own_vlan(from_client);
 	uint32_t tos = from_client ? e->client_tos : e->server_tos;
 	uint32_t vlan = from_client ? e->client_vlan : e->server_vlan;
 	uint64_t as = pair32(&f->src_as, from_client), differ;
-	uint32_t present = (bits & FT_FLOW_HAS_IF ? FT_HAS_IF : 0) |
-			   (bits & FT_FLOW_HAS_MASK ? FT_HAS_CLIENT_MASK | FT_HAS_SERVER_MASK : 0) |
-			   (bits & FT_FLOW_HAS_TOS ? own_tos : 0) | (bits & FT_FLOW_HAS_VLAN ? own_vlan : 0) |
-			   ((uint32_t)as ? FT_HAS_CLIENT_AS : 0) | (as >> 32 ? FT_HAS_SERVER_AS : 0);
-	/* what a flow has no bit for is zero in it (the decoder's word), and so it is in the entry */
-	differ = (present ^ e->present) & (SIDELESS | own_tos | own_vlan);
+	uint32_t present = present_of(f, as, from_client) ^ e->present;
+	differ = present & SIDELESS;
 	differ |= pair32(&f->in_if, from_client) ^ pair32(&e->in_if, true);
 	differ |= as ^ pair32(&e->client_as, true);
 	differ |= pair8(&f->src_mask, from_client) ^ pair8(&e->client_mask, true);
-	differ |= (tos ^ f->tos) | (vlan ^ f->in_vlan) | (uint32_t)(e->version ^ f->version);
+	differ |= (uint32_t)(e->version ^ f->version) | (f->bits & FT_FLOW_HAS_OUT_VLAN);
 	differ |= e->sampling ^ (f->sampling > 1 ? f->sampling : 0);
-	return differ == 0 && !(bits & FT_FLOW_HAS_OUT_VLAN);
+	if (differ != 0)
+		return ATTRIBUTES_LOOK;
+	if (((present & own) | (tos ^ f->tos) | (vlan ^ f->in_vlan)) == 0)
+		return ATTRIBUTES_SAME;
+	bool silent = (e->present & own) == 0 && (from_client ? e->client_flows : e->server_flows) == 0;
+	return silent ? ATTRIBUTES_JOINS : ATTRIBUTES_LOOK;
 }
 
-static_assert(offsetof(struct ft_flow, out_if) == offsetof(struct ft_flow, in_if) + 4 &&
-		      offsetof(struct ft_flow, dst_as) == offsetof(struct ft_flow, src_as) + 4 &&
-		      offsetof(struct ft_flow, dst_mask) == offsetof(struct ft_flow, src_mask) + 1 &&
-		      offsetof(struct trk_entry, out_if) == offsetof(struct trk_entry, in_if) + 4 &&
-		      offsetof(struct trk_entry, server_as) == offsetof(struct trk_entry, client_as) + 4 &&
-		      offsetof(struct trk_entry, server_mask) == offsetof(struct trk_entry, client_mask) + 1,
+void
+attributes_join(struct trk_entry *e, const struct ft_flow *f, bool from_client)
+{
+	e->present |= (f->bits & FT_FLOW_HAS_TOS ? own_tos(from_client) : 0) |
+		      (f->bits & FT_FLOW_HAS_VLAN ? own_vlan(from_client) : 0);
+	*(from_client ? &e->client_tos : &e->server_tos) = f->tos;
+	*(from_client ? &e->client_vlan : &e->server_vlan) = f->in_vlan;
+}
+
+static_assert(
+	offsetof(struct ft_flow, out_if) == offsetof(struct ft_flow, in_if) + 4 &&
+		offsetof(struct ft_flow, dst_as) == offsetof(struct ft_flow, src_as) + 4 &&
+		offsetof(struct ft_flow, dst_mask) == offsetof(struct ft_flow, src_mask) + 1 &&
+		offsetof(struct ft_flow, out_vlan) == offsetof(struct ft_flow, in_vlan) + 2 &&
+		offsetof(struct trk_entry, server_vlan) == offsetof(struct trk_entry, client_vlan) + 2 &&
+		offsetof(struct trk_entry, out_if) == offsetof(struct trk_entry, in_if) + 4 &&
+		offsetof(struct trk_entry, server_as) == offsetof(struct trk_entry, client_as) + 4 &&
+		offsetof(struct trk_entry, server_mask) == offsetof(struct trk_entry, client_mask) + 1,
 	"pairs are neighbours");
 
 uint32_t

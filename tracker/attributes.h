@@ -36,9 +36,17 @@ struct attributes {
 };
 
 void attributes_of(const struct ft_flow *f, bool from_client, struct attributes *a);
-/* Does the entry already hold all that the flow says?  True is certain, and how most flows are answered; false means
- * that attributes_of() and attributes_differ() have to look. */
-bool attributes_agree(const struct trk_entry *e, const struct ft_flow *f, bool from_client);
+/* A new entry, zeroed but for its key, takes what its first flow says, whose source stands for the client. */
+void attributes_begin(struct trk_entry *e, const struct ft_flow *f);
+/* How a flow stands to what the entry holds.  Most are answered so; only for ATTRIBUTES_LOOK need attributes_of() and
+ * attributes_differ() find out. */
+enum attributes_news {
+	ATTRIBUTES_SAME, /* the entry holds all that the flow says */
+	ATTRIBUTES_JOINS, /* but for TOS and VLAN of a side that has said nothing of them: no clash; attributes_join() */
+	ATTRIBUTES_LOOK,
+};
+enum attributes_news attributes_compare(const struct trk_entry *e, const struct ft_flow *f, bool from_client);
+void attributes_join(struct trk_entry *e, const struct ft_flow *f, bool from_client);
 /* Which of what the flow speaks about differs from the entry. */
 uint32_t attributes_differ(const struct trk_entry *e, const struct attributes *a);
 /* What flows pending in the entry have spoken about. */

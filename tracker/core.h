@@ -39,7 +39,7 @@ struct settings {
 	uint32_t linger_s;
 	bool dedup, resizable;
 	uint32_t element_bytes; /* of kept elements a session; 0: keepfields is none */
-	unsigned scoped; /* TABLE_KEY_* */
+	unsigned scoped;        /* TABLE_KEY_* */
 	struct service_ports services;
 };
 
@@ -85,7 +85,15 @@ clocks_at(const struct clocks *k, uint32_t exporter)
 	return exporter < k->n ? k->second[exporter] : 0;
 }
 /* Last heard, not greatest: a replay that starts again must not find its own sessions old. */
-void clocks_hear(struct clocks *k, uint32_t exporter, uint32_t second);
+void clocks_hear_new(struct clocks *k, uint32_t exporter, uint32_t second);
+static inline void
+clocks_hear(struct clocks *k, uint32_t exporter, uint32_t second)
+{
+	if (exporter < k->n)
+		k->second[exporter] = second;
+	else
+		clocks_hear_new(k, exporter, second);
+}
 
 static inline uint32_t
 core_second(int64_t us)

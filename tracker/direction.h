@@ -17,15 +17,16 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "common/contract/slice_ring.h"
+
 enum { DIRECTION_RESOLUTION_US = 1000 };
 
-struct direction_side {
-	bool claimed; /* the exporter says this side opened the conversation */
-	bool opens;   /* showed SYN without ACK */
-	bool asks;    /* ICMP: this side's port is 0 (flow_key.h) */
-	bool service; /* its port is a service */
-	uint16_t port;
-	int64_t first_us; /* when its packets began; 0: not seen */
+/* Evidence that a side has: the stronger, the higher the bit. */
+enum {
+	DIRECTION_SERVICE = 1, /* its port is a service */
+	DIRECTION_ASKS = 2,    /* ICMP: this side's port is 0 (flow_key.h) */
+	DIRECTION_OPENS = 4,   /* showed SYN without ACK */
+	DIRECTION_CLAIMED = 8, /* the exporter says this side opened the conversation */
 };
 
 struct direction {
@@ -33,7 +34,22 @@ struct direction {
 	bool turn;    /* b is the client */
 };
 
-/* a: the side taken for the client so far (of a new session the first flow's source). */
-struct direction direction_decide(const struct direction_side *a, const struct direction_side *b);
+/* Of both functions a is the side taken for the client so far (of a new session the first flow's source).  Rules 1 to 4;
+ * false: the sides' evidence is the same. */
+static inline bool
+direction_by_evidence(unsigned a, unsigned b, struct direction *out)
+{
+	unsigned strongest;
+	if (a == b)
+		return false;
+	strongest = 31u - (unsigned)__builtin_clz(a ^ b);
+	out->rule = (uint8_t)(FT_RULE_SERVICE - strongest);
+	/* who serves is not the client; whatever else there is speaks for its side */
+	out->turn = ((b >> strongest & 1) != 0) != (strongest == 0);
+	return true;
+}
+
+/* Rules 5 to 7.  *_first_us: when a side's packets began; 0: not seen. */
+struct direction direction_by_start(int64_t a_first_us, int64_t b_first_us, uint16_t a_port, uint16_t b_port);
 
 #endif

@@ -5,26 +5,25 @@
 
 #include "tracker/emit.h"
 #include "tracker/nsel.h"
+#include "tracker/session.h"
 
 enum { PROTO_TCP = 6, PROTO_UDP = 17, TCP_SYN = 2, CLOCKS_MOST = 1 << 24, SWEEP_GROUP = 32 };
 
 void
-clocks_hear(struct clocks *k, uint32_t exporter, uint32_t second)
+clocks_hear_new(struct clocks *k, uint32_t exporter, uint32_t second)
 {
-	if (exporter >= k->n) {
-		uint32_t n = k->n ? k->n : 1024;
-		if (exporter >= CLOCKS_MOST)
-			return; /* no such exporter: its sessions go when space is needed */
-		while (n <= exporter)
-			n *= 2;
-		uint32_t *more = realloc(k->second, n * sizeof *more);
-		if (more == NULL)
-			return;
-		for (uint32_t i = k->n; i < n; i++)
-			more[i] = 0;
-		k->second = more;
-		k->n = n;
-	}
+	uint32_t n = k->n ? k->n : 1024;
+	if (exporter >= CLOCKS_MOST)
+		return; /* no such exporter: its sessions go when space is needed */
+	while (n <= exporter)
+		n *= 2;
+	uint32_t *more = realloc(k->second, n * sizeof *more);
+	if (more == NULL)
+		return;
+	for (uint32_t i = k->n; i < n; i++)
+		more[i] = 0;
+	k->second = more;
+	k->n = n;
 	k->second[exporter] = second;
 }
 
@@ -53,9 +52,10 @@ last_packet(const struct trk_entry *e)
 }
 
 uint8_t
-expire_by_flow(const struct settings *s, const struct trk_entry *e, const struct ft_flow *f,
-	const struct ft_flow_ext *x, bool from_client)
+expire_by_flow(
+	const struct settings *s, const struct trk_entry *e, const struct session_flow *in, bool from_client)
 {
+	const struct ft_flow *f = in->f;
 	int64_t last = last_packet(e), linger_us = (int64_t)s->linger_s * 1000000;
 	bool ended = e->state & TRK_ENDED, after = f->first_us > last;
 	if (ended && after && f->first_us - last > linger_us)
@@ -65,9 +65,9 @@ expire_by_flow(const struct settings *s, const struct trk_entry *e, const struct
 		if (again || ended || f->first_us - last > linger_us)
 			return FT_END_NEW;
 	}
-	if (after && nsel_is(x, NSEL_CREATED) && (e->present & FT_HAS_NSEL))
+	if (after && nsel_is(in->x, NSEL_CREATED) && (e->present & FT_HAS_NSEL))
 		return FT_END_NEW;
-	uint32_t now = core_second(f->export_us), idle = idle_limit(s, f->proto);
+	uint32_t now = in->export_s, idle = idle_limit(s, f->proto);
 	if (idle && older(now, e->seen_s, idle))
 		return FT_END_TIMEOUT;
 	if (s->toolong_s && older(now, e->opened_s, s->toolong_s))
@@ -95,7 +95,8 @@ expire_look_at(struct table *t, const struct settings *s, uint32_t slot)
 	uint32_t limit = e->state & TRK_ENDED ? s->linger_s : idle_limit(s, e->proto);
 	/* no idle limit: an end may still come, and says so */
 	uint64_t second = limit || (e->state & TRK_ENDED) ? (uint64_t)e->seen_s + limit : UINT32_MAX;
-	t->due[slot] = (struct table_due){e->exporter, second < UINT32_MAX ? (uint32_t)second : UINT32_MAX};
+	t->due[slot].exporter = e->exporter;
+	t->due[slot].second = second < UINT32_MAX ? (uint32_t)second : UINT32_MAX;
 }
 
 /* Nothing of an exporter not heard since the start is due: its clock is 0. */

@@ -6,14 +6,16 @@
 
 #include "tracker/core.h"
 
+struct session_flow; /* session.h */
+
 /* FT_END_* if the session is over before this flow (a new one begins with it), else FT_END_NONE.
  *   - an ended session's linger has passed when the flow starts;
  *   - the flow starts after the session's last packet and shows a SYN: from a side that has shown one, or of
  *     an ended session, or later than linger (a reply that came late is no new session);
  *   - NSEL reports a connection created after this one's last packet;
  *   - idle too long, or longer than toolong, by the exporter's header clock. */
-uint8_t expire_by_flow(const struct settings *s, const struct trk_entry *e, const struct ft_flow *f,
-	const struct ft_flow_ext *x, bool from_client);
+uint8_t expire_by_flow(
+	const struct settings *s, const struct trk_entry *e, const struct session_flow *in, bool from_client);
 /* FT_END_* if it is over at that reading of its exporter's clock (seconds; 0: not known). */
 uint8_t expire_by_clock(const struct settings *s, const struct trk_entry *e, uint32_t clock_s);
 

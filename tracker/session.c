@@ -70,6 +70,7 @@ session_look(
 			out->key.scope.vrf = x->vrf;
 	}
 	out->dup = digest(f);
+	out->export_s = core_second(f->export_us);
 	out->hash = table_hash(&c->t, &out->key);
 	table_prefetch_bucket(&c->t, out->hash);
 }
@@ -90,12 +91,6 @@ flags_of(const struct ft_flow *f)
 }
 
 /* ---- direction -------------------------------------------------------------------------------- */
-
-static bool
-asks(const struct trk_entry *e, uint16_t port)
-{
-	return port == 0 && (e->proto == FLOW_PROTO_ICMP || e->proto == FLOW_PROTO_ICMP6);
-}
 
 static void
 turn(struct core *c, struct trk_entry *e, bool fresh)
@@ -143,25 +138,28 @@ static struct direction
 decide(const struct core *c, const struct trk_entry *e, const struct session_flow *in, bool from_client)
 {
 	const struct service_ports *sv = &c->set->services;
-	const struct ft_flow *f = in->f;
-	bool icmp = e->proto == FLOW_PROTO_ICMP || e->proto == FLOW_PROTO_ICMP6;
-	struct direction_side client = {
-		.claimed = e->rule == FT_RULE_EXPORTER ||
-			   (f->bits & (from_client ? FT_FLOW_SRC_CLIENT : FT_FLOW_DST_CLIENT)),
-		.opens = e->state & TRK_CLIENT_OPENS,
-		.asks = asks(e, e->client_port),
-		.service = !icmp && service_ports_has(sv, e->proto, e->client_port),
-		.port = e->client_port,
-	};
-	struct direction_side server = {
-		.claimed = claims_other(f, from_client),
-		.opens = e->state & TRK_SERVER_OPENS,
-		.asks = asks(e, e->server_port),
-		.service = !icmp && service_ports_has(sv, e->proto, e->server_port),
-		.port = e->server_port,
-	};
-	beginnings(e, in, from_client, &client.first_us, &server.first_us);
-	return direction_decide(&client, &server);
+	uint32_t claims = in->f->bits & (FT_FLOW_SRC_CLIENT | FT_FLOW_DST_CLIENT);
+	unsigned client = e->state & TRK_CLIENT_OPENS ? DIRECTION_OPENS : 0,
+		 server = e->state & TRK_SERVER_OPENS ? DIRECTION_OPENS : 0;
+	struct direction d;
+	if (claims || e->rule == FT_RULE_EXPORTER) {
+		uint32_t mine = from_client ? FT_FLOW_SRC_CLIENT : FT_FLOW_DST_CLIENT;
+		client |= (claims & mine) || e->rule == FT_RULE_EXPORTER ? DIRECTION_CLAIMED : 0;
+		server |= claims & ~mine ? DIRECTION_CLAIMED : 0;
+	}
+	if (e->proto == FLOW_PROTO_ICMP || e->proto == FLOW_PROTO_ICMP6) {
+		client |= e->client_port == 0 ? DIRECTION_ASKS : 0;
+		server |= e->server_port == 0 ? DIRECTION_ASKS : 0;
+	} else {
+		client |= service_ports_has(sv, e->proto, e->client_port) ? DIRECTION_SERVICE : 0;
+		server |= service_ports_has(sv, e->proto, e->server_port) ? DIRECTION_SERVICE : 0;
+	}
+	if (!direction_by_evidence(client, server, &d)) {
+		int64_t client_us, server_us;
+		beginnings(e, in, from_client, &client_us, &server_us);
+		d = direction_by_start(client_us, server_us, e->client_port, e->server_port);
+	}
+	return d;
 }
 
 /* May a session that is not yet stored take a direction by this rule?  From times down all evidence is looked at
@@ -241,7 +239,16 @@ merge_attributes(struct core *c, uint32_t slot, const struct session_flow *in, b
 		e->present |= FT_HAS_FLAGS;
 	}
 	/* a fresh entry was made of this flow, and turned with it */
-	if (in->x == NULL && (fresh || attributes_agree(e, in->f, from_client)))
+	enum attributes_news news = ATTRIBUTES_SAME;
+	if (!fresh || in->x)
+		news = attributes_compare(e, in->f, from_client);
+	if (in->x == NULL && news == ATTRIBUTES_JOINS) {
+		e->state |= e->state & TRK_STORED ? TRK_CUT : 0;
+		table_touch_cold(&c->st, e);
+		attributes_join(e, in->f, from_client);
+		return;
+	}
+	if (in->x == NULL && news == ATTRIBUTES_SAME)
 		return;
 	attributes_of(in->f, from_client, &a);
 	uint32_t differ = attributes_differ(e, &a);
@@ -368,7 +375,7 @@ merge(struct core *c, uint32_t slot, const struct session_flow *in, bool from_cl
 		kept_merge(c, slot, in);
 	count(c, e, in, from_client);
 	bool ended = look_for_end(c, e, in, from_client, fresh);
-	uint32_t seen_s = core_second(f->export_us);
+	uint32_t seen_s = in->export_s;
 	bool look = fresh || ended || seen_s < e->seen_s;
 	e->dup[from_client ? 0 : 1] = in->dup;
 	e->seen_s = seen_s;
@@ -392,21 +399,19 @@ static void
 begin(struct core *c, struct trk_entry *e, const struct session_flow *in)
 {
 	const struct ft_flow *f = in->f;
-	struct attributes a;
 	lines_clear(e, sizeof *e);
 	e->session = next_session(c);
 	e->exporter = f->exporter;
 	e->domain = f->domain;
 	e->client_port = in->key.port.src;
 	e->server_port = in->key.port.dst;
-	e->opened_s = core_second(f->export_us);
+	e->opened_s = in->export_s;
 	e->proto = f->proto;
 	e->version = f->version;
 	e->state = TRK_USED;
 	memcpy(e->client, f->src, 16);
 	memcpy(e->server, f->dst, 16);
-	attributes_of(f, true, &a);
-	attributes_set(e, &a);
+	attributes_begin(e, f);
 }
 
 /* What a session that was only cut off for its length leaves to the next one. */
@@ -494,7 +499,7 @@ session_apply(struct core *c, const struct session_flow *in)
 	struct legacy was = {0};
 	bool from_client = true, fresh = false;
 	n[TRK_N_FLOWS]++;
-	clocks_hear(&c->clocks, f->exporter, core_second(f->export_us));
+	clocks_hear(&c->clocks, f->exporter, in->export_s);
 	if (says_nothing(f))
 		return;
 	if (nsel_is(in->x, NSEL_DENIED)) {
@@ -511,7 +516,7 @@ session_apply(struct core *c, const struct session_flow *in)
 				return;
 			}
 		}
-		uint8_t over = expire_by_flow(c->set, e, f, in->x, from_client);
+		uint8_t over = expire_by_flow(c->set, e, in, from_client);
 		if (over != FT_END_NONE) {
 			if (over == FT_END_TOOLONG)
 				leave(c, e, from_client, &was);

@@ -19,6 +19,7 @@ struct session_flow {
 	struct table_key key;
 	uint32_t hash;
 	uint32_t dup;              /* digest that duplicates share; 0: can't be told */
+	uint32_t export_s;         /* its exporter's clock, in seconds */
 	int64_t first_us, last_us; /* in order and within what arithmetic can carry */
 };
 

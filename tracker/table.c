@@ -150,7 +150,8 @@ rebuild(struct table *t, uint64_t *ext_used, uint64_t *cell_used)
 			ext_used[(e->ext - 1) >> 6] |= UINT64_C(1) << ((e->ext - 1) & 63);
 		if (t->cells)
 			kept_mark(t, i, cell_used);
-		index_add(t, hash_of(t, e), i);
+		t->due[i].hash = hash_of(t, e);
+		index_add(t, t->due[i].hash, i);
 		t->used[i >> 6] |= UINT64_C(1) << (i & 63);
 		if (table_pending(e))
 			table_dirty_set(t, i);
@@ -223,7 +224,8 @@ table_detach(struct table *t)
 void
 table_due_forget(struct table *t)
 {
-	memset(t->due, 0, t->capacity * sizeof *t->due);
+	for (uint32_t i = 0; i < t->capacity; i++)
+		t->due[i].second = 0;
 }
 
 void
@@ -241,7 +243,7 @@ table_prefetch_entry(const struct table *t, uint32_t hash, uint32_t *fresh)
 void
 table_prefetch_give(const struct table *t, uint32_t slot)
 {
-	table_prefetch_bucket(t, hash_of(t, &t->entry[slot]));
+	table_prefetch_bucket(t, t->due[slot].hash);
 }
 
 static bool
@@ -285,7 +287,7 @@ table_take(struct table *t, struct stage *st, uint32_t hash)
 	struct trk_entry *e = &t->entry[slot];
 	stage_touch(st, &e->state, sizeof e->state);
 	e->ext = 0;
-	t->due[slot].second = 0;
+	t->due[slot] = (struct table_due){.hash = hash};
 	t->used[slot >> 6] |= UINT64_C(1) << (slot & 63);
 	index_add(t, hash, slot);
 	return slot;
@@ -295,7 +297,7 @@ void
 table_give(struct table *t, struct stage *st, uint32_t slot)
 {
 	struct trk_entry *e = &t->entry[slot];
-	index_remove(t, hash_of(t, e), slot);
+	index_remove(t, t->due[slot].hash, slot);
 	stage_touch(st, e, sizeof *e);
 	if (e->ext) {
 		stage_touch(st, &t->ext[e->ext - 1], sizeof *t->ext);

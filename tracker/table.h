@@ -40,10 +40,11 @@ struct table_bucket {
 	uint32_t slot1; /* slot + 1; 0: empty */
 };
 
-/* A session is not over before its exporter's clock shows `second`; most are looked at once, when they are.  Eight bytes
+/* A session is not over before its exporter's clock shows `second`; most are looked at once, when they are.  Twelve bytes
  * a slot are read in a row where an entry would be two lines from anywhere.  second 0: look. */
 struct table_due {
 	uint32_t exporter, second;
+	uint32_t hash; /* of the session's key: where its bucket is */
 };
 
 struct table {

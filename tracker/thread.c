@@ -20,8 +20,8 @@ enum {
 	SHOW_US = 100000,
 	STOP_US = 4000000,
 	NAP_US = 100000,
-	NAPS_US = 400000,   /* how long after the last flow it naps before it waits to be woken */
-	NAP_SLOTS = 262144, /* a ring that holds fewer could fill up during a nap */
+	NAPS_US = 400000,  /* how long after the last flow it naps before it waits to be woken */
+	NAP_SLOTS = 65536, /* a ring that holds fewer could fill up during a nap */
 };
 
 static const struct shm_kind flow_kind = {FT_FLOW_MAGIC, FT_FLOW_VERSION, FT_FLOW_LAYOUT};

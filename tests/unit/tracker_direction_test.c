@@ -12,14 +12,18 @@
 #include "tests/unit/tracker_world.h"
 #include "tracker/direction.h"
 
-/* ---- the pure function ------------------------------------------------------------------------ */
+/* ---- the pure functions ----------------------------------------------------------------------- */
 
 static void
 the_strongest_evidence_that_is_there_decides(void **state)
 {
 	static const struct {
 		const char *what;
-		struct direction_side a, b;
+		struct {
+			bool claimed, opens, asks, service;
+			uint16_t port;
+			int64_t first_us;
+		} a, b;
 		uint8_t rule;
 		bool turn;
 	} row[] = {
@@ -51,7 +55,16 @@ the_strongest_evidence_that_is_there_decides(void **state)
 	};
 	(void)state;
 	for (size_t i = 0; i < sizeof row / sizeof *row; i++) {
-		struct direction d = direction_decide(&row[i].a, &row[i].b);
+		struct direction d;
+		unsigned has[2] = {0, 0};
+		for (unsigned side = 0; side < 2; side++)
+			has[side] = ((side ? row[i].b.claimed : row[i].a.claimed) ? DIRECTION_CLAIMED : 0u) |
+				    ((side ? row[i].b.opens : row[i].a.opens) ? DIRECTION_OPENS : 0u) |
+				    ((side ? row[i].b.asks : row[i].a.asks) ? DIRECTION_ASKS : 0u) |
+				    ((side ? row[i].b.service : row[i].a.service) ? DIRECTION_SERVICE : 0u);
+		if (!direction_by_evidence(has[0], has[1], &d))
+			d = direction_by_start(
+				row[i].a.first_us, row[i].b.first_us, row[i].a.port, row[i].b.port);
 		if (d.rule != row[i].rule || d.turn != row[i].turn)
 			fail_msg("%s: rule %u turn %d", row[i].what, d.rule, d.turn);
 	}
