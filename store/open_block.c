@@ -279,6 +279,12 @@ addr_hash(const struct open_block *b, const uint8_t address[16], uint32_t as, ui
 	return hash_mix(hash_16(address, b->seed), (uint64_t)as << 8 | mask | (uint64_t)version << 40);
 }
 
+static inline const uint32_t *
+bare_slot(const struct open_block *b, const uint8_t address[16])
+{
+	return &b->by_bare.slot[(uint32_t)hash_16(address, b->seed ^ 1) & b->by_bare.mask];
+}
+
 static void
 index_put(struct open_index *x, uint64_t hash, uint32_t code)
 {
@@ -551,10 +557,9 @@ find_addresses(
 	for (uint32_t i = 0; i < n; i++) {
 		uint32_t c = b->by_addr.slot[(uint32_t)hc[i] & b->by_addr.mask];
 		uint32_t s = b->by_addr.slot[(uint32_t)hs[i] & b->by_addr.mask];
-		if (c)
-			__builtin_prefetch(&b->addr_key[c - 1]);
-		if (s)
-			__builtin_prefetch(&b->addr_key[s - 1]);
+		/* of a new address: is the address known with another tag? */
+		__builtin_prefetch(c ? (const void *)&b->addr_key[c - 1] : bare_slot(b, in[i].s->client));
+		__builtin_prefetch(s ? (const void *)&b->addr_key[s - 1] : bare_slot(b, in[i].s->server));
 	}
 	for (uint32_t i = 0; i < n; i++) {
 		const struct ft_slice *s = in[i].s;

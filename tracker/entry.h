@@ -15,9 +15,9 @@
  *
  * The hot half is what every flow changes: a merge costs an image of 96 bytes.
  *
- * Rule of images (why slots freed and taken again within one batch come back right): who frees a slot keeps
- * its whole image first; who takes a free one keeps the image of `state` only, since a free slot has no other
- * content.  Taken after it was freed in the same batch: the whole image is in the log already.
+ * Rule of images (why slots freed and taken again within one batch come back right): who frees a slot changes `state`
+ * only and keeps its image; who takes a free one keeps the image of `state` only, since a free slot has no other
+ * content, but the whole image if it was freed in the same batch.  Images go back newest first, so `state` comes last.
  *
  * Version 1.1.  Tests: tests/unit/tracker_*_test.c, tests/contract/tracker_stepping_test.c.
  */

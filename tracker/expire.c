@@ -120,7 +120,7 @@ sweep_due(struct core *c, uint32_t look, uint32_t room, uint32_t due[SWEEP_GROUP
 		*looked += next - t->age_hand;
 		t->age_hand = next == t->capacity ? 0 : next;
 		if (taken && is_due(c, slot)) {
-			table_prefetch_slot(t, slot);
+			table_prefetch_state(t, slot);
 			due[n++] = slot;
 		}
 	}
@@ -139,7 +139,8 @@ expire_sweep(struct core *c, uint32_t look, uint32_t most)
 		uint32_t n = sweep_due(c, look, most < SWEEP_GROUP ? most : SWEEP_GROUP, slot, &looked);
 		for (uint32_t k = 0; k < n; k++) {
 			const struct trk_entry *e = &t->entry[slot[k]];
-			reason[k] = expire_by_clock(c->set, e, clocks_at(&c->clocks, e->exporter));
+			reason[k] =
+				expire_by_clock(c->set, e, clocks_at(&c->clocks, t->due[slot[k]].exporter));
 			if (reason[k])
 				table_prefetch_give(t, slot[k]);
 			else

@@ -150,7 +150,7 @@ rebuild(struct table *t, uint64_t *ext_used, uint64_t *cell_used)
 			ext_used[(e->ext - 1) >> 6] |= UINT64_C(1) << ((e->ext - 1) & 63);
 		if (t->cells)
 			kept_mark(t, i, cell_used);
-		t->due[i].hash = hash_of(t, e);
+		t->due[i] = (struct table_due){.exporter = e->exporter, .hash = hash_of(t, e)};
 		index_add(t, t->due[i].hash, i);
 		t->used[i >> 6] |= UINT64_C(1) << (i & 63);
 		if (table_pending(e))
@@ -278,14 +278,30 @@ table_find(const struct table *t, const struct table_key *k, uint32_t hash, bool
 	return TABLE_NONE;
 }
 
+/* The first word with the table in this batch. */
+static void
+meet_batch(struct table *t, const struct stage *st)
+{
+	if (t->batch != st->next.seq) {
+		t->batch = st->next.seq;
+		t->free_before = t->free_entries;
+	}
+}
+
 uint32_t
 table_take(struct table *t, struct stage *st, uint32_t hash)
 {
+	meet_batch(t, st);
 	if (t->free_entries == 0)
 		return TABLE_NONE;
 	uint32_t slot = t->free_entry[--t->free_entries];
 	struct trk_entry *e = &t->entry[slot];
-	stage_touch(st, &e->state, sizeof e->state);
+	if (t->free_entries >= t->free_before) { /* given in this batch: what it held must come back */
+		stage_touch(st, e, sizeof *e);
+	} else {
+		t->free_before = t->free_entries;
+		stage_touch(st, &e->state, sizeof e->state);
+	}
 	e->ext = 0;
 	t->due[slot] = (struct table_due){.hash = hash};
 	t->used[slot >> 6] |= UINT64_C(1) << (slot & 63);
@@ -297,8 +313,9 @@ void
 table_give(struct table *t, struct stage *st, uint32_t slot)
 {
 	struct trk_entry *e = &t->entry[slot];
+	meet_batch(t, st);
 	index_remove(t, t->due[slot].hash, slot);
-	stage_touch(st, e, sizeof *e);
+	stage_touch(st, &e->state, sizeof e->state);
 	if (e->ext) {
 		stage_touch(st, &t->ext[e->ext - 1], sizeof *t->ext);
 		t->free_ext[t->free_exts++] = e->ext - 1;

@@ -61,6 +61,9 @@ struct table {
 	uint32_t mask;
 	uint32_t *free_entry, *free_ext; /* stacks */
 	uint32_t free_entries, free_exts;
+	uint64_t batch; /* the stage's sequence number of the batch that free_before is about */
+	uint32_t
+		free_before; /* entries of free_entry that were there before it: those above were given in it */
 	uint32_t *free_cell; /* stack of cells below cells_seen; those from there on were never used */
 	uint32_t free_cells, cells_seen;
 	uint64_t *dirty;       /* a bit a slot: it has something pending */
@@ -102,16 +105,26 @@ table_prefetch_slot(const struct table *t, uint32_t slot)
 }
 /* Prefetch the entry that will probably be it, or the free slot that a new session will take; *fresh counts those. */
 void table_prefetch_entry(const struct table *t, uint32_t hash, uint32_t *fresh);
+/* the lines that tell whether a session is over; a pending slice needs all three */
+static inline void
+table_prefetch_state(const struct table *t, uint32_t slot)
+{
+	const uint8_t *e = (const uint8_t *)&t->entry[slot];
+	if (t->dirty[slot >> 6] >> (slot & 63) & 1)
+		__builtin_prefetch(e, 1);
+	__builtin_prefetch(e + FT_LINE, 1);
+	__builtin_prefetch(e + 2 * FT_LINE, 1);
+}
 /* prefetch what table_give() will need */
 void table_prefetch_give(const struct table *t, uint32_t slot);
 
 /* Slot of the key, or TABLE_NONE.  *from_client: the flow goes from the entry's client to its server. */
 uint32_t table_find(const struct table *t, const struct table_key *k, uint32_t hash, bool *from_client);
 
-/* Take a free slot and enter it into the index under `hash`; TABLE_NONE if there is none.  Keeps the image of
- * `state`; the caller fills in the entry. */
+/* Take a free slot and enter it into the index under `hash`; TABLE_NONE if there is none.  Keeps the image that is needed;
+ * the caller fills in the entry. */
 uint32_t table_take(struct table *t, struct stage *st, uint32_t hash);
-/* Give a slot and its extension back.  Keeps whole images first. */
+/* Give a slot and its extension back: its content stays, only `state` changes. */
 void table_give(struct table *t, struct stage *st, uint32_t slot);
 /* Give an entry an extension (zeroed) if it has none. */
 struct trk_ext *table_extend(struct table *t, struct trk_entry *e);
