@@ -11,6 +11,7 @@
 #include "common/counters.h"
 #include "common/log.h"
 #include "ingest/census.h"
+#include "ingest/forget.h"
 
 enum { WATCH_US = 2000000 };
 
@@ -102,22 +103,17 @@ exporters_forget(struct ingest *g, struct rpc_call *call)
 	uint32_t id = meant(g, call, false, &answered);
 	if (answered)
 		return;
-	if (g->forgetting || g->draining) {
+	if (g->forget_open || g->draining) {
 		rpc_reply_error(g->proc->ctl, call, "refused", NULL,
 			g->draining ? "a drain is under way"
 				    : "another exporter is being forgotten; try again");
 		return;
 	}
-	if (exporter_unset(&g->exporters, id, &err) != 0) {
+	if (forget_begin(g, id, &err) != 0) {
 		refuse(g, call, &err, "");
 		return;
 	}
-	const struct ft_exporter *e = exporters_get(&g->exporters, id);
-	if (e)
-		interfaces_forget(&g->interfaces, e->address, e->guid);
 	g->forgetting = call;
-	atomic_store_explicit(&g->exporters.forget_id, id, memory_order_relaxed);
-	atomic_fetch_add_explicit(&g->exporters.forget_serial, 1, memory_order_release);
 	log_high("exporter '%.64s' is forgotten",
 		json_string_value(json_object_get(call->request, "exporter")));
 }
@@ -156,7 +152,7 @@ exporters_elements(struct ingest *g, struct rpc_call *call)
 static void
 drain(struct ingest *g, struct rpc_call *call)
 {
-	if (g->draining || g->forgetting) {
+	if (g->draining || g->forget_open) {
 		rpc_reply_error(g->proc->ctl, call, "refused", NULL,
 			g->draining ? "a drain is under way" : "an exporter is being forgotten; try again");
 		return;
@@ -276,17 +272,6 @@ ingest_show_buffers(struct ingest *g, uint64_t bytes)
 			(unsigned long long)seconds, (unsigned long long)stall);
 }
 
-/* all threads have */
-static bool
-forgotten(const struct ingest *g)
-{
-	uint32_t serial = atomic_load_explicit(&g->exporters.forget_serial, memory_order_relaxed);
-	for (unsigned i = 0; i < g->n; i++)
-		if (atomic_load_explicit(&g->thread[i].forgot, memory_order_acquire) != serial)
-			return false;
-	return true;
-}
-
 /* for flows an hour */
 static void
 watch(struct ingest *g, mono_t now)
@@ -325,7 +310,7 @@ ingest_housekeeping(struct ingest *g)
 		if (kv_sync(g->kv, &err) != 0)
 			log_limited(LOG_L_CRITICAL, "%s", err.text);
 	}
-	if (g->forgetting && forgotten(g)) {
+	if (forget_done(g) && g->forgetting) {
 		rpc_reply(g->proc->ctl, g->forgetting, NULL, NULL, 0, false, false);
 		g->forgetting = NULL;
 	}

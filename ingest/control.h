@@ -30,6 +30,7 @@ struct ingest {
 	int wake;
 	_Atomic bool stop, drain;
 	struct rpc_call *draining, *forgetting; /* wait for their answer */
+	bool forget_open;                       /* forget.h: threads have yet to do it */
 	struct hourly *hourly[INGEST_THREADS];  /* a source slot; NULL: no memory for it */
 	mono_t synced, looked;
 	struct keep *keep;       /* the latest choice of elements, and those before it */

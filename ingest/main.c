@@ -20,6 +20,7 @@
 #include "common/proc.h"
 #include "ingest/control.h"
 #include "ingest/census.h"
+#include "ingest/forget.h"
 
 /* 4 bytes of a flow's share of its datagram's header, kernel bookkeeping and all; 60 of its record */
 enum { QUEUE_BYTES_A_FLOW = 120, SOURCES_AN_EXPORTER = 2, TCP_RING_FLOWS = 65536 };
@@ -204,6 +205,7 @@ open_all(struct ingest *g, struct proc *p, struct err *err)
 		ingest_keep(g, p->conf);
 		for (unsigned i = 0; i < g->n; i++)
 			g->thread[i].decoder.census = census_new(); /* without memory nobody is told */
+		rc = forget_resume(g, err);
 	}
 	return rc;
 }
@@ -255,7 +257,7 @@ main(int argc, char **argv)
 	proc_ready(&p);
 	while (proc_running(&p)) {
 		/* rpc_server_turn needs some time for itself; a quarter of a second is often enough for the rest */
-		proc_turn(&p, (span_t){g.draining || g.forgetting ? 20000 : 250000});
+		proc_turn(&p, (span_t){g.draining || g.forget_open ? 20000 : 250000});
 		ingest_housekeeping(&g);
 	}
 	uint64_t one = 1;

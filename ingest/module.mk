@@ -3,6 +3,7 @@ ingest_SRCS := \
 	ingest/capture.c \
 	ingest/census.c \
 	ingest/control.c \
+	ingest/forget.c \
 	ingest/decode.c \
 	ingest/exporter.c \
 	ingest/exporter_set.c \

@@ -427,6 +427,19 @@ expire(struct ingest_thread *t)
 	ingest_thread_aside(t, give_up_waiting, NULL);
 }
 
+static void
+forget_one(struct ingest_thread *t, void *ctx)
+{
+	const uint32_t *id = ctx;
+	decoder_forget(&t->decoder, *id);
+}
+
+void
+ingest_thread_forget(struct ingest_thread *t, uint32_t exporter)
+{
+	ingest_thread_aside(t, forget_one, &exporter);
+}
+
 /* An administrator's wish; like giving up waiting sets, a batch without datagrams. */
 static void
 forget(struct ingest_thread *t)
@@ -434,16 +447,10 @@ forget(struct ingest_thread *t)
 	uint32_t serial = atomic_load_explicit(&t->exporters->forget_serial, memory_order_acquire);
 	if (serial == atomic_load_explicit(&t->forgot, memory_order_relaxed))
 		return;
-	stage_begin(&t->stage);
-	t->learn.batch = t->stage.next.input[IN_BATCH] + 1;
-	t->learn.datagram = 0;
+	uint32_t id = atomic_load_explicit(&t->exporters->forget_id, memory_order_relaxed);
 	if (t->decoder.census)
-		census_forget(t->decoder.census,
-			atomic_load_explicit(&t->exporters->forget_id, memory_order_relaxed));
-	decoder_forget(&t->decoder, atomic_load_explicit(&t->exporters->forget_id, memory_order_relaxed));
-	t->stage.next.input[IN_BATCH]++;
-	commit(t);
-	show(t);
+		census_forget(t->decoder.census, id);
+	ingest_thread_forget(t, id);
 	atomic_store_explicit(&t->forgot, serial, memory_order_release);
 }
 

@@ -120,6 +120,8 @@ void ingest_thread_run(struct ingest_thread *t);
 /* A batch without datagrams, to be called from `receive`: f may change sources, learn, count.  Afterwards `receive` must
  * return 0, since the batch that was armed is over. */
 void ingest_thread_aside(struct ingest_thread *t, void (*f)(struct ingest_thread *t, void *ctx), void *ctx);
+/* Forget an exporter, in a batch of its own: killed anywhere, all of it is known or nothing. */
+void ingest_thread_forget(struct ingest_thread *t, uint32_t exporter);
 /* the process's counter that shows a thread's */
 enum counter ingest_thread_counter(enum thread_counter c);
 

@@ -4,3 +4,7 @@ ingest_stepping_test_SRCS := tests/contract/ingest_stepping_test.c tests/contrac
 ingest_stepping_test_USES := proxy ingest
 ingest_crash_test_SRCS := tests/contract/ingest_crash_test.c tests/contract/ingest_world.c
 ingest_crash_test_USES := ingest
+# an exporter forgotten, stepped and killed
+TEST_PROGS += ingest_stepping_forget_test
+ingest_stepping_forget_test_SRCS := tests/contract/ingest_stepping_forget_test.c tests/contract/ingest_world.c tests/contract/step.c
+ingest_stepping_forget_test_USES := ingest

@@ -18,7 +18,7 @@ show(void *ctx, const struct message *m, const struct template *t, const struct 
 	CHECK(o != NULL);
 	char *line = json_dumps(o, JSON_COMPACT);
 	CHECK(line != NULL && strchr(line, '\n') == NULL);
-	json_t *again = json_loads(line, JSON_DECODE_ANY, NULL);
+	json_t *again = json_loads(line, JSON_ALLOW_NUL, NULL);
 	CHECK(again != NULL);
 	json_decref(again);
 	json_decref(o);

@@ -158,7 +158,8 @@ strangers_that_restart_do_not_make_it_search(void **state)
 	}
 	a_kilobyte_costs_little(steps, bytes, "restarts of strangers");
 	printf("the dearest pair of datagrams: %llu steps\n", (unsigned long long)most);
-	assert_true(most < 4 * MANY); /* one in a hundred thousand shares the place of the one that has many */
+	assert_true(
+		most < 4 * MANY); /* one in a hundred thousand shares the place of the one that has many */
 	/* the one with many: its own are taken out once, and then it is as cheap as all */
 	for (unsigned i = 0; i < 3; i++) {
 		steps = template_steps(t.d.templates);
