@@ -18,6 +18,7 @@
 
 #include "common/crash.h"
 #include "common/log.h"
+#include "ingest/forget.h"
 #include "ingest/options.h"
 #include "tests/contract/ingest_world.h"
 #include "tests/contract/step.h"
@@ -296,6 +297,124 @@ killed_round_any_commit(void **state)
 	assert_true(points >= 2 && whole_ones >= 1 && whole_ones < points + 1);
 }
 
+/* ---- what belongs to no thread: settings and interfaces ------------------------------------------- */
+
+enum { SET = 1, TOLD = 2 };
+
+static struct ingest g; /* without threads */
+
+static void
+remove_parts(void)
+{
+	static const char *const name[] = {"exporters", "interfaces"};
+	char path[96];
+	for (unsigned i = 0; i < 2; i++) {
+		snprintf(path, sizeof path, "%s/%s", folder, name[i]);
+		(void)unlink(path);
+	}
+}
+
+static void
+open_parts(void)
+{
+	struct err err;
+	memset(&g, 0, sizeof g);
+	CHECK(learn_open(&g.kv, &g.db, folder, &err) == 0);
+	CHECK(exporters_open(&g.exporters, folder, g.kv, 8, &err) == 0);
+	CHECK(interfaces_open(&g.interfaces, folder, g.kv, 32, 8, &err) == 0);
+}
+
+static void
+close_parts(void)
+{
+	interfaces_close(&g.interfaces);
+	exporters_close(&g.exporters);
+	kv_close(g.kv);
+}
+
+static const uint8_t address[16] = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff, 192, 0, 2, 1}, none[16];
+
+static uint32_t
+teach_parts(void)
+{
+	struct err err;
+	char at[EXPORTER_AT];
+	uint32_t id = exporters_id(&g.exporters, address, none);
+	json_t *change = json_pack("{s:s, s:i}", "exporter", "192.0.2.1", "sampling", 7);
+	struct interface_says says = {.address = address,
+		.index = 3,
+		.exporter = id,
+		.at_us = 1000,
+		.from = FT_FROM_EXPORTER,
+		.name = (const uint8_t *)"Gi0/3",
+		.name_n = 5};
+	CHECK(exporter_set(&g.exporters, &id, change, at, &err) == 0);
+	json_decref(change);
+	CHECK(interfaces_learn(&g.interfaces, &says));
+	interfaces_flush(&g.interfaces);
+	return id;
+}
+
+static unsigned
+known_parts(uint32_t id)
+{
+	json_t *list = interfaces_json(&g.interfaces, FT_KIND_INTERFACE, address, none);
+	unsigned known = (exporter_set_of(&g.exporters, id) ? SET : 0) | (json_array_size(list) ? TOLD : 0);
+	json_decref(list);
+	return known;
+}
+
+static void
+settings_and_interfaces_go_with_it_whenever_it_is_killed(void **state)
+{
+	unsigned points = 0, resumed = 0;
+	(void)state;
+	for (unsigned fatal = 1;; fatal++) {
+		char number[16];
+		struct err err;
+		int status = 0;
+		assert_true(fatal < POINTS_MAX);
+		begin();
+		remove_parts();
+		open_parts();
+		uint32_t id = teach_parts();
+		close_parts();
+		fflush(NULL);
+		pid_t pid = fork();
+		if (pid == 0) {
+			open_parts();
+			snprintf(number, sizeof number, "%u", fatal);
+			setenv("FT_CRASH_AT", number, 1);
+			crash_init();
+			if (forget_begin(&g, id, &err) != 0 || !forget_done(&g))
+				_exit(3);
+			_exit(0);
+		}
+		assert_true(pid > 0 && waitpid(pid, &status, 0) == pid);
+		open_parts();
+		unsigned before = known_parts(id);
+		assert_int_equal(forget_resume(&g, &err), 0);
+		resumed += g.forget_open;
+		if (g.forget_open)
+			assert_true(forget_done(&g));
+		unsigned after = known_parts(id);
+		assert_true(after == 0 || (after == (SET | TOLD) && before == after));
+		/* struck out: the next start finds nothing to do */
+		assert_int_equal(forget_resume(&g, &err), 0);
+		assert_false(g.forget_open);
+		close_parts();
+		points++;
+		if (WIFEXITED(status)) {
+			assert_int_equal(WEXITSTATUS(status), 0);
+			assert_int_equal(after, 0);
+			break;
+		}
+	}
+	print_message("forget: killed at %u points, taken up again after %u\n", points - 1, resumed);
+	assert_true(points > 4 && resumed > 2);
+	remove_parts();
+}
+
 int
 main(void)
 {
@@ -310,6 +429,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(killed_at_any_instruction),
 		cmocka_unit_test(killed_round_any_commit),
+		cmocka_unit_test(settings_and_interfaces_go_with_it_whenever_it_is_killed),
 	};
 	int rc = cmocka_run_group_tests(tests, NULL, NULL);
 	begin();
