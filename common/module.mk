@@ -11,6 +11,7 @@ common_SRCS := \
 	common/kernel_unpack.c \
 	common/codec_zstd.c \
 	common/conf.c \
+	common/conf_edit.c \
 	common/conf_words.c \
 	common/counters.c \
 	common/crash.c \

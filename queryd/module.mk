@@ -45,12 +45,14 @@ queryd_FRONT := \
 	queryd/hosts.c \
 	queryd/jobs.c \
 	queryd/login.c \
+	queryd/op_capacity.c \
 	queryd/op_exporters.c \
 	queryd/op_lookup.c \
 	queryd/op_names.c \
 	queryd/op_query.c \
 	queryd/op_saved.c \
 	queryd/op_server.c \
+	queryd/op_settings.c \
 	queryd/op_switches.c \
 	queryd/op_tokens.c \
 	queryd/op_users.c \
@@ -59,6 +61,7 @@ queryd_FRONT := \
 	queryd/request.c \
 	queryd/saved.c \
 	queryd/server.c \
+	queryd/settings.c \
 	queryd/throttle.c \
 	queryd/tickets.c \
 	queryd/users.c \

@@ -146,7 +146,15 @@ REPLIES = {
     "exporters.elements": ({"address": STRING, "name": STRING, "records": INTEGER, "elements": listed(ELEMENT)}, {}),
     "audit.list": ({"lines": listed(STRING), "before": INTEGER}, {}),
     "settings.get": ({"settings": listed(obj({"name": STRING, "value": {}, "default": STRING, "help": STRING,
-                                              "live": BOOLEAN}))}, {}),
+                                              "live": BOOLEAN, "settable": BOOLEAN}))}, {}),
+    "capacity": ({"now": obj({"slices": INTEGER, "bytes": INTEGER, "sessions_followed": INTEGER, "sessions_room": INTEGER,
+                              "oldest_us": maybe(INTEGER), "bytes_a_slice": NUMBER, "bytes_a_session": NUMBER,
+                              "slices_a_second": maybe(NUMBER), "estimated": BOOLEAN}),
+                  "database": obj({"slices": INTEGER, "bytes": INTEGER, "seconds": maybe(INTEGER), "seconds_left": maybe(INTEGER),
+                                   "percent_full": NUMBER}),
+                  "cache": obj({"slices": INTEGER, "bytes": INTEGER, "seconds": maybe(INTEGER)}),
+                  "tracker": obj({"sessions": INTEGER, "bytes": INTEGER, "percent_full": NUMBER})}, {}),
+    "settings.set": ({"name": STRING, "value": STRING, "live": BOOLEAN, "reloaded": listed(STRING)}, {}),
 }
 
 

@@ -7,7 +7,7 @@ import pytest
 
 import mmdb
 from checked import Checked
-from flowtrove import Traffic
+from flowtrove import Traffic, wait_for
 
 JOE = {"user": "joe plain", "password": "sunflower"}
 NARROW = {"user": "narrow", "password": "keyhole"}
@@ -283,3 +283,36 @@ def test_completion_offers_what_may_be_seen(client, admin, traffic):
     assert "Vault" not in json.dumps(values(NARROW, "ADDR", "vau")) and "Vault" in json.dumps(values(JOE, "ADDR", "vau"))
     assert "127.0.0.1" in values(JOE, "EXPIP") and "127.0.0.1" in values(NARROW, "EXPIP")
     assert code(client.last("complete", JOE, field="NONSENSE")) == "bad_request"
+
+
+def test_settings_are_changed_in_the_file_and_taken_by_the_daemons(instance, client, admin):
+    def value(name):
+        return [s["value"] for s in client.last("settings.get", admin)["settings"] if s["name"] == name][0]
+    before = open(instance.conf).read()
+    done = client.last("settings.set", admin, key="querytime", value=77)
+    assert done["ok"] and done["live"] and {"queryd", "ingest", "tracker", "store"} <= set(done["reloaded"]), done
+    assert value("querytime") == 77
+    assert client.last("settings.set", admin, key="sessiontables/timeout", value="2h")["ok"] and value("sessiontables/timeout") == 7200
+    assert not client.last("settings.set", admin, key="querythreads", value=4)["live"]
+    after = open(instance.conf).read()
+    kept = [x for x in before.splitlines() if not any(k in x for k in ("querytime", "timeout", "querythreads"))]
+    assert [x for x in after.splitlines() if x in kept] == kept
+    for key, wrong in (("querytime", "soon"), ("querytime", -1), ("storage/storageinterval", 100000), ("querytime", "1\nlogfile /etc/x"),
+                       ("querytime", {"a": 1}), ("debuglevel", "LOUD")):
+        assert code(client.last("settings.set", admin, key=key, value=wrong)) == "bad_request", (key, wrong)
+    assert code(client.last("settings.set", admin, key="nothing", value=1)) == "not_found"
+    assert code(client.last("settings.set", admin, key="logfile", value="/etc/passwd")) == "refused"
+    assert code(client.last("settings.set", JOE, key="querytime", value=1)) == "forbidden"
+    assert open(instance.conf).read() == after and not os.path.exists(instance.conf + ".new")
+    assert 'act=settings.set key="querytime" value="77"' in "\n".join(client.last("audit.list", admin)["lines"])
+
+
+def test_capacity_says_what_sizes_hold(client, admin, traffic):
+    wait_for("the store to count its slices", lambda: client.last("capacity", admin)["now"]["slices"] >= 2000)
+    now = client.last("capacity", admin)
+    assert now["now"]["sessions_room"] > 0 and now["now"]["bytes_a_session"] > 100
+    assert now["database"]["slices"] > now["cache"]["slices"] > 0 and now["tracker"]["sessions"] == now["now"]["sessions_room"]
+    more = client.last("capacity", admin, conntracksize=2 * now["tracker"]["sessions"], memcachesize=1000, databasesize=32000000)
+    assert more["tracker"]["bytes"] > 1.9 * now["tracker"]["bytes"] and more["cache"]["slices"] == 1000
+    assert more["database"]["bytes"] <= 32000000 and more["database"]["percent_full"] > now["database"]["percent_full"]
+    assert code(client.last("capacity", JOE)) == "forbidden"

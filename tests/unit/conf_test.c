@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "common/conf.h"
+#include "common/conf_edit.h"
 #include "common/log.h"
 
 static char path[64] = "/tmp/conf-test.XXXXXX";
@@ -233,6 +234,43 @@ the_manual_page_is_of_this_table(void **state)
 	fclose(now);
 }
 
+static void
+edited(const char *text, const char *section, const char *key, const char *value, const char *should)
+{
+	char *is = conf_edit(text, section, key, value);
+	assert_string_equal(is, should);
+	free(is);
+}
+
+static void
+one_setting_is_changed_and_the_rest_of_the_file_is_as_it_was(void **state)
+{
+	(void)state;
+	static const char file[] = "# mine\n\nquerytime 5m   # long\n<storage>\n\t# segmentsize "
+				   "7\n\tsegmentsize=64\n</storage>\n"
+				   "querymemory 1G\n";
+	edited(file, "", "querytime", "60",
+		"# mine\n\nquerytime 60   # long\n<storage>\n\t# segmentsize "
+		"7\n\tsegmentsize=64\n</storage>\n"
+		"querymemory 1G\n");
+	edited(file, "storage", "segmentsize", "128",
+		"# mine\n\nquerytime 5m   # long\n<storage>\n\t# segmentsize 7\n\tsegmentsize "
+		"128\n</storage>\n"
+		"querymemory 1G\n");
+	/* of the top level, behind a section */
+	edited(file, "", "querymemory", "2G",
+		"# mine\n\nquerytime 5m   # long\n<storage>\n\t# segmentsize "
+		"7\n\tsegmentsize=64\n</storage>\n"
+		"querymemory 2G\n");
+	/* what is not there goes where it belongs */
+	edited("a 1\n<storage>\n\tsegmentsize 64\n</storage>\n", "storage", "maxage", "3d",
+		"a 1\n<storage>\n\tsegmentsize 64\n\tmaxage 3d\n</storage>\n");
+	edited("a 1\n<storage>\n</storage>\n", "", "querytime", "9",
+		"a 1\nquerytime 9\n<storage>\n</storage>\n");
+	edited("a 1", "mail", "server", "", "a 1\n<mail>\n\tserver \"\"\n</mail>\n");
+	edited("", "", "querytime", "9", "querytime 9\n");
+}
+
 int
 main(void)
 {
@@ -244,6 +282,7 @@ main(void)
 		cmocka_unit_test(what_an_old_file_may_hold_is_a_note),
 		cmocka_unit_test(a_missing_file_is_said),
 		cmocka_unit_test(a_change_says_whether_it_needs_a_restart),
+		cmocka_unit_test(one_setting_is_changed_and_the_rest_of_the_file_is_as_it_was),
 		cmocka_unit_test(the_example_is_a_good_file),
 		cmocka_unit_test(the_manual_page_is_of_this_table),
 	};
