@@ -48,7 +48,7 @@ def code(reply):
 @pytest.fixture(scope="module")
 def gate(instance):
     c = Checked("ipc://%s/queryd.gate" % instance.setting("rundir"))
-    yield lambda op, auth, address, **members: c.ask(op, auth, **{"from": address}, **members)[0]
+    yield lambda op, auth, address, **members: c.ask(op, auth, on_behalf_of=address, **members)[0]
     c.close()
 
 
