@@ -263,7 +263,17 @@ divide(uint64_t *out, uint32_t n, unsigned divisor)
 				      : (uint64_t)((unsigned __int128)out[i] * reciprocal >> 64);
 }
 
-/* What a column is a difference to, added. */
+/* What a column is a difference to, added; other is changed. */
+static void
+add_rows(const struct block_column *c, uint32_t n, uint64_t *other, uint64_t *out)
+{
+	if (c->divisor > 1)
+		divide(other, n, c->divisor);
+	uint64_t less = c->divisor > 1 ? BLOCK_DIVIDED_BIAS : 0;
+	for (uint32_t i = 0; i < n; i++)
+		out[i] += other[i] - less;
+}
+
 static int
 add_other(struct block_view *v, const struct block_column *c, uint32_t from, uint32_t n, uint64_t *out)
 {
@@ -272,12 +282,67 @@ add_other(struct block_view *v, const struct block_column *c, uint32_t from, uin
 	for (uint32_t done = 0; done < n && rc == FT_OK;) {
 		uint32_t take = n - done < 1024 ? n - done : 1024;
 		rc = block_u64(v, (enum ft_column)(c->ref - 1), from + done, take, other);
-		if (rc == FT_OK && c->divisor > 1)
-			divide(other, take, c->divisor);
-		uint64_t less = c->divisor > 1 ? BLOCK_DIVIDED_BIAS : 0;
-		for (uint32_t i = 0; i < take && rc == FT_OK; i++)
-			out[done + i] += other[i] - less;
+		if (rc == FT_OK)
+			add_rows(c, take, other, out + done);
 		done += take;
+	}
+	return rc;
+}
+
+int
+block_ref(const struct block_view *v, enum ft_column id)
+{
+	const struct block_column *c = &v->column[id];
+	return c->encoding == CODEC_BY ? -1 : c->ref - 1;
+}
+
+int
+block_u64_of(struct block_view *v, enum ft_column id, uint32_t from, uint32_t n, const uint64_t *other,
+	uint64_t *out)
+{
+	struct block_column *c = &v->column[id];
+	uint64_t copy[1024];
+	if (!verified(v, c, id))
+		return FT_EFORMAT;
+	int rc = codec_u64(c, from, n, out);
+	read_well(v, c, id);
+	for (uint32_t done = 0, take; done < n && rc == FT_OK; done += take) {
+		take = n - done < 1024 ? n - done : 1024;
+		memcpy(copy, other + done, take * sizeof *copy);
+		add_rows(c, take, copy, out + done);
+	}
+	return rc;
+}
+
+bool
+block_picks(const struct block_view *v, enum ft_column id)
+{
+	const struct block_column *c = &v->column[id];
+	return codec_picks(c) && (c->ref == 0 || codec_picks(&v->column[c->ref - 1]));
+}
+
+int
+block_pick_u64(struct block_view *v, enum ft_column id, uint32_t from, const uint16_t *row, uint32_t n,
+	uint64_t *out)
+{
+	struct block_column *c = &v->column[id];
+	if (!verified(v, c, id))
+		return FT_EFORMAT;
+	int rc = codec_pick_u64(c, from, row, n, out);
+	read_well(v, c, id);
+	for (uint32_t done = 0, take; done < n && rc == FT_OK && c->ref != 0; done += take) {
+		uint64_t other[512];
+		take = n - done < 512 ? n - done : 512;
+		rc = block_pick_u64(v, (enum ft_column)(c->ref - 1), from, row + done, take, other);
+		if (rc == FT_OK)
+			add_rows(c, take, other, out + done);
+	}
+	if (rc == FT_OK && column_dict[id] >= 0) {
+		uint64_t most = 0;
+		for (uint32_t i = 0; i < n; i++)
+			most = out[i] > most ? out[i] : most;
+		if (most >= v->dict_count[column_dict[id]] && (most > 0 || column_dict[id] < FT_DICT_WIDE))
+			return FT_EFORMAT;
 	}
 	return rc;
 }

@@ -52,6 +52,14 @@ void block_view_close(struct block_view *v);
 /* rows [from, from + n) of a column, widened; n may be 0.  out has room for n. */
 int block_u64(struct block_view *v, enum ft_column c, uint32_t from, uint32_t n, uint64_t *out);
 int block_u32(struct block_view *v, enum ft_column c, uint32_t from, uint32_t n, uint32_t *out);
+/* Rows from + row[0 … n) alone, ascending, of columns that block_picks. */
+bool block_picks(const struct block_view *v, enum ft_column c);
+int block_pick_u64(
+	struct block_view *v, enum ft_column c, uint32_t from, const uint16_t *row, uint32_t n, uint64_t *out);
+/* The column that this one is a difference to, or -1; block_u64_of is block_u64 with that column's rows at hand. */
+int block_ref(const struct block_view *v, enum ft_column c);
+int block_u64_of(struct block_view *v, enum ft_column c, uint32_t from, uint32_t n, const uint64_t *other,
+	uint64_t *out);
 /* sum of all rows of a column, often without reading them all */
 int block_sum(struct block_view *v, enum ft_column c, uint64_t *sum);
 /* true if every row has the same value (then *value is set and nothing needs to be decoded) */

@@ -121,8 +121,8 @@ common_sound(struct block_column *c)
 	return true;
 }
 
-static bool
-sound(struct block_column *c)
+bool
+codec_sound(struct block_column *c)
 {
 	if (c->sound)
 		return true;
@@ -356,7 +356,7 @@ codec_u64(struct block_column *c, uint64_t from, uint64_t n, uint64_t *out)
 {
 	if (n == 0)
 		return FT_OK;
-	if (from > c->count || n > c->count - from || !sound(c))
+	if (from > c->count || n > c->count - from || !codec_sound(c))
 		return FT_EFORMAT;
 	switch (c->encoding) {
 	case CODEC_CONST:
@@ -391,7 +391,7 @@ codec_u32(struct block_column *c, uint64_t from, uint64_t n, uint32_t *out)
 {
 	if (n == 0)
 		return FT_OK;
-	if (from > c->count || n > c->count - from || !sound(c))
+	if (from > c->count || n > c->count - from || !codec_sound(c))
 		return FT_EFORMAT;
 	switch (c->encoding) {
 	case CODEC_CONST:
@@ -442,7 +442,7 @@ codec_sum(struct block_column *c, uint64_t *sum)
 {
 	uint64_t run[CODEC_PAGE], n = c->count;
 	*sum = 0;
-	if (!sound(c))
+	if (!codec_sound(c))
 		return n == 0 ? FT_OK : FT_EFORMAT;
 	if (c->encoding == CODEC_CONST) {
 		*sum = c->base * n;

@@ -75,6 +75,10 @@ int codec_u32(struct block_column *c, uint64_t from, uint64_t n, uint32_t *out);
 /* Rows of a BY column of which the other column's values are in out: replaced by its own. */
 int codec_by_u64(struct block_column *c, uint64_t from, uint64_t n, uint64_t *out);
 int codec_by_u32(struct block_column *c, uint64_t from, uint64_t n, uint32_t *out);
+/* Rows from + row[0], from + row[1], … (ascending) alone, where few of many are wanted.  Only of columns that codec_picks:
+ * the others are read faster as a whole. */
+bool codec_picks(const struct block_column *c);
+int codec_pick_u64(struct block_column *c, uint64_t from, const uint16_t *row, uint32_t n, uint64_t *out);
 /* Sum of all rows, with wrapping arithmetic; ignores `ref`. */
 int codec_sum(struct block_column *c, uint64_t *sum);
 /* Bytes of a RAW or ZSTD column: a pointer that lives as long as the column (ZSTD: c->unpacked).  NULL: damaged */

@@ -92,6 +92,9 @@ codec_exact_u64(uint64_t x, struct codec_exact by)
 	return (x >> by.shift) * by.inverse;
 }
 
+/* codec.c: structure looked at, tables made */
+bool codec_sound(struct block_column *c);
+
 /* ---- parts of packing: codec_pack.c chooses, codec_pages.c and codec_values.c write ---- */
 
 struct codec_measure {

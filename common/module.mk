@@ -7,6 +7,7 @@ common_SRCS := \
 	common/codec_by.c \
 	common/codec_pack.c \
 	common/codec_pages.c \
+	common/codec_pick.c \
 	common/codec_values.c \
 	common/kernel_unpack.c \
 	common/codec_zstd.c \

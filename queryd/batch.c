@@ -33,9 +33,16 @@ void
 batch_select(struct batch *b)
 {
 	uint32_t m = 0;
-	for (uint32_t i = 0; i < b->n; i++) {
-		b->sel[m] = (uint16_t)i;
-		m += b->mask[i];
+	for (uint32_t i = 0; i < b->n; i += 8) { /* of most words no row is selected */
+		uint32_t end = b->n - i < 8 ? b->n : i + 8;
+		uint64_t word;
+		memcpy(&word, b->mask + i, sizeof word); /* BATCH is a multiple of 8 */
+		if (word == 0 && end - i == 8)
+			continue;
+		for (uint32_t k = i; k < end; k++) {
+			b->sel[m] = (uint16_t)k;
+			m += b->mask[k];
+		}
 	}
 	b->m = m;
 	b->in_order = 0;
@@ -107,7 +114,10 @@ batch_u64(struct batch *b, enum ft_column c)
 		return nothing();
 	if (b->have >> c & 1)
 		return out;
-	int rc = block_u64(b->v, c, b->from, b->n, out);
+	int ref = block_ref(b->v, c);
+	bool at_hand = ref >= 0 && batch_is_wide((enum ft_column)ref) && (b->have >> ref & 1);
+	int rc = at_hand ? block_u64_of(b->v, c, b->from, b->n, b->column[ref], out)
+			 : block_u64(b->v, c, b->from, b->n, out);
 	if (rc != 0) {
 		b->rc = rc;
 		memset(out, 0, b->n * sizeof *out);
@@ -116,35 +126,70 @@ batch_u64(struct batch *b, enum ft_column c)
 	return out;
 }
 
+/* few rows of a column that was not read yet are read alone */
+static bool
+worth_picking(const struct batch *b, enum ft_column c)
+{
+	return !(b->have >> c & 1) && b->m * 8 <= b->n && block_picks(b->v, c);
+}
+
+static void
+pick32(struct batch *b, enum ft_column c, uint32_t *out)
+{
+	uint64_t wide[512];
+	for (uint32_t done = 0, take; done < b->m; done += take) {
+		take = b->m - done < 512 ? b->m - done : 512;
+		int rc = block_pick_u64(b->v, c, b->from, b->sel + done, take, wide);
+		if (rc != 0)
+			b->rc = rc;
+		for (uint32_t j = 0; j < take; j++)
+			out[done + j] = rc == 0 ? (uint32_t)wide[j] : 0;
+	}
+}
+
 const uint32_t *
 batch_sel32(struct batch *b, enum ft_column c)
 {
-	const uint32_t *in = batch_u32(b, c);
 	if (b->m == b->n)
-		return in;
+		return batch_u32(b, c);
 	uint32_t *out = room(b, &b->selected[c]);
 	if (out == NULL)
 		return nothing();
-	if (!(b->have_sel >> c & 1))
-		for (uint32_t j = 0; j < b->m; j++)
-			out[j] = in[b->sel[j]];
+	if (b->have_sel >> c & 1)
+		return out;
 	b->have_sel |= (uint64_t)1 << c;
+	if (worth_picking(b, c)) {
+		pick32(b, c, out);
+		return out;
+	}
+	const uint32_t *in = batch_u32(b, c);
+	for (uint32_t j = 0; j < b->m; j++)
+		out[j] = in[b->sel[j]];
 	return out;
 }
 
 const uint64_t *
 batch_sel64(struct batch *b, enum ft_column c)
 {
-	const uint64_t *in = batch_u64(b, c);
 	if (b->m == b->n)
-		return in;
+		return batch_u64(b, c);
 	uint64_t *out = room(b, &b->selected[c]);
 	if (out == NULL)
 		return nothing();
-	if (!(b->have_sel >> c & 1))
-		for (uint32_t j = 0; j < b->m; j++)
-			out[j] = in[b->sel[j]];
+	if (b->have_sel >> c & 1)
+		return out;
 	b->have_sel |= (uint64_t)1 << c;
+	if (worth_picking(b, c)) {
+		int rc = block_pick_u64(b->v, c, b->from, b->sel, b->m, out);
+		if (rc != 0) {
+			b->rc = rc;
+			memset(out, 0, b->m * sizeof *out);
+		}
+		return out;
+	}
+	const uint64_t *in = batch_u64(b, c);
+	for (uint32_t j = 0; j < b->m; j++)
+		out[j] = in[b->sel[j]];
 	return out;
 }
 

@@ -2,7 +2,7 @@
  * batch.h - a run of rows of one block, its columns decoded on demand, and which of its rows are selected.
  *
  * Columns are asked for by whoever needs them first; a batch in which no row is selected never decodes the
- * ones that only answers need.  batch_u32/u64 are whole arrays of `n` rows; batch_sel32/sel64 hold only the
+ * ones that only answers need, and one in which few are selected reads these rows alone.  batch_u32/u64 are whole arrays of `n` rows; batch_sel32/sel64 hold only the
  * selected rows, `m` of them, in order: kernels are plain loops over these.  A column that can't be read sets
  * `rc` to FT_EFORMAT and reads as zeroes: callers check `rc` once, before they add anything up.
  */

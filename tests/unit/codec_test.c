@@ -19,6 +19,27 @@ next(void)
 	return state ^ state >> 29;
 }
 
+/* single rows, dense and sparse, say what all of them do */
+static void
+picks_are_the_rows(struct block_column *d, const uint64_t *v, uint64_t n)
+{
+	uint16_t row[2000];
+	uint64_t picked[2000];
+	for (unsigned turn = 0; turn < 12 && n > 0 && codec_picks(d); turn++) {
+		uint64_t from = next() % n;
+		uint32_t some = 0, step = turn % 3 == 0 ? 1 : turn % 3 == 1 ? 20 : 700;
+		for (uint64_t i = next() % step; from + i < n && i < UINT16_MAX && some < 2000;
+			i += 1 + next() % step)
+			row[some++] = (uint16_t)i;
+		assert_int_equal(codec_pick_u64(d, from, row, some, picked), 0);
+		for (uint32_t i = 0; i < some; i++)
+			assert_int_equal(picked[i], v[from + row[i]]);
+		row[0] = (uint16_t)(n - from < UINT16_MAX ? n - from : UINT16_MAX);
+		if (n - from < UINT16_MAX)
+			assert_int_equal(codec_pick_u64(d, from, row, 1, picked), FT_EFORMAT);
+	}
+}
+
 /* Pack v, read it back whole and in pieces, wide and narrow. */
 static uint8_t
 round_trip(const uint64_t *v, uint64_t n, unsigned hints)
@@ -55,6 +76,7 @@ round_trip(const uint64_t *v, uint64_t n, unsigned hints)
 			assert_int_equal(narrow[i], (uint32_t)v[from + i]);
 	}
 	codec_scalar = false;
+	picks_are_the_rows(&d, v, n);
 	assert_int_equal(codec_u64(&d, n, 1, back), FT_EFORMAT);
 	for (uint64_t i = 0; i < n; i++) {
 		if (v[i] < d.low || v[i] > d.high)
@@ -342,6 +364,7 @@ static void
 damaged_columns_are_refused_or_wrong_but_never_read_outside(void **s)
 {
 	uint64_t *v = malloc(5000 * 8), *back = malloc(5000 * 8);
+	static uint16_t row[5000];
 	(void)s;
 	for (unsigned kind = 0; kind < 9; kind++) {
 		for (unsigned i = 0; i < 5000; i++)
@@ -376,6 +399,14 @@ damaged_columns_are_refused_or_wrong_but_never_read_outside(void **s)
 			bad.data = cut;
 			(void)codec_u64(&bad, 0, 5000, back);
 			(void)codec_u64(&bad, next() % 5000, 1, back);
+			for (uint16_t i = 0; i < 5000; i++)
+				row[i] = i;
+			if (codec_picks(&bad))
+				(void)codec_pick_u64(&bad, 0, row, 5000, back);
+			for (uint16_t i = 0; i < 500; i++)
+				row[i] = (uint16_t)(i * 10);
+			if (codec_picks(&bad))
+				(void)codec_pick_u64(&bad, 9, row, 500, back);
 			free(bad.unpacked);
 			free(cut);
 			free(data);
