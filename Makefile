@@ -137,6 +137,7 @@ bench:
 	@tests/bench/bench
 	@tests/bench/bench_formats
 	@tests/bench/bench_exporter
+	@tests/bench/bench_proxy
 bench-programs: $(addprefix $(BUILD)/tests/,$(BENCH_PROGS))
 
 # ---- running -------------------------------------------------------------------------------------

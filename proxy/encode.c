@@ -5,8 +5,6 @@
 
 #include <string.h>
 
-enum { VARIABLE = 65535 };
-
 static size_t
 put16(uint8_t *to, unsigned v)
 {
@@ -42,26 +40,52 @@ groups_of(unsigned id)
 				 (k & 2 ? (unsigned)PROXIED_EXT : 0u) | (k & 4 ? (unsigned)PROXIED_KEPT : 0u);
 }
 
-/* a number of the width that it has in memory */
-static uint8_t *
-number(uint8_t *to, const uint8_t *from, unsigned width)
+/* A template as steps: what its rows say, worked out once.  Most of what an IPFIX record costs is to find out what comes next. */
+enum op { ONE, TWO, FOUR, EIGHT, SIX, SIXTEEN, LAST_FOUR, TIME, TEXT };
+struct step {
+	uint8_t op, base;
+	uint16_t offset;
+};
+enum { STEPS = 64, PLANS = ENCODE_INTERFACE - ENCODE_TEMPLATE + 1 };
+static struct plan {
+	unsigned n;
+	struct step step[STEPS];
+} plans[PLANS];
+
+static enum op
+op_of(const struct proxied_row *r)
 {
-	uint16_t two;
-	uint32_t four;
-	uint64_t eight;
-	switch (width) {
-	case 1:
-		to[0] = from[0];
-		return to + 1;
-	case 2:
-		memcpy(&two, from, 2);
-		return to + put16(to, two);
-	case 4:
-		memcpy(&four, from, 4);
-		return to + put32(to, four);
+	switch (r->kind) {
+	case PROXIED_NTP:
+		return TIME;
+	case PROXIED_MAPPED:
+		return LAST_FOUR;
+	case PROXIED_TEXTUAL:
+		return TEXT;
 	default:
-		memcpy(&eight, from, 8);
-		return to + put64(to, eight);
+		break;
+	}
+	CHECK(r->width == 16 || r->width <= 8);
+	return r->width == 16  ? SIXTEEN
+	       : r->width == 8 ? EIGHT
+	       : r->width == 6 ? SIX
+	       : r->width == 4 ? FOUR
+	       : r->width == 2 ? TWO
+			       : ONE;
+}
+
+static void
+make_plans(void)
+{
+	for (unsigned id = ENCODE_TEMPLATE; id <= ENCODE_INTERFACE; id++) {
+		struct plan *p = &plans[id - ENCODE_TEMPLATE];
+		for (unsigned i = 0; i < proxied_row_count && id != ENCODE_OPTIONS; i++) {
+			const struct proxied_row *r = &proxied_rows[i];
+			if (!(r->group & groups_of(id)))
+				continue;
+			CHECK(p->n < STEPS);
+			p->step[p->n++] = (struct step){(uint8_t)op_of(r), r->base, r->offset};
+		}
 	}
 }
 
@@ -81,23 +105,38 @@ text(uint8_t *to, const struct proxied_text *t)
 }
 
 static uint8_t *
-field(uint8_t *to, const struct proxied_row *r, const uint8_t *from)
+field(uint8_t *to, enum op op, const uint8_t *from)
 {
-	int64_t us;
-	switch (r->kind) {
-	case PROXIED_NUM:
-		return number(to, from, r->width);
-	case PROXIED_NTP:
-		memcpy(&us, from, 8);
-		return to + put64(to, proxied_ntp(us));
-	case PROXIED_MAPPED:
+	uint16_t two;
+	uint32_t four;
+	uint64_t eight;
+	switch (op) {
+	case ONE:
+		*to = *from;
+		return to + 1;
+	case TWO:
+		memcpy(&two, from, 2);
+		return to + put16(to, two);
+	case FOUR:
+		memcpy(&four, from, 4);
+		return to + put32(to, four);
+	case EIGHT:
+		memcpy(&eight, from, 8);
+		return to + put64(to, eight);
+	case SIX:
+		memcpy(to, from, 6);
+		return to + 6;
+	case SIXTEEN:
+		memcpy(to, from, 16);
+		return to + 16;
+	case LAST_FOUR:
 		memcpy(to, from + 12, 4);
 		return to + 4;
-	case PROXIED_TEXTUAL:
-		return text(to, (const struct proxied_text *)(const void *)from);
+	case TIME:
+		memcpy(&eight, from, 8);
+		return to + put64(to, proxied_ntp((int64_t)eight));
 	default:
-		memcpy(to, from, r->width);
-		return to + r->width;
+		return text(to, (const struct proxied_text *)(const void *)from);
 	}
 }
 
@@ -107,6 +146,8 @@ encode_begin(struct encoder *e)
 	e->n = e->set = 0;
 	e->id = 0;
 	e->records = 0;
+	if (plans[0].n == 0)
+		make_plans();
 }
 
 void
@@ -133,17 +174,14 @@ record(struct encoder *e, unsigned id, const struct ft_flow *f, const struct ft_
 	const uint8_t *base[] = {[PROXIED_BASE_f] = (const uint8_t *)f,
 		[PROXIED_BASE_x] = (const uint8_t *)x,
 		[PROXIED_BASE_o] = (const uint8_t *)o};
-	unsigned groups = groups_of(id);
+	const struct plan *plan = &plans[id - ENCODE_TEMPLATE];
 	if (e->n + ENCODE_RECORD + o->elements.n > sizeof e->sets)
 		return false;
 	if (e->id != id)
 		begin_set(e, id);
 	uint8_t *to = e->sets + e->n;
-	for (unsigned i = 0; i < proxied_row_count; i++) {
-		const struct proxied_row *r = &proxied_rows[i];
-		if (r->group & groups)
-			to = field(to, r, base[r->base] + r->offset);
-	}
+	for (const struct step *k = plan->step, *end = k + plan->n; k < end; k++)
+		to = field(to, k->op, base[k->base] + k->offset);
 	e->n = (size_t)(to - e->sets);
 	e->records++;
 	return true;

@@ -21,6 +21,7 @@ enum {
 	BACKOFF_MS = 250,
 	BACKOFF_MOST_MS = 30000,
 	TURN_MS = 1000,
+	GATHER_MS = 5,
 	PLAIN_S = 5,
 };
 
@@ -134,15 +135,23 @@ settle_plain(struct forward *f)
 
 /* ---- a connection ------------------------------------------------------------------------------ */
 
-static void
+/* true: something was appended to the queue */
+static bool
 pause_for(struct forward *f, bool to_send, int ms)
 {
 	struct pollfd p[3] = {{f->stop_fd, POLLIN, 0}, {f->link.fd, link_events(&f->link, to_send), 0},
 		{f->queue.wake, POLLIN, 0}};
 	uint64_t n;
 	(void)poll(p, to_send ? 2 : 3, ms);
-	if (!to_send && p[2].revents && read(f->queue.wake, &n, sizeof n) < 0)
-		return; /* somebody else was quicker: there is nobody else */
+	return !to_send && p[2].revents && read(f->queue.wake, &n, sizeof n) > 0;
+}
+
+/* What comes in a moment goes with what is there: to be woken for each datagram costs more than to decode it. */
+static void
+gather(const struct forward *f)
+{
+	struct pollfd p = {f->stop_fd, POLLIN, 0};
+	(void)poll(&p, 1, GATHER_MS);
 }
 
 static bool
@@ -159,7 +168,7 @@ drain_out(struct forward *f, struct err *err)
 		}
 		f->at += (size_t)n;
 		if (n == 0)
-			pause_for(f, true, TURN_MS);
+			(void)pause_for(f, true, TURN_MS);
 	}
 	return true;
 }
@@ -181,8 +190,8 @@ converse(struct forward *f, struct err *err)
 			add_question(f);
 		good = drain_out(f, err) && take_acks(f, err);
 		settle_plain(f);
-		if (good && !more)
-			pause_for(f, false, TURN_MS);
+		if (good && !more && pause_for(f, false, TURN_MS))
+			gather(f);
 	}
 	queue_read_end(&f->reader);
 }

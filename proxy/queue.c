@@ -53,6 +53,15 @@ file_bytes(const struct queue *q)
 	return n < FILE_LEAST ? FILE_LEAST : n > FILE_MOST ? FILE_MOST : n;
 }
 
+/* A file that is not needed any more, for the next one to begin with: its pages are in memory, and to write on them costs half of
+ * what new ones do. */
+static const char *
+spare_of(const struct queue *q, char out[440])
+{
+	snprintf(out, 440, "%s/spare", q->dir);
+	return out;
+}
+
 static void
 write_meta(struct queue *q)
 {
@@ -80,9 +89,11 @@ add_file(struct queue *q, uint64_t first)
 static void
 remove_oldest(struct queue *q)
 {
-	char path[440];
+	char path[440], spare[440];
 	path_of(q, q->file[0].first, path);
-	if (unlink(path) != 0 && errno != ENOENT)
+	if (!q->spare && rename(path, spare_of(q, spare)) == 0)
+		q->spare = true;
+	else if (unlink(path) != 0 && errno != ENOENT)
 		log_limited(LOG_L_CRITICAL, "%s: can't delete: %s", path, strerror(errno));
 	q->bytes -= q->file[0].bytes;
 	memmove(q->file, q->file + 1, --q->n_files * sizeof *q->file);
@@ -91,9 +102,12 @@ remove_oldest(struct queue *q)
 static int
 begin_file(struct queue *q)
 {
-	char path[440];
+	char path[440], spare[440];
 	path_of(q, q->end, path);
-	int fd = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0640);
+	if (q->spare)
+		(void)rename(spare_of(q, spare), path);
+	q->spare = false;
+	int fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0640);
 	if (fd < 0)
 		return FT_ESYS;
 	if (add_file(q, q->end) != 0) {
@@ -108,19 +122,21 @@ begin_file(struct queue *q)
 
 /* ---- a start ---------------------------------------------------------------------------------- */
 
-/* How far a file is good. */
+/* How far a file is good.  What is behind the last message is nothing, or a header of zeros and what the file was before. */
 static void
 check_file(struct queue *q, struct queue_file *f)
 {
+	static const struct header last;
 	static uint8_t sets[QUEUE_MESSAGE]; /* at starts and reloads only, by one thread */
 	char path[440];
-	struct header h;
+	struct header h = last;
 	struct stat st;
 	path_of(q, f->first, path);
 	int fd = open(path, O_RDWR | O_CLOEXEC);
 	if (fd < 0)
 		return;
 	for (;; f->bytes += sizeof h + h.bytes, f->end = h.position + h.flows) {
+		h = last;
 		if (pread(fd, &h, sizeof h, (off_t)f->bytes) != sizeof h || h.magic != MAGIC ||
 			h.bytes > QUEUE_MESSAGE || h.position < f->end)
 			break;
@@ -129,9 +145,11 @@ check_file(struct queue *q, struct queue_file *f)
 			break;
 	}
 	if (fstat(fd, &st) == 0 && (uint64_t)st.st_size != f->bytes) {
-		counter_add(COUNTER_proxy_damaged, 1);
-		log_critical("%s: %lld bytes at its end are no whole message: taken off", path,
-			(long long)st.st_size - (long long)f->bytes);
+		if (memcmp(&h, &last, sizeof h) != 0) {
+			counter_add(COUNTER_proxy_damaged, 1);
+			log_critical("%s: %lld bytes at its end are no whole message: taken off", path,
+				(long long)st.st_size - (long long)f->bytes);
+		}
 		if (ftruncate(fd, (off_t)f->bytes) != 0)
 			log_critical("%s: can't shorten: %s", path, strerror(errno));
 	}
@@ -216,6 +234,8 @@ queue_open(struct queue *q, const char *dir, uint64_t most, struct err *err)
 		return rc;
 	if (q->end < q->taken)
 		q->end = q->taken;
+	char spare[440];
+	q->spare = access(spare_of(q, spare), F_OK) == 0;
 	if (q->taken > 0 || q->n_files > 0)
 		log_high("%s: %llu flows wait for their destination", dir,
 			(unsigned long long)queue_figures(q).flows);
@@ -261,11 +281,13 @@ drop_oldest(struct queue *q)
 static bool
 write_message(struct queue *q, const struct header *h, const void *sets)
 {
-	struct iovec v[2] = {{(void *)(uintptr_t)h, sizeof *h}, {(void *)(uintptr_t)sets, h->bytes}};
+	static const struct header last;
+	struct iovec v[3] = {{(void *)(uintptr_t)h, sizeof *h}, {(void *)(uintptr_t)sets, h->bytes},
+		{(void *)(uintptr_t)&last, sizeof last}};
 	struct queue_file *f = &q->file[q->n_files - 1];
 	size_t n = sizeof *h + h->bytes;
-	ssize_t done = writev(q->out, v, 2);
-	if (done == (ssize_t)n) {
+	ssize_t done = pwritev(q->out, v, 3, (off_t)f->bytes);
+	if (done == (ssize_t)(n + sizeof last)) {
 		f->bytes += n;
 		f->end = h->position + h->flows;
 		q->bytes += n;
@@ -322,12 +344,14 @@ queue_read_end(struct queue_reader *r)
 {
 	if (r->fd >= 0)
 		close(r->fd);
+	free(r->chunk);
 	r->fd = -1;
+	r->chunk = NULL;
 }
 
-/* The file that has r->position, or the first after it; false: there is none. */
-static bool
-seek(struct queue *q, struct queue_reader *r)
+/* The file that has r->position, or the first after it; its bytes, 0: there is none with more in it. */
+static uint64_t
+seek(const struct queue *q, struct queue_reader *r)
 {
 	char path[440];
 	for (unsigned i = 0; i < q->n_files; i++) {
@@ -335,30 +359,50 @@ seek(struct queue *q, struct queue_reader *r)
 		if (f->end <= r->position)
 			continue;
 		if (r->fd >= 0 && r->file == f->first)
-			return r->at < f->bytes;
-		queue_read_end(r);
+			return r->at < f->bytes ? f->bytes : 0;
+		if (r->fd >= 0)
+			close(r->fd);
 		path_of(q, f->first, path);
 		r->fd = open(path, O_RDONLY | O_CLOEXEC);
 		r->file = f->first;
-		r->at = 0;
-		return r->fd >= 0;
+		r->at = r->n_chunk = 0;
+		return r->fd >= 0 ? f->bytes : 0;
 	}
-	return false;
+	return 0;
+}
+
+/* n bytes of the file from r->at on, of which `end` were written; NULL: it has fewer */
+static const uint8_t *
+look(struct queue_reader *r, size_t n, uint64_t end)
+{
+	if (r->at + n > end)
+		return NULL;
+	if (r->n_chunk == 0 || r->at < r->chunk_at || r->at + n > r->chunk_at + r->n_chunk) {
+		uint64_t left = end - r->at;
+		if (r->chunk == NULL && (r->chunk = malloc(QUEUE_CHUNK)) == NULL)
+			return NULL;
+		r->chunk_at = r->at;
+		ssize_t got = pread(r->fd, r->chunk, left < QUEUE_CHUNK ? left : QUEUE_CHUNK, (off_t)r->at);
+		r->n_chunk = got > 0 ? (size_t)got : 0;
+	}
+	return r->n_chunk >= n ? r->chunk + (r->at - r->chunk_at) : NULL;
 }
 
 static bool
-read_one(const struct queue *q, struct queue_reader *r, uint8_t *out, struct header *h)
+read_one(const struct queue *q, struct queue_reader *r, uint64_t end, uint8_t *out, struct header *h)
 {
-	if (pread(r->fd, h, sizeof *h, (off_t)r->at) != sizeof *h || h->magic != MAGIC ||
-		h->bytes > QUEUE_MESSAGE ||
-		pread(r->fd, out, h->bytes, (off_t)(r->at + sizeof *h)) != (ssize_t)h->bytes ||
-		h->hash != hash_of(h, out)) {
-		log_limited(LOG_L_CRITICAL, "%s/%016llx.q is damaged: the rest of it is left out", q->dir,
-			(unsigned long long)r->file);
-		return false;
+	const uint8_t *p = look(r, sizeof *h, end);
+	if (p)
+		memcpy(h, p, sizeof *h);
+	if (p && h->magic == MAGIC && h->bytes <= QUEUE_MESSAGE &&
+		(p = look(r, sizeof *h + h->bytes, end)) != NULL && h->hash == hash_of(h, p + sizeof *h)) {
+		memcpy(out, p + sizeof *h, h->bytes);
+		r->at += sizeof *h + h->bytes;
+		return true;
 	}
-	r->at += sizeof *h + h->bytes;
-	return true;
+	log_limited(LOG_L_CRITICAL, "%s/%016llx.q is damaged: the rest of it is left out", q->dir,
+		(unsigned long long)r->file);
+	return false;
 }
 
 /* what comes after the file that r reads */
@@ -377,8 +421,8 @@ queue_read(struct queue *q, struct queue_reader *r, uint8_t out[QUEUE_MESSAGE], 
 	struct header h;
 	bool found = false;
 	pthread_mutex_lock(&q->mutex);
-	while (!found && seek(q, r)) {
-		if (!read_one(q, r, out, &h)) {
+	for (uint64_t end; !found && (end = seek(q, r)) > 0;) {
+		if (!read_one(q, r, end, out, &h)) {
 			r->position = after_file(q, r);
 			queue_read_end(r);
 			continue;

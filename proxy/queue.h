@@ -3,7 +3,8 @@
  *
  * Folder QUEUEPATH/HOST_PORT/:
  *   meta               stream, position that was taken, whether the destination acknowledges: one write of 40 bytes
- *   <position>.q       messages from that position on (hex), only ever appended to
+ *   <position>.q       messages from that position on (hex), only ever appended to; a header of zeros behind the last
+ *   spare              a file that was taken, kept for the next one to be written on
  * A message is a header {magic, bytes, position, flows, xxh3 of all that} and the sets of an IPFIX message, which is
  * numbered by the flows that went before it.  Its bytes and its position never change once written, so that a destination
  * can know it again.
@@ -27,6 +28,7 @@
 enum {
 	QUEUE_MESSAGE = 60000
 }; /* most bytes of sets in one: with headers, and an options set, IPFIX takes 65535 */
+enum { QUEUE_CHUNK = 256 << 10 }; /* read at once: messages are small, a system call for each would be most of the work */
 
 struct queue_file {
 	uint64_t first, end; /* positions */
@@ -42,6 +44,7 @@ struct queue {
 	uint64_t bytes, most, dropped;
 	struct queue_file *file; /* oldest first; the last is appended to */
 	unsigned n_files, room;
+	bool spare; /* there is one */
 	int out, meta;
 	int wake; /* eventfd: something was appended while the reader waited */
 	bool waiting;
@@ -52,6 +55,9 @@ struct queue_reader {
 	uint64_t file;     /* first position of the file that is open */
 	uint64_t at;       /* offset in it */
 	uint64_t position; /* of the next message */
+	uint8_t *chunk;    /* QUEUE_CHUNK bytes of the file from chunk_at on, n_chunk of them there; NULL: not read yet */
+	uint64_t chunk_at;
+	size_t n_chunk;
 };
 
 struct queue_message {

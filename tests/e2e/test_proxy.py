@@ -272,9 +272,11 @@ def test_a_proxy_that_is_killed_loses_one_datagram_at_most_and_counts_it(collect
         wait_for("the keeper", lambda: os.path.exists(os.path.join(p.dir, "run", "sockets.keep")))
         p.kill(signal.SIGTERM)  # so that it finds the keeper
         p.start()
-        cutter.pause()
         senders, total, lost, kills = Senders(), 1500, 0, []
-        threads = threading.Thread(target=numbered, args=(p, senders, range(total)))
+        numbered(p, senders, range(1))
+        p.wait_empty(10)
+        cutter.pause()
+        threads = threading.Thread(target=numbered, args=(p, senders, range(1, total)))
         threads.start()
         for _ in range(4):  # wherever it is
             before = p.counter("datagrams")

@@ -11,7 +11,11 @@
 #include <unistd.h>
 #include <cmocka.h>
 
+#include "common/counters.h"
+#include "common/element_list.h"
 #include "common/guid.h"
+#include "ingest/interface.h"
+#include "ingest/kept.h"
 #include "proxy/encode.h"
 #include "proxy/queue.h"
 #include "proxy/settings.h"
@@ -152,6 +156,32 @@ a_damaged_byte_costs_no_more_than_its_file(void **state)
 }
 
 static void
+a_file_that_was_taken_is_written_on_again_and_read_as_new(void **state)
+{
+	struct queue q;
+	struct queue_reader r;
+	uint64_t damaged = counter_get(COUNTER_proxy_damaged);
+	unsigned from = 0;
+	(void)state;
+	open_queue(&q, 4 << 20); /* files of 128 KB */
+	for (unsigned turn = 1; turn < 6; turn++) {
+		append(&q, from, turn * 60,
+			5000 - turn * 17); /* other lengths each time: nothing falls in place */
+		if (turn > 1)
+			assert_true(q.spare || q.n_files > 1);
+		queue_taken(&q, (turn * 60 - 5) * 10, true);
+		queue_close(&q);
+		open_queue(&q, 4 << 20);
+		from = turn * 60;
+		queue_read_begin(&q, &r);
+		expect(&q, &r, from - 5, from);
+		queue_read_end(&r);
+	}
+	queue_close(&q);
+	assert_int_equal(counter_get(COUNTER_proxy_damaged), damaged);
+}
+
+static void
 beyond_its_bytes_the_oldest_go_and_are_counted(void **state)
 {
 	struct queue q;
@@ -188,13 +218,30 @@ static struct {
 	char name[64][PROXIED_TEXT + 1];
 	unsigned n, names;
 	uint8_t address[16], guid[16];
+	uint8_t elements[64][300];
+	struct interface_says says;
+	char text[2][200];
 } w;
 
 static bool
 on_flow(void *ctx, const struct decoded *d)
 {
 	(void)ctx;
+	if (d->f.bits & FT_FLOW_ELEMENTS)
+		memcpy(w.elements[w.n], d->elements, d->f.element_bytes);
 	w.got[w.n++] = *d;
+	return true;
+}
+
+static bool
+on_interface(void *ctx, const struct message *m, struct interface_says *says)
+{
+	(void)ctx;
+	assert_int_equal(m->exporter, 2);
+	w.says = *says;
+	snprintf(w.text[0], sizeof w.text[0], "%.*s", (int)says->name_n, (const char *)says->name);
+	snprintf(w.text[1], sizeof w.text[1], "%.*s", (int)says->description_n,
+		(const char *)says->description);
 	return true;
 }
 
@@ -228,8 +275,11 @@ open_decoder(void)
 {
 	struct err err;
 	memset(&w, 0, sizeof w);
-	w.d.sink = (struct decode_sink){
-		.flow = on_flow, .exporter = on_exporter, .proxied = on_proxied, .label = on_label};
+	w.d.sink = (struct decode_sink){.flow = on_flow,
+		.exporter = on_exporter,
+		.proxied = on_proxied,
+		.label = on_label,
+		.interface = on_interface};
 	w.d.limits = (struct decode_limits){.templates = 64, .waiting = 1 << 20, .sources = 64};
 	w.d.learn = &w.learn;
 	assert_int_equal(decoder_init(&w.d, w.table, &w.n_sources), 0);
@@ -350,6 +400,76 @@ a_flow_arrives_as_it_was_and_a_message_once(void **state)
 }
 
 static void
+teach(void)
+{
+	static uint8_t bytes[8192];
+	size_t n = ENCODE_HEADER + encode_templates(bytes + ENCODE_HEADER);
+	open_decoder();
+	(void)encode_header(bytes, n, 1750000002, 0, 7);
+	decode(bytes, n);
+}
+
+static void
+what_is_beside_a_flow_arrives_as_it_was(void **state)
+{
+	static struct encoder e;
+	static uint8_t bytes[65536], list[FT_ELEMENTS_MOST];
+	static const struct keep all = {.serial = 1, .all = true, .most = FT_ELEMENTS_MOST},
+				 one = {.serial = 2, .most = 40, .n = 1, .list = {{0, 52}}};
+	static const uint8_t ttl = 61, words[260] = {'x'};
+	const struct kept_element kept[] = {
+		{.id = 52, .bytes = 1, .value = &ttl}, {.pen = 12345, .id = 7, .bytes = 260, .value = words}};
+	struct proxied_origin o = {.guid = {[0] = 1}},
+			      about = {.guid = {[0] = 1},
+				      .name = {(const uint8_t *)"ge-0/0/1", 8},
+				      .description = {(const uint8_t *)"to the west", 11},
+				      .speed = 10000000000};
+	struct ft_flow f;
+	struct ft_flow_ext x;
+	size_t n = 0;
+	(void)state;
+	for (unsigned i = 0; i < 2; i++)
+		n = element_add(list, n, sizeof list, &kept[i]);
+	o.elements = (struct proxied_text){list, (uint32_t)n};
+	teach();
+	encode_begin(&e);
+	for (unsigned i = 0; i < FLOWS; i++) {
+		make_flow(i, &f, &x);
+		assert_true(encode_flow(&e, &f, &x, &o));
+	}
+	f = (struct ft_flow){.in_if = 17, .export_us = 1750000001000001, .version = 21, .domain = 3};
+	assert_true(encode_interface(&e, &f, &about));
+	encode_end(&e);
+	assert_int_equal(e.records, FLOWS + 1);
+	size_t bytes_n = message(bytes, &e, 0, o.guid);
+	w.d.keep = &all;
+	w.d.kept[0][0] = 0;
+	decode(bytes, bytes_n);
+	assert_int_equal(w.n, FLOWS);
+	for (unsigned i = 0; i < FLOWS; i++) {
+		assert_int_equal(w.got[i].f.element_bytes, n);
+		assert_memory_equal(w.elements[i], list, n);
+	}
+	assert_int_equal(w.says.index, 17);
+	assert_int_equal(w.says.speed, 10000000000);
+	assert_int_equal(w.says.at_us, 1750000001000001);
+	assert_int_equal(w.says.kind, FT_KIND_INTERFACE);
+	assert_string_equal(w.text[0], "ge-0/0/1");
+	assert_string_equal(w.text[1], "to the west");
+	bytes_n = message(bytes, &e, 100, o.guid); /* a collector that keeps less */
+	w.d.keep = &one;
+	decode(bytes, bytes_n);
+	assert_int_equal(w.got[0].f.element_bytes, 6);
+	bytes_n = message(bytes, &e, 200, o.guid);
+	w.d.keep = NULL;
+	decode(bytes, bytes_n);
+	assert_int_equal(w.got[0].f.element_bytes, 0);
+	assert_int_equal(w.got[0].f.bits & FT_FLOW_ELEMENTS, 0);
+	decoder_close(&w.d);
+	learn_close(&w.learn);
+}
+
+static void
 times_keep_their_microsecond(void **state)
 {
 	(void)state;
@@ -388,7 +508,10 @@ main(void)
 			a_damaged_byte_costs_no_more_than_its_file, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(
 			beyond_its_bytes_the_oldest_go_and_are_counted, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(
+			a_file_that_was_taken_is_written_on_again_and_read_as_new, set_up, tear_down),
 		cmocka_unit_test(a_flow_arrives_as_it_was_and_a_message_once),
+		cmocka_unit_test(what_is_beside_a_flow_arrives_as_it_was),
 		cmocka_unit_test(times_keep_their_microsecond),
 		cmocka_unit_test(a_guid_is_read_as_it_is_written),
 	};
