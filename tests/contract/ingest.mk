@@ -8,3 +8,7 @@ ingest_crash_test_USES := ingest
 TEST_PROGS += ingest_stepping_forget_test
 ingest_stepping_forget_test_SRCS := tests/contract/ingest_stepping_forget_test.c tests/contract/ingest_world.c tests/contract/step.c
 ingest_stepping_forget_test_USES := ingest
+# the thread of TCP connections, killed at every system call
+TEST_PROGS += ingest_tcp_crash_test
+ingest_tcp_crash_test_SRCS := tests/contract/ingest_tcp_crash_test.c tests/contract/ingest_world.c
+ingest_tcp_crash_test_USES := ingest
