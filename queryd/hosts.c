@@ -160,7 +160,8 @@ look(struct hosts *h, const uint8_t address[16], struct hosts_answer *a)
 			memcpy(a->name, s->name, strlen(s->name) + 1);
 		return;
 	}
-	if ((mine && s->pending) || h->n == QUEUE)
+	if (s->pending ||
+		h->n == QUEUE) /* also another one that is being asked: it keeps its slot until then */
 		return;
 	free(s->name);
 	*s = (struct slot){.used = true, .pending = true};
@@ -177,11 +178,15 @@ hosts_ask(struct hosts *h, const uint8_t (*address)[16], unsigned n, struct host
 	int64_t ns = until.tv_nsec + most.us * 1000;
 	until.tv_sec += ns / 1000000000;
 	until.tv_nsec = ns % 1000000000;
+	for (unsigned i = 0; i < n; i++)
+		answer[i].state = HOSTS_PENDING;
 	pthread_mutex_lock(&h->mutex);
 	for (int rc = 0;;) {
 		bool pending = false;
 		for (unsigned i = 0; i < n; i++) {
-			look(h, address[i], &answer[i]);
+			if (answer[i].state ==
+				HOSTS_PENDING) /* what is known already may have lost its slot to another */
+				look(h, address[i], &answer[i]);
 			pending |= answer[i].state == HOSTS_PENDING;
 		}
 		if (!pending || rc != 0 || h->stop)

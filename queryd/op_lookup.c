@@ -75,18 +75,18 @@ struct lookup {
 static void
 restrict_to_seen(struct request *r, struct lookup *l, int64_t from, int64_t to)
 {
-	char *filter = malloc(ADDRESSES * ADDR_TEXT + 32);
-	size_t at = 0, i;
+	size_t room = ADDRESSES * ADDR_TEXT + 32, at, i;
+	char *filter = malloc(room);
 	json_t *row;
 	if (filter == NULL)
 		return;
-	at += (size_t)sprintf(filter, "ADDR in (");
+	at = (size_t)snprintf(filter, room, "ADDR in (");
 	for (unsigned k = 0; k < l->n; k++) {
 		char text[ADDR_TEXT];
 		addr_text(l->address[k], text);
-		at += (size_t)sprintf(filter + at, "%s%s", k ? ", " : "", text);
+		at += (size_t)snprintf(filter + at, room - at, "%s%s", k ? ", " : "", text);
 	}
-	memcpy(filter + at, ")", 2);
+	snprintf(filter + at, room - at, ")");
 	json_t *rows = bounded(r, "IP", filter, from, to);
 	free(filter);
 	json_array_foreach (rows, i, row) {

@@ -713,7 +713,8 @@ the_gate_takes_the_address_of_who_is_behind_it(void **state)
 {
 	char token[40], at[80];
 	(void)state;
-	json_t *login = json_pack("{s:s, s:b, s:s}", "op", "login", "token", 1, "on_behalf_of", "203.0.113.5");
+	json_t *login =
+		json_pack("{s:s, s:b, s:s}", "op", "login", "token", 1, "on_behalf_of", "203.0.113.5");
 	/* on the query port nobody speaks for another */
 	assert_string_equal(code_of(ask(as("ann", "annpw", json_deep_copy(login))), at), "bad_request");
 	assert_string_equal(at, "/on_behalf_of");
@@ -730,8 +731,8 @@ the_gate_takes_the_address_of_who_is_behind_it(void **state)
 		code_of(ask_at(the.gate, with_token("whoami", token, "nowhere")), at), "bad_request");
 	assert_string_equal(at, "/on_behalf_of");
 	/* a token is no session key */
-	json_t *r =
-		json_pack("{s:s, s:s, s:{s:s}}", "op", "whoami", "on_behalf_of", "203.0.113.5", "auth", "key", token);
+	json_t *r = json_pack(
+		"{s:s, s:s, s:{s:s}}", "op", "whoami", "on_behalf_of", "203.0.113.5", "auth", "key", token);
 	assert_string_equal(code_of(ask_at(the.gate, r), at), "auth");
 	assert_string_equal(code_of(ask_at(the.gate, as("ann", "annpw", op("logout"))), at), "bad_request");
 	assert_string_equal(code_of(ask_at(the.gate, with_token("logout", token, "203.0.113.5")), at), "ok");
