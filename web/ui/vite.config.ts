@@ -8,7 +8,15 @@ export default defineConfig({
 	plugins: [react()],
 	logLevel: process.argv.includes('build') ? 'warn' : 'info',
 	resolve: { alias: { '@': new URL('./src', import.meta.url).pathname } },
-	server: { fs: { allow: ['../..'] }, proxy: { '/api': { target: gateway, secure: false } } },
+	server: { fs: { allow: ['../..'] }, proxy: {
+			'/api': {
+				target: gateway,
+				secure: false,
+				// the gateway takes a cookie only from pages of its own
+				configure: (proxy) => proxy.on('proxyReq', (r) => ['origin', 'sec-fetch-site'].forEach((h) => r.removeHeader(h))),
+			},
+		},
+	},
 	build: {
 		outDir: process.env.WEB_OUT ?? '../../build/web',
 		emptyOutDir: true,

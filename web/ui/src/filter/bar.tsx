@@ -60,7 +60,7 @@ function Values({ line, grammar, onChange }: { line: Line; grammar: Grammar; onC
 }
 
 function Builder({ lines, grammar, onChange }: { lines: Line[]; grammar: Grammar; onChange: (l: Line[]) => void }) {
-	const fields = useMemo(() => grammar.fields.map((f) => ({ value: f.name, label: f.name })), [grammar]);
+	const fields = useMemo(() => [...new Set(grammar.fields.map((f) => f.name))].map((value) => ({ value, label: value })), [grammar]);
 	const help = useMemo(() => new Map(grammar.fields.map((f) => [f.name, f.help])), [grammar]);
 	const set = (i: number, l: Partial<Line>) => onChange(lines.map((x, j) => (i === j ? { ...x, ...l } : x)));
 	return (

@@ -5,14 +5,23 @@ import { useOp } from '@/api/query';
 import type { Scope } from '@/state/view';
 import classes from './source.module.css';
 
+/** each value once, and the chosen one even if it is not known */
+function unique(list: { value: string; label: string }[], chosen: string | undefined): { value: string; label: string }[] {
+	const seen = new Map(list.filter((o) => o.value !== '').map((o) => [o.value, o]));
+	if (chosen && !seen.has(chosen)) seen.set(chosen, { value: chosen, label: chosen });
+	return [...seen.values()];
+}
+
 export function SourcePicker({ scope, onChange }: { scope: Scope; onChange: (s: Partial<Scope>) => void }) {
 	const { data } = useOp('exporters.list', {}, { staleTime: 60_000 });
 	const one = useOp('exporters.get', { exporter: scope.exporter ?? '' }, { enabled: !!scope.exporter, staleTime: 60_000, retry: false });
-	const exporters = (data?.exporters ?? []).map((e) => ({ value: e.address, label: e.name && e.name !== e.address ? `${e.name} (${e.address})` : e.address }));
-	if (scope.exporter && !exporters.some((e) => e.value === scope.exporter)) exporters.push({ value: scope.exporter, label: scope.exporter });
+	// an address may be listed more than once: behind a proxy, or by several domains
+	const exporters = unique((data?.exporters ?? []).map((e) => ({ value: e.address, label: e.name && e.name !== e.address ? `${e.name} (${e.address})` : e.address })), scope.exporter);
 	const found = (one.data as { interfaces?: { index: number; name?: string | null; description?: string | null }[]; exporter?: { interfaces?: { index: number; name?: string | null; description?: string | null }[] } } | undefined);
-	const interfaces = (found?.exporter?.interfaces ?? found?.interfaces ?? []).map((i) => ({ value: String(i.index), label: i.name ? `${i.name}${i.description ? ` – ${i.description}` : ''}` : `Interface ${i.index}` }));
-	if (scope.exporterIf !== undefined && !interfaces.some((i) => i.value === String(scope.exporterIf))) interfaces.push({ value: String(scope.exporterIf), label: `Interface ${scope.exporterIf}` });
+	const interfaces = unique(
+		(found?.exporter?.interfaces ?? found?.interfaces ?? []).map((i) => ({ value: String(i.index), label: i.name ? `${i.name}${i.description ? ` – ${i.description}` : ''}` : `Interface ${i.index}` })),
+		scope.exporterIf === undefined ? undefined : String(scope.exporterIf),
+	);
 	return (
 		<Group gap={8} wrap="nowrap" className={classes.source}>
 			<Select
