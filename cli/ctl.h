@@ -26,6 +26,17 @@ bool ctl_all_ready(const char *shm);
  * (0: no rates).  Never NULL. */
 json_t *ctl_status(const struct conf *c, const char *shm, span_t sample);
 
+/* What a daemon answers to op (its member `part`, NULL: all of it); null if it does not. */
+json_t *ctl_ask(const struct conf *c, const char *role, const char *op, const char *part);
+/* One daemon: name, state, pid, counters. */
+json_t *ctl_daemon(const char *shm, const char *daemon);
+
+/* Is it the configuration of ft-proxy, which stands alone?  Its state (instance, ready, daemons, guid, destinations), and that in
+ * words. */
+bool ctl_proxy(const struct conf *c);
+json_t *ctl_proxy_status(const struct conf *c, const char *shm);
+void ctl_proxy_print(FILE *to, const json_t *status);
+
 /* "3.5 s", "42 s", "7 min", "3.5 h", "2.0 days", into out; returns out */
 const char *ctl_lasting(char out[32], double seconds);
 void ctl_print(FILE *to, const json_t *status);

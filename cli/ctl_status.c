@@ -91,6 +91,16 @@ daemon_json(const struct ft_counters *c, const char *daemon)
 	return o;
 }
 
+json_t *
+ctl_daemon(const char *shm, const char *daemon)
+{
+	const struct ft_counters *c = counters_peer(shm, daemon, NULL);
+	json_t *o = daemon_json(c, daemon);
+	if (c)
+		counters_peer_close(c);
+	return o;
+}
+
 /* Rings of one kind: how full they are, how full they ever were. */
 static void
 rings(json_t *list, const char *shm, const char *pattern, const struct shm_kind *kind)
@@ -119,14 +129,13 @@ rings(json_t *list, const char *shm, const char *pattern, const struct shm_kind 
 	globfree(&g);
 }
 
-/* What ft-ingest answers to op (its member `part`, NULL: all of it); null if it does not. */
-static json_t *
-ask_ingest(const struct conf *c, const char *op, const char *part)
+json_t *
+ctl_ask(const struct conf *c, const char *role, const char *op, const char *part)
 {
 	char endpoint[400];
 	struct rpc_client *client;
 	json_t *body = NULL, *list = NULL;
-	snprintf(endpoint, sizeof endpoint, "ipc://%s/ingest.ctl", conf_str(c, CONF_rundir));
+	snprintf(endpoint, sizeof endpoint, "ipc://%s/%s.ctl", conf_str(c, CONF_rundir), role);
 	if (rpc_client_open(&client, endpoint, NULL, NULL) != 0)
 		return json_null();
 	if (rpc_ask(client, json_pack("{s:s}", "op", op), &body, (span_t){ASK_US}, NULL) == 0)
@@ -214,9 +223,9 @@ ctl_status(const struct conf *c, const char *shm, span_t sample)
 		(int)ready, "daemons", daemons, "rates", measured, "rings", ring_list, "loss", loss,
 		"tracker", tracker, "store", store, "socket_seconds",
 		number(value(peer[0], COUNTER_ingest_socket_seconds)), "exporters",
-		ingest_up && sample.us ? ask_ingest(c, "exporters", "exporters") : json_null());
+		ingest_up && sample.us ? ctl_ask(c, "ingest", "exporters", "exporters") : json_null());
 	json_object_set_new(
-		o, "tcp", ingest_up && sample.us ? ask_ingest(c, "connections", NULL) : json_null());
+		o, "tcp", ingest_up && sample.us ? ctl_ask(c, "ingest", "connections", NULL) : json_null());
 	for (unsigned i = 0; i < CTL_DAEMONS; i++)
 		if (peer[i])
 			counters_peer_close(peer[i]);

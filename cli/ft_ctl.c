@@ -48,22 +48,28 @@ usage(FILE *to)
 static int
 status(const struct conf *c, const char *shm, bool json)
 {
-	json_t *s = ctl_status(c, shm, (span_t){500000});
+	bool proxy = ctl_proxy(c);
+	json_t *s = proxy ? ctl_proxy_status(c, shm) : ctl_status(c, shm, (span_t){500000});
 	int rc = json_is_true(json_object_get(s, "ready")) ? 0 : 1;
 	if (json) {
 		json_dumpf(s, stdout, JSON_INDENT(1));
 		putchar('\n');
 	} else
-		ctl_print(stdout, s);
+		(proxy ? ctl_proxy_print : ctl_print)(stdout, s);
 	json_decref(s);
 	return rc;
 }
 
 static int
-wait_ready(const char *shm, long seconds)
+wait_ready(const struct conf *c, const char *shm, long seconds)
 {
 	mono_t end = mono_after(mono_now(), span_seconds(seconds));
-	while (!ctl_all_ready(shm)) {
+	bool proxy = ctl_proxy(c);
+	while (proxy ? strcmp(ctl_state(shm, "proxy"), "ready") != 0 : !ctl_all_ready(shm)) {
+		if (mono_now().ns > end.ns && proxy) {
+			fprintf(stderr, "ft-ctl: ft-proxy is %s\n", ctl_state(shm, "proxy"));
+			return 1;
+		}
 		if (mono_now().ns > end.ns) {
 			for (unsigned i = 0; i < CTL_NEEDED; i++)
 				if (strcmp(ctl_state(shm, ctl_daemons[i]), "ready") != 0)
@@ -102,7 +108,7 @@ run(const struct wish *w, const struct conf *c, json_t *request)
 	if (rc == 0 && strcmp(w->verb, "status") == 0)
 		return status(c, shm, w->json);
 	if (rc == 0 && strcmp(w->verb, "wait") == 0)
-		return wait_ready(shm, w->seconds);
+		return wait_ready(c, shm, w->seconds);
 	if (rc == 0 && w->elements)
 		rc = ctl_elements(c, w->word[0], w->json, stdout, &err);
 	else if (rc == 0 && request)

@@ -6,6 +6,7 @@ cli_SRCS := \
 	cli/ctl_exporters.c \
 	cli/ctl_interfaces.c \
 	cli/ctl_print.c \
+	cli/ctl_proxy.c \
 	cli/ctl_status.c \
 	cli/ctl_switches.c \
 	cli/export.c \

@@ -48,7 +48,8 @@ take(int fd)
 			size_t length = number(m + 2, 2);
 			if (length < ENCODE_HEADER || n - at < length)
 				break;
-			if (length >= ENCODE_HEADER + ENCODE_OPTIONS_SET && number(m + 16, 2) == ENCODE_OPTIONS) {
+			if (length >= ENCODE_HEADER + ENCODE_OPTIONS_SET &&
+				number(m + 16, 2) == ENCODE_OPTIONS) {
 				stream = number(m + 20, 8);
 				after = number(m + 28, 8) + number(m + 36, 4);
 			}

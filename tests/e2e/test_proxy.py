@@ -18,7 +18,7 @@ import pytest
 import ipfixwire as w
 from captured import Senders
 from checked import Checked
-from flowtrove import SOAK, TOOLS, Traffic, free_ports, wait_for
+from flowtrove import BIN, SOAK, TOOLS, Traffic, free_ports, wait_for
 from proxied import Proxy, comparable, guid, interfaces
 from test_ipfix_tcp import certificates  # noqa: F401
 
@@ -351,6 +351,8 @@ def test_tls_with_a_certificate_of_ones_own(collector, proxy, certificates):  # 
         senders.send("127.0.0.1", w.message([w.template(), w.flows(0, 50)]), p.port)
     good.wait_empty(50)
     assert good.destination()["acknowledges"]
+    said = subprocess.run([os.path.join(BIN, "ft-ctl"), "status", "-c", good.conf], capture_output=True, text=True)
+    assert said.returncode == 0 and good.guid in said.stdout and "(TLS): connected" in said.stdout and "50 taken, 0 queued" in said.stdout
     wait_for("the others to be refused", lambda: bad.destination()["failures"] and elsewhere.destination()["failures"])
     assert "certificate" in elsewhere.destination()["why"] or "mismatch" in elsewhere.destination()["why"]
     assert bad.destination()["queued_flows"] == elsewhere.destination()["queued_flows"] == 50
