@@ -6,6 +6,8 @@
  *                        source tree the program was built in
  *   PROGRAM PATH…        these files and directories instead
  *
+ * A file *.hex holds many inputs, one a line in hexadecimal digits (tests/fuzz/corpus packs and unpacks).
+ *
  * Prints how many inputs ran; ends with 0, or 1 if there was none or one could not be read.  A target that finds
  * something aborts, and the last file's name is printed before.
  */
@@ -65,6 +67,51 @@ run_file(const char *path)
 }
 
 static int
+digit(char c)
+{
+	return c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+}
+
+static void
+run_lines(const char *path)
+{
+	FILE *f = fopen(path, "r");
+	char *line = NULL;
+	size_t room = 0, number = 0;
+	ssize_t n;
+	if (f == NULL) {
+		(void)fprintf(stderr, "can't read %s: %s\n", path, strerror(errno));
+		unread++;
+		return;
+	}
+	while ((n = getline(&line, &room, f)) > 0) {
+		size_t size = 0;
+		number++;
+		if (line[0] == '#')
+			continue;
+		uint8_t *data = malloc((size_t)n / 2 + 1);
+		while (data != NULL && digit(line[2 * size]) >= 0 && digit(line[2 * size + 1]) >= 0) {
+			data[size] = (uint8_t)(digit(line[2 * size]) << 4 | digit(line[2 * size + 1]));
+			size++;
+		}
+		if (data == NULL || line[2 * size] != '\n') {
+			(void)fprintf(stderr, "%s:%zu: no line of hexadecimal digits\n", path, number);
+			unread++;
+		} else {
+			/* exactly as many bytes as there are, so that a sanitizer sees a read beyond them */
+			uint8_t *fit = realloc(data, size ? size : 1);
+			data = fit ? fit : data;
+			(void)snprintf(running, sizeof running, "%s:%zu", path, number);
+			(void)LLVMFuzzerTestOneInput(data, size);
+			count++;
+		}
+		free(data);
+	}
+	free(line);
+	(void)fclose(f);
+}
+
+static int
 visible(const struct dirent *d)
 {
 	return d->d_name[0] != '.';
@@ -77,7 +124,8 @@ run_path(const char *path)
 	struct dirent **list;
 	struct stat st;
 	if (stat(path, &st) != 0 || !S_ISDIR(st.st_mode)) {
-		run_file(path);
+		size_t n = strlen(path);
+		(n > 4 && strcmp(path + n - 4, ".hex") == 0 ? run_lines : run_file)(path);
 		return;
 	}
 	int n = scandir(path, &list, visible, alphasort);
