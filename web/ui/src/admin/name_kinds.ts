@@ -15,5 +15,6 @@ export const NAME_KINDS = [
 	{ value: 'vlan', label: 'VLAN', hint: '0 to 4095' },
 	{ value: 'exporter', label: 'Exporter', hint: 'its address' },
 	{ value: 'interface', label: 'Interface of an exporter', hint: 'ADDRESS/INDEX' },
+	{ value: 'mac', label: 'MAC address', hint: '00:11:22:33:44:55' },
 ];
 export const kindTitle = (kind: string): string => NAME_KINDS.find((k) => k.value === kind)?.label ?? kind;

@@ -3,7 +3,7 @@ import { ActionIcon, Badge, Button, Group, Select, Table, TextInput, Tooltip } f
 import { IconPencil, IconPlus, IconSearch, IconTrash } from '@tabler/icons-react';
 import { useQuery } from '@tanstack/react-query';
 import { useMemo, useState } from 'react';
-import { opLoose } from '@/api/client';
+import { op } from '@/api/client';
 import { queryClient } from '@/api/query';
 import { Empty, Panel, Problem, Waiting } from '@/shell/parts';
 import { useMe } from '@/state/me';
@@ -12,6 +12,18 @@ import { Head } from './head';
 import { NAME_KINDS, kindTitle, type FriendlyName } from './name_kinds';
 import classes from './admin.module.css';
 
+const MOST = 10_000;
+/** page by page, as many as a person looks through */
+async function allNames(signal: AbortSignal): Promise<{ names: FriendlyName[] }> {
+	const names: FriendlyName[] = [];
+	for (let after: string | null | undefined; names.length < MOST; ) {
+		const page = await op('names.list', { most: 1000, ...(after ? { after } : {}) }, { signal });
+		names.push(...page.names);
+		after = page.next;
+		if (!after) break;
+	}
+	return { names };
+}
 const stale = () => queryClient.invalidateQueries({ queryKey: ['names.list'] });
 
 function Edit({ was, onClose }: { was: FriendlyName | null; onClose: () => void }) {
@@ -22,7 +34,7 @@ function Edit({ was, onClose }: { was: FriendlyName | null; onClose: () => void 
 	const [whose, setWhose] = useState(was ? was.for : me.admin ? 'all' : 'me');
 	const hint = NAME_KINDS.find((k) => k.value === kind)?.hint;
 	return (
-		<Ask title={was ? 'Change a name' : 'Give a name'} verb="Save" opened onClose={onClose} act={() => opLoose('names.set', { kind, key: key.trim(), name: name.trim(), for: whose }).then(stale)} ready={key.trim() !== '' && name.trim() !== ''}>
+		<Ask title={was ? 'Change a name' : 'Give a name'} verb="Save" opened onClose={onClose} act={() => op('names.set', { kind, key: key.trim(), name: name.trim(), for: whose }).then(stale)} ready={key.trim() !== '' && name.trim() !== ''}>
 			<Select label="To what" data={NAME_KINDS.map(({ value, label }) => ({ value, label }))} value={kind} onChange={(v) => setKind(v ?? 'address')} allowDeselect={false} disabled={was !== null} />
 			<TextInput label={kindTitle(kind)} description={hint} required data-autofocus={was === null || undefined} value={key} onChange={(e) => setKey(e.currentTarget.value)} disabled={was !== null} />
 			<TextInput label="Name" required maxLength={128} data-autofocus={was !== null || undefined} value={name} onChange={(e) => setName(e.currentTarget.value)} />
@@ -36,7 +48,7 @@ export default function Names() {
 	const [edit, setEdit] = useState<FriendlyName | 'new' | null>(null);
 	const [gone, setGone] = useState<FriendlyName | null>(null);
 	const [search, setSearch] = useState('');
-	const { data, error, refetch } = useQuery({ queryKey: ['names.list', 'all'], queryFn: ({ signal }) => opLoose<{ names: FriendlyName[] }>('names.list', {}, { signal }) });
+	const { data, error, refetch } = useQuery({ queryKey: ['names.list', 'all'], queryFn: ({ signal }) => allNames(signal) });
 	const rows = useMemo(() => (data?.names ?? []).filter((n) => `${n.key} ${n.name}`.toLowerCase().includes(search.trim().toLowerCase())), [data, search]);
 	const may = (n: FriendlyName) => me.admin || n.for === 'me';
 	return (
@@ -103,7 +115,7 @@ export default function Names() {
 			)}
 			{edit !== null && <Edit was={edit === 'new' ? null : edit} onClose={() => setEdit(null)} />}
 			{gone && (
-				<Ask title={`Delete the name “${gone.name}”?`} verb="Delete" danger opened onClose={() => setGone(null)} act={() => opLoose('names.delete', { kind: gone.kind, key: gone.key, for: gone.for }).then(stale)}>
+				<Ask title={`Delete the name “${gone.name}”?`} verb="Delete" danger opened onClose={() => setGone(null)} act={() => op('names.delete', { kind: gone.kind, key: gone.key, for: gone.for }).then(stale)}>
 					{`${gone.key} is shown as it is again.`}
 				</Ask>
 			)}

@@ -26,8 +26,7 @@ function Add({ onClose }: { onClose: () => void }) {
 	const act = () =>
 		opLoose('switches.set', {
 			address: address.trim(),
-			settings: { version, sampling: Number(rate) || 512, ...(v3 ? { user } : {}) },
-			secrets: v3 ? { auth_password: auth, priv_password: priv } : { community },
+			set: { version, sampling: Number(rate) || 512, ...(v3 ? { user, auth_password: auth, priv_password: priv } : { community }) },
 		}).then(stale);
 	return (
 		<Ask title="Add an sFlow switch" verb="Register" opened onClose={onClose} act={act} ready={address.trim() !== '' && (v3 ? user !== '' : community !== '')}>
@@ -96,22 +95,22 @@ export default function Switches() {
 								{data.switches.map((s) => (
 									<Table.Tr key={s.address}>
 										<Table.Td className={classes.wrap} fw={600}>
-											{text(s.name) || s.address}
+											{s.address}
 										</Table.Td>
 										<Table.Td>
 											<Badge variant="light" tt="none" color={s.state === 'registered' ? 'teal' : 'yellow'}>
 												{text(s.state)}
 											</Badge>
-											{text(s.why) !== '' && (
+											{text(s.said) !== '' && (
 												<Text size="xs" c="dimmed">
-													{text(s.why)}
+													{text(s.said)}
 												</Text>
 											)}
 										</Table.Td>
-										<Table.Td>{text(s.version)}</Table.Td>
-										<Table.Td>{text(s.sends_to ?? s.destination)}</Table.Td>
-										<Table.Td className={classes.num}>{text(s.sampling)}</Table.Td>
-										<Table.Td className={classes.num}>{text(s.interfaces)}</Table.Td>
+										<Table.Td>v{text(s.version)}</Table.Td>
+										<Table.Td>{s.sflow === false ? '–' : text(s.sends_to)}</Table.Td>
+										<Table.Td className={classes.num}>{s.sflow === false ? '–' : text(s.sampling)}</Table.Td>
+										<Table.Td className={classes.num}>{text(s.interfaces_known)}</Table.Td>
 										<Table.Td>
 											<Menu position="bottom-end">
 												<Menu.Target>

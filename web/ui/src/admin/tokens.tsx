@@ -120,17 +120,17 @@ export default function Tokens() {
 							<Table.Tbody>
 								{data.tokens.map((t) => (
 									<Table.Tr key={t.id}>
-										<Table.Td className={classes.wrap} fw={t.kind === 'login' ? undefined : 600}>
-											{t.kind === 'login' ? 'a login' : t.name}
+										<Table.Td className={classes.wrap} fw={t.kind === 'token' ? 600 : undefined}>
+											{t.kind === 'login' ? 'a login' : t.kind === 'key' ? 'a session key of the command line' : t.name}
 										</Table.Td>
 										{everybody && <Table.Td className={classes.wrap}>{t.user}</Table.Td>}
 										<Table.Td>{t.address || 'anywhere'}</Table.Td>
 										<Table.Td style={{ whiteSpace: 'nowrap' }}>{dateTime(t.created_us, zone).slice(0, 16)}</Table.Td>
 										<Table.Td>{t.used_us ? ago(t.used_us, now) : 'never'}</Table.Td>
-										<Table.Td style={{ whiteSpace: 'nowrap' }}>{t.expires_us ? dateTime(t.expires_us, zone).slice(0, 16) : t.kind === 'login' ? 'when idle' : 'never'}</Table.Td>
+										<Table.Td style={{ whiteSpace: 'nowrap' }}>{t.expires_us ? dateTime(t.expires_us, zone).slice(0, 16) : t.kind !== 'token' ? 'when idle' : 'never'}</Table.Td>
 										<Table.Td>
-											<Tooltip label={t.kind === 'login' ? 'Log it out' : 'Revoke'}>
-												<ActionIcon color="red" aria-label={`Revoke ${t.name ?? 'a login'}`} onClick={() => setRevoke(t)}>
+											<Tooltip label={t.kind !== 'token' ? 'Log it out' : 'Revoke'}>
+												<ActionIcon color="red" aria-label={`Revoke ${t.name || 'a login'}`} onClick={() => setRevoke(t)}>
 													<IconTrash size={16} />
 												</ActionIcon>
 											</Tooltip>
@@ -144,8 +144,8 @@ export default function Tokens() {
 			)}
 			{adding && <Add onClose={() => setAdding(false)} onMade={setMade} />}
 			{revoke && (
-				<Ask title={revoke.kind === 'login' ? `Log ${revoke.user} out there?` : `Revoke “${revoke.name ?? ''}”?`} verb={revoke.kind === 'login' ? 'Log out' : 'Revoke'} danger opened onClose={() => setRevoke(null)} act={() => opLoose('tokens.delete', { token_id: revoke.id }).then(stale)}>
-					{revoke.kind === 'login' ? 'Whoever uses that browser or script has to log in again.' : 'Scripts that use it are refused from now on.'}
+				<Ask title={revoke.kind !== 'token' ? `Log ${revoke.user} out there?` : `Revoke “${revoke.name ?? ''}”?`} verb={revoke.kind !== 'token' ? 'Log out' : 'Revoke'} danger opened onClose={() => setRevoke(null)} act={() => opLoose('tokens.delete', { token_id: revoke.id }).then(stale)}>
+					{revoke.kind !== 'token' ? 'Whoever uses that browser or script has to log in again.' : 'Scripts that use it are refused from now on.'}
 				</Ask>
 			)}
 		</>

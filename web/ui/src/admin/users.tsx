@@ -81,10 +81,12 @@ function Filter({ user, onClose }: { user: User; onClose: () => void }) {
 }
 
 function Password({ user, onClose }: { user: User; onClose: () => void }) {
+	const [own, setOwn] = useState('');
 	const [password, setPassword] = useState('');
 	return (
-		<Ask title={`New password for ${user.name}`} verb="Change" opened onClose={onClose} act={() => op('users.password', { name: user.name, password }).then(stale)} ready={password !== ''}>
-			<PasswordInput label={`New password of ${user.name}`} required autoComplete="new-password" data-autofocus value={password} onChange={(e) => setPassword(e.currentTarget.value)} />
+		<Ask title={`New password for ${user.name}`} verb="Change" opened onClose={onClose} act={() => op('users.password', { name: user.name, password, own }).then(stale)} ready={password !== '' && own !== ''}>
+			<PasswordInput label="Your own password" description="Asked for again, lest somebody does this at your desk." required autoComplete="current-password" data-autofocus value={own} onChange={(e) => setOwn(e.currentTarget.value)} />
+			<PasswordInput label={`New password of ${user.name}`} required autoComplete="new-password" value={password} onChange={(e) => setPassword(e.currentTarget.value)} />
 			<Text size="sm" c="dimmed">
 				{user.name} has to log in anew with it.
 			</Text>
@@ -97,6 +99,8 @@ export default function Users() {
 	const [zone] = useZone();
 	const [doing, setDoing] = useState<Doing>(null);
 	const { data, error, refetch } = useOp('users.list', {}, { refetchInterval: 15_000 });
+	const online = useOp('users.online', {}, { refetchInterval: 15_000 });
+	const from = (name: string) => [...new Set((online.data?.online ?? []).filter((o) => o.user === name && o.address !== null).map((o) => o.address))].join(', ');
 	const close = () => setDoing(null);
 	const user = doing && 'user' in doing ? doing.user : null;
 	return (
@@ -140,7 +144,7 @@ export default function Users() {
 										<Table.Td>
 											{u.logged_in ? (
 												<Badge variant="light" color="teal" tt="none">
-													logged in
+													logged in{from(u.name) ? ` from ${from(u.name)}` : ''}
 												</Badge>
 											) : u.must_change_password ? (
 												<Badge variant="light" color="yellow" tt="none">

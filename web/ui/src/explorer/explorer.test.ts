@@ -74,7 +74,7 @@ describe('saved files', () => {
 
 describe('link', () => {
 	it('keeps state through the address', () => {
-		for (const link of ['/sessions?v=1&last=1h', '/sessions?v=1&f=PORT+%3D%3D+22&from=2026-11-24T10%3A00%3A00Z&to=2026-11-24T11%3A00%3A00Z&s=-bytes&q=tcp&whole=1'])
+		for (const link of ['/sessions?v=1&from=now-1h&to=now', '/sessions?v=1&f=PORT+==+22&from=2026-11-24T10:00:00Z&to=2026-11-24T11:00:00Z&mode=raw&s=-bytes&q=tcp&whole=1'])
 			expect(explorerLink(explorerState(link.split('?')[1]!))).toBe(link);
 	});
 });

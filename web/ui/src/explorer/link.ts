@@ -1,49 +1,44 @@
-// The explorer's state in the address:
-//   /sessions?v=1&f=FILTER&last=15m | from=…&to=…&s=-bytes&q=SEARCH&whole=1
-export interface ExplorerState {
-	filter: string;
-	last?: string;
-	from?: string;
-	to?: string;
+// The explorer's state in the address: the workspace's scope (state/view.ts: v f from to exp if ev border), and
+//   s=-bytes   sorted by; a minus: the largest first     q=SEARCH     whole=1
+import { frameOf, frameQuery, frameSearch, type Scope } from '@/state/view';
+import { bothFilters, searchFilter } from './search';
+import type { SessionsRequest } from './rows';
+
+export interface ExplorerState extends Scope {
 	sort: string;
 	descending: boolean;
 	search: string;
 	whole: boolean;
+	mode: 'all' | 'any' | 'raw';
 }
 
-export function explorerState(search: string): ExplorerState {
-	const q = new URLSearchParams(search);
+export function explorerState(address: string): ExplorerState {
+	const q = new URLSearchParams(address);
 	const sort = q.get('s') ?? 'first_us';
-	const from = q.get('from') ?? undefined;
-	const to = q.get('to') ?? undefined;
+	const mode = q.get('mode');
 	return {
-		filter: q.get('f') ?? '',
-		...(from && to ? { from, to } : { last: q.get('last') ?? '15m' }),
+		...frameOf(address),
 		sort: sort.replace(/^-/, ''),
 		descending: sort.startsWith('-'),
 		search: q.get('q') ?? '',
 		whole: q.get('whole') === '1',
+		mode: mode === 'any' || mode === 'raw' ? mode : 'all',
 	};
 }
 
 export function explorerLink(s: ExplorerState): string {
-	const q = new URLSearchParams({ v: '1' });
-	if (s.filter) q.set('f', s.filter);
-	if (s.from && s.to) {
-		q.set('from', s.from);
-		q.set('to', s.to);
-	} else q.set('last', s.last ?? '15m');
+	const q = new URLSearchParams();
+	if (s.mode !== 'all') q.set('mode', s.mode);
 	if (s.sort !== 'first_us' || s.descending) q.set('s', (s.descending ? '-' : '') + s.sort);
 	if (s.search) q.set('q', s.search);
 	if (s.whole) q.set('whole', '1');
-	return `/sessions?${q}`;
+	const more = q.toString();
+	return `/sessions?${frameSearch(s)}${more ? `&${more}` : ''}`;
 }
 
-export const frameRequest = (s: ExplorerState): { last?: string; from?: string; to?: string } => (s.from && s.to ? { from: s.from, to: s.to } : { last: s.last ?? '15m' });
+export const workspaceLink = (s: ExplorerState): string => `/workspace?${frameSearch(s)}`;
 
-export function workspaceLink(s: ExplorerState): string {
-	const q = new URLSearchParams({ v: '1' });
-	if (s.filter) q.set('f', s.filter);
-	for (const [k, v] of Object.entries(frameRequest(s))) q.set(k, v);
-	return `/workspace?${q}`;
+export function sessionsRequest(s: ExplorerState): SessionsRequest {
+	const filter = bothFilters(s.filter, searchFilter(s.search));
+	return { ...frameQuery(s), filter: filter || undefined, ...(s.whole ? { whole: true } : {}) };
 }

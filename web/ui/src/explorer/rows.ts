@@ -1,6 +1,6 @@
 // Where the table's rows come from: the server, page by page as they come into view, or a saved file.  Both are the
 // same to the table: how many there are, and row i if it is there.
-import { op, opRows, type Progress, type Reply, type Request } from '@/api/client';
+import { opRows, type Progress, type Reply, type Request } from '@/api/client';
 import { compareValues, SavedFile } from './csv';
 import { COLUMN, valueOf, type Row } from './columns';
 
@@ -20,7 +20,6 @@ export interface Source {
 export const PAGE = 500;
 const PAGES_KEPT = 60;
 
-/** A number in a session id has up to 64 bits: keep it as text before it becomes a double. */
 export type SessionsRequest = Request<'sessions'>;
 export type Summary = Reply<'sessions'>['summary'];
 
@@ -153,7 +152,3 @@ export class FileRows implements Source {
 	show(): void {}
 	close(): void {}
 }
-
-/** what a frame and filter hold, without rows */
-export const countSessions = (request: SessionsRequest, signal?: AbortSignal) =>
-	op('stat', { filter: request.filter, from: request.from, to: request.to, last: request.last, group_by: 'PROTO', rows: 1 }, { signal });

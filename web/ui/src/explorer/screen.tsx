@@ -1,6 +1,6 @@
 // The session explorer: every session of a frame and filter, or of a saved file.  State is in the address (link.ts).
 import { ActionIcon, Button, CloseButton, FileButton, Group, Menu, NumberInput, Progress, Switch, Text, TextInput, Tooltip } from '@mantine/core';
-import { IconArrowBarToDown, IconChartAreaLine, IconCopy, IconDownload, IconFilter, IconFilterOff, IconFolderOpen, IconRefresh, IconSearch } from '@tabler/icons-react';
+import { IconArrowBarToDown, IconChartAreaLine, IconCopy, IconDownload, IconFilter, IconFilterOff, IconFolderOpen, IconSearch } from '@tabler/icons-react';
 import { notifications } from '@mantine/notifications';
 import { useCallback, useEffect, useMemo, useRef, useState } from 'react';
 import { opCsv, type Progress as QueryProgress } from '@/api/client';
@@ -9,16 +9,17 @@ import { Empty, Problem, Waiting } from '@/shell/parts';
 import { navigate, usePlace } from '@/shell/router';
 import { usePref } from '@/state/prefs';
 import { useZone } from '@/state/zone';
+import { FilterBar } from '@/filter/bar';
+import { TimeControl } from '@/time/control';
 import { bytes, count, milliseconds } from '@/words/format';
 import { dateTime } from '@/words/clock';
 import { trouble as inWords } from '@/words/errors';
 import { Chooser } from './chooser';
 import { COLUMN, filterOf, textOf, USUAL, type Column, type Row } from './columns';
-import { FilterBox, FrameBox } from './controls';
 import { SavedFile } from './csv';
 import { Details } from './details';
-import { explorerLink, explorerState, frameRequest, workspaceLink, type ExplorerState } from './link';
-import { FileRows, ServerRows, type SessionsRequest, type Source } from './rows';
+import { explorerLink, explorerState, sessionsRequest, workspaceLink, type ExplorerState } from './link';
+import { FileRows, ServerRows, type Source } from './rows';
 import { bothFilters, searchFilter } from './search';
 import { Table } from './table';
 import classes from './explorer.module.css';
@@ -36,11 +37,6 @@ function save(blob: Blob, name: string): void {
 	a.download = name;
 	a.click();
 	setTimeout(() => URL.revokeObjectURL(a.href), 10_000);
-}
-
-function requestOf(state: ExplorerState): SessionsRequest {
-	const filter = bothFilters(state.filter, searchFilter(state.search));
-	return { ...frameRequest(state), ...(filter ? { filter } : {}), ...(state.whole ? { whole: true } : {}) };
 }
 
 export default function Explorer() {
@@ -61,6 +57,8 @@ export default function Explorer() {
 	const [saving, setSaving] = useState<AbortController | null>(null);
 	const [again, setAgain] = useState(0);
 	const searchBox = useRef<HTMLInputElement>(null);
+	const openTime = useRef<(() => void) | null>(null);
+	const focusFilter = useRef<(() => void) | null>(null);
 	const columns = useMemo(() => keys.map((k) => COLUMN.get(k)).filter((c): c is Column => c !== undefined), [keys]);
 
 	const set = useCallback((change: Partial<ExplorerState>) => navigate(explorerLink({ ...explorerState(search), ...change })), [search]);
@@ -75,7 +73,7 @@ export default function Explorer() {
 			setProgress(null);
 			return;
 		}
-		const rows = new ServerRows(requestOf(state), sorting, () => { setError(null); setVersion((n) => n + 1); }, setError, setProgress);
+		const rows = new ServerRows(sessionsRequest(state), sorting, () => { setError(null); setVersion((n) => n + 1); }, setError, setProgress);
 		setSource(rows);
 		setProgress({});
 		return () => rows.close();
@@ -107,7 +105,7 @@ export default function Explorer() {
 		setSaving(stop);
 		// the frame that is shown, however long ago it was asked for
 		const frame = summary ? { from: summary.from_us, to: summary.to_us, last: undefined } : {};
-		opCsv('sessions', { ...requestOf(state), ...frame, format: 'csv_head' }, stop.signal)
+		opCsv('sessions', { ...sessionsRequest(state), ...frame, format: 'csv_head' }, stop.signal)
 			.then((blob) => save(blob, `sessions-${dateTime(summary?.from_us ?? 0, zone).replace(/[ :]/g, '-')}.csv`))
 			.catch((e: unknown) => {
 				if (e instanceof DOMException && e.name === 'AbortError') return;
@@ -125,7 +123,9 @@ export default function Explorer() {
 	};
 
 	useKeys([
-		{ key: '/', help: 'Search sessions', run: () => searchBox.current?.focus() },
+		{ key: '/', help: 'The filter', run: () => focusFilter.current?.() },
+		{ key: 'f', help: 'Search sessions', run: () => searchBox.current?.focus() },
+		{ key: 't', help: 'The time frame', run: () => openTime.current?.() },
 		{ key: 'r', help: 'Ask again', run: () => setAgain((n) => n + 1) },
 	]);
 
@@ -144,12 +144,21 @@ export default function Explorer() {
 					</Button>
 				</div>
 			) : (
-				<div className={classes.bar}>
-					<FrameBox state={state} onChange={set} />
-					<div className={classes.grow}>
-						<FilterBox value={state.filter} onChange={(filter) => set({ filter })} error={error} />
+				<>
+					<div className={classes.bar}>
+						<TimeControl
+							frame={state}
+							onFrame={(f) => set({ from: f.from, to: f.to })}
+							refresh={0}
+							onRefresh={() => undefined}
+							onReload={() => setAgain((n) => n + 1)}
+							busy={progress !== null}
+							openRef={openTime}
+							shown={summary ? { fromMs: summary.from_us / 1000, toMs: summary.to_us / 1000 } : undefined}
+						/>
 					</div>
-				</div>
+					<FilterBar filter={state.filter} mode={state.mode} onApply={(filter, mode) => set({ filter, mode })} focusRef={focusFilter} />
+				</>
 			)}
 			<div className={classes.bar}>
 				<TextInput
@@ -208,11 +217,6 @@ export default function Explorer() {
 						<Tooltip label="Show in the workspace">
 							<ActionIcon size="lg" variant="default" aria-label="Show in the workspace" onClick={() => navigate(workspaceLink(state))}>
 								<IconChartAreaLine size={16} />
-							</ActionIcon>
-						</Tooltip>
-						<Tooltip label="Ask again">
-							<ActionIcon size="lg" variant="default" aria-label="Ask again" onClick={() => setAgain((n) => n + 1)}>
-								<IconRefresh size={16} />
 							</ActionIcon>
 						</Tooltip>
 					</Group>

@@ -103,7 +103,7 @@ export function Frame({ onLeave }: { onLeave: () => void }) {
 						))}
 				</nav>
 				<Group gap={4} wrap="nowrap">
-					<UnstyledButton className={classes.search} onClick={openPalette} aria-label="Go to, do">
+					<UnstyledButton className={classes.search} onClick={openPalette} aria-label="Go to … Ctrl K">
 						<IconSearch size={15} />
 						<span className={classes.wideOnly}>Go to …</span>
 						<kbd className={classes.wideOnly}>Ctrl K</kbd>

@@ -7,7 +7,7 @@ const dark: MantineColorsTuple = ['#d3d9df', '#b3bcc5', '#8b96a1', '#65717d', '#
 export const theme = createTheme({
 	colors: { sea, dark },
 	primaryColor: 'sea',
-	primaryShade: { light: 7, dark: 6 },
+	primaryShade: { light: 7, dark: 7 },
 	autoContrast: true,
 	defaultRadius: 'sm',
 	fontFamily: 'Inter, "Segoe UI", system-ui, -apple-system, Roboto, "Helvetica Neue", "DejaVu Sans", Arial, sans-serif',
