@@ -17,7 +17,8 @@ static const struct {
 	const char *expects;
 	bool ordered;
 } types[FILTER_TYPES] = {
-	[FILTER_T_ADDR] = {"an address, a network such as 10.0.0.0/8 or a host name", false},
+	[FILTER_T_ADDR] =
+		{"an address, a network such as 10.0.0.0/8, a host name or a friendly name in quotes", false},
 	[FILTER_T_PORT] = {"a port from 0 to 65535, a range such as 1-1023 or a service name", true},
 	[FILTER_T_PROTO] = {"a protocol: TCP, UDP, ICMP … or a number up to 255", true},
 	[FILTER_T_COUNT] = {"a number, with K, M, G or T if wanted", true},
@@ -315,7 +316,8 @@ value_of(struct arena *a, const struct filter_field_info *f, const char *w, bool
 {
 	switch (f->type) {
 	case FILTER_T_ADDR:
-		return address(f->type, w, out) || (is_host_name(w) && word_of(a, w, out, full));
+		return address(f->type, w, out) ||
+		       ((is_host_name(w) || (quoted && *w != 0)) && word_of(a, w, out, full));
 	case FILTER_T_BLOCK:
 		return address(f->type, w, out);
 	case FILTER_T_PORT:

@@ -281,7 +281,8 @@ engine_check_filter(struct engine *e, const char *filter, struct err *err)
 	int rc = filter_parse(&arena, filter, &root, err);
 	if (rc == 0) {
 		struct shared_services *services = services_hold(e);
-		rc = resolve_program(&arena, root, services->services, e->places, false, &program, NULL, err);
+		rc = resolve_program(
+			&arena, root, services->services, e->places, NULL, false, &program, NULL, err);
 		services_release(e, services);
 	}
 	arena_free(&arena);

@@ -32,11 +32,20 @@ struct query_context {
 	unsigned threads;		/* at most so many; >= 1 */
 };
 
+/* A user's friendly names, for words in the user's own filter (never in a user filter): keys of `kind` (friendly.def) that are called
+ * `name`, the first `room` of them; how many. */
+enum { ENGINE_NAME_KEY = 256 };
+struct engine_names {
+	unsigned (*find)(void *ctx, const char *kind, const char *name, char (*key)[ENGINE_NAME_KEY], unsigned room);
+	void *ctx;
+};
+
 enum query_direction { QUERY_TOTAL, QUERY_SENT, QUERY_RECEIVED };
 
 struct query_spec {
 	int64_t from_us, to_us;		/* [from, to) */
 	const char *filter;		/* the user's query; NULL or "" : all.  Errors name a position in it */
+	const struct engine_names *names; /* words of the filter that DNS does not know; NULL: none */
 	const char *user_filter;	/* ANDed in at slice level, never mentioned in errors or answers; NULL: none */
 	const char *exporter;		/* -e: address or NULL */
 	int64_t exporter_if;		/* -ei: index or -1 */

@@ -341,6 +341,49 @@ friendly_list(struct saved *s, const struct user *who, const char *kind, const c
 	return 0;
 }
 
+/* ---- by name ---------------------------------------------------------------------------------- */
+
+struct search {
+	const char *name;
+	size_t prefix;
+	char (*key)[FRIENDLY_KEY];
+	unsigned n, room;
+};
+
+static int
+search_one(void *ctx, const struct kv_bytes *key, const struct kv_bytes *value)
+{
+	struct search *x = ctx;
+	json_error_t e;
+	json_t *o = json_loadb(value->p, value->n, 0, &e);
+	const char *name = json_string_value(json_object_get(o, "name"));
+	if (name && strcasecmp(name, x->name) == 0 && x->n < x->room)
+		snprintf(x->key[x->n++], FRIENDLY_KEY, "%.*s", (int)(key->n - x->prefix),
+			(const char *)key->p + x->prefix);
+	json_decref(o);
+	return 0;
+}
+
+unsigned
+friendly_find(struct saved *s, const struct user *who, const char *kind, const char *name,
+	char (*key)[FRIENDLY_KEY], unsigned room)
+{
+	char prefix[SAVED_KEY];
+	struct search x = {.name = name, .key = key, .room = room};
+	struct kv_txn *t;
+	unsigned db;
+	if (saved_begin(s, false, SAVED_NAMES, &t, &db, NULL) != 0)
+		return 0;
+	for (unsigned i = 0; i < 2 && x.n == 0; i++) {
+		if (i == 1 && who->filter)
+			break;
+		x.prefix = db_key(prefix, i == 0 ? who->name : "", kind, "");
+		(void)saved_each(t, db, prefix, x.prefix, search_one, &x);
+	}
+	kv_abort(t);
+	return x.n;
+}
+
 /* ---- beside the rows of a view ---------------------------------------------------------------- */
 
 struct labeller {

@@ -28,6 +28,11 @@ int friendly_set(struct saved *s, const char *owner, const char *kind, const cha
 int friendly_list(struct saved *s, const struct user *who, const char *kind, const char *after, unsigned most,
 	json_t **out, struct err *err);
 
+/* Keys of a kind that one calls `name` (in any case): one's own, or if there is none those for all (not with a user filter, which
+ * must not learn what has a name); the first `room` of them; how many. */
+unsigned friendly_find(struct saved *s, const struct user *who, const char *kind, const char *name,
+	char (*key)[FRIENDLY_KEY], unsigned room);
+
 /* Write names into `label` of a view's rows (and `labels`, an array by part, where the key is one).
  * other: what else is known of a key, for kinds that nobody named; may be NULL; false: nothing. */
 struct friendly_other {

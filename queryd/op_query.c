@@ -210,9 +210,18 @@ fail(struct request *r, const struct err *err)
 	request_error(r, "bad_filter", at, "%s", err->text);
 }
 
+static unsigned
+find_names(void *ctx, const char *kind, const char *name, char (*key)[ENGINE_NAME_KEY], unsigned room)
+{
+	_Static_assert((int)ENGINE_NAME_KEY == (int)FRIENDLY_KEY, "one room for a key");
+	struct request *r = ctx;
+	return friendly_find(r->server->parts.saved, &r->who, kind, name, key, room);
+}
+
 void
 query_work(struct request *r)
 {
+	struct engine_names names = {find_names, r};
 	struct server *s = r->server;
 	struct err err = {0};
 	json_t *out = NULL;
@@ -237,6 +246,7 @@ query_work(struct request *r)
 	r->query.deadline_ns = time ? mono_now().ns + time * 1000 : 0;
 	counter_add(COUNTER_queryd_queries, 1);
 	bool view = r->op->run == op_stat;
+	r->spec.names = &names;
 	if (view)
 		rc = engine_view(s->parts.engine, &r->query, &r->spec, &out, &err);
 	else

@@ -113,15 +113,15 @@ make_filters(struct query *q)
 	if (rc == FT_EFULL)
 		return query_full(q);
 	if (rc == 0)
-		rc = resolve_program(&q->arena, all, q->services, q->source->places, true, &q->filter,
-			&q->resolution, q->err);
+		rc = resolve_program(&q->arena, all, q->services, q->source->places, q->spec->names, true,
+			&q->filter, &q->resolution, q->err);
 	if (rc != 0)
 		return rc;
 	/* a user must not learn of the filter that is set on them, even if it fails: then nothing is shown */
 	rc = filter_parse(&q->arena, q->spec->user_filter, &user, &hidden);
 	if (rc == 0)
 		rc = resolve_program(
-			&q->arena, user, q->services, q->source->places, true, &q->user, NULL, &hidden);
+			&q->arena, user, q->services, q->source->places, NULL, true, &q->user, NULL, &hidden);
 	if (rc != 0)
 		return err_set(q->err, FT_EPERM, "your account can't run queries now; ask an administrator");
 	return 0;

@@ -31,6 +31,7 @@ struct resolver {
 	struct arena *arena;
 	const struct services *services;
 	struct places *places;
+	const struct engine_names *names;
 	bool hosts;
 	struct program *program;
 	struct resolution *seen;
@@ -95,15 +96,33 @@ note(struct resolver *r, const char *name, const uint8_t address[16])
 
 enum { HOST_MOST = 32 }; /* addresses of one name */
 
+/* a friendly name: of addresses, or of exporters where an exporter is asked for */
+static int
+friendly_address(struct resolver *r, struct test *t, const struct filter_value *v)
+{
+	char key[HOST_MOST][ENGINE_NAME_KEY];
+	const char *kind = t->part == PART_EXP_ADDRESS ? "exporter" : "address";
+	unsigned n = r->names ? r->names->find(r->names->ctx, kind, v->word, key, HOST_MOST) : 0;
+	for (unsigned i = 0; i < n && i < HOST_MOST; i++) {
+		uint8_t bytes[16];
+		if (addr_parse(key[i], bytes) != 0)
+			continue;
+		add_address(t, bytes, 128);
+		note(r, v->word, bytes);
+	}
+	return n > 0 ? 0 : unknown(r, v, "no address is known for the host name");
+}
+
 static int
 host(struct resolver *r, struct test *t, const struct filter_value *v)
 {
 	struct addrinfo hints = {.ai_socktype = SOCK_STREAM}, *list = NULL;
 	if (!r->hosts)
 		return 0;
-	int rc = getaddrinfo(v->word, NULL, &hints, &list);
+	/* what has a blank in it is no host name: DNS need not be asked */
+	int rc = strchr(v->word, ' ') ? EAI_NONAME : getaddrinfo(v->word, NULL, &hints, &list);
 	if (rc != 0)
-		return unknown(r, v, "no address is known for the host name");
+		return friendly_address(r, t, v);
 	unsigned n = 0;
 	for (struct addrinfo *a = list; a != NULL && n < HOST_MOST; a = a->ai_next) {
 		uint8_t bytes[16];
@@ -387,14 +406,16 @@ count(const struct filter_node *n, uint32_t *nodes, uint32_t *tests)
 
 int
 resolve_program(struct arena *a, const struct filter_node *root, const struct services *services,
-	struct places *places, bool hosts, struct program **out, struct resolution *seen, struct err *err)
+	struct places *places, const struct engine_names *names, bool hosts, struct program **out,
+	struct resolution *seen, struct err *err)
 {
 	*out = NULL;
 	if (root == NULL)
 		return 0;
 	uint32_t nodes = 0, tests = 0, last;
 	count(root, &nodes, &tests);
-	struct resolver r = {a, services, places, hosts, arena_zalloc(a, sizeof *r.program), seen, err};
+	struct resolver r = {
+		a, services, places, names, hosts, arena_zalloc(a, sizeof *r.program), seen, err};
 	if (r.program == NULL)
 		return no_memory(&r);
 	r.program->step = arena_alloc(a, nodes * sizeof *r.program->step);

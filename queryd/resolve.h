@@ -10,6 +10,7 @@
 #include "common/filter.h"
 #include "common/snapshot.h"
 #include "common/services.h"
+#include "queryd/engine.h"
 #include "queryd/places.h"
 
 enum test_part {
@@ -101,7 +102,8 @@ struct resolution {
 
 /* root NULL: *out is NULL, everything.  places NULL: AS have no names here.  err->sys is the position of a name that is not known. */
 int resolve_program(struct arena *a, const struct filter_node *root, const struct services *services,
-	struct places *places, bool hosts, struct program **out, struct resolution *seen, struct err *err);
+	struct places *places, const struct engine_names *names, bool hosts, struct program **out,
+	struct resolution *seen, struct err *err);
 
 bool test_range_has(const struct test *t, uint64_t v);
 bool test_address_has(const struct test *t, const uint8_t address[16]);

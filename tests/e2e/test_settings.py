@@ -187,6 +187,12 @@ def test_friendly_names_show_beside_rows_and_ones_own_beats_the_one_for_all(clie
     assert {r["key"]: r["label"] for r in rows(admin, "PORTPROTO")}["443/TCP"] == "Web"
     service = [r for r in rows(NARROW, "SERVICE") if r["key"].endswith(":443/TCP")][0]
     assert service["label"].endswith(":Web")
+    # a name may stand in a filter; who has a user filter learns nothing by trying
+    named = client.last("stat", JOE, group_by="IP", filter='ADDR == "big one"', **traffic)["view"]
+    assert named["rows"][0]["key"] == top and named["resolved"] == {"big one": [top]}
+    assert client.last("stat", JOE, group_by="IP", filter='ADDR == "<i>mine</i>"', **traffic)["view"]["rows"][0]["key"] == top
+    tried = client.last("stat", NARROW, group_by="IP", filter='ADDR == "Big one"', **traffic)["error"]
+    assert tried == client.last("stat", NARROW, group_by="IP", filter='ADDR == "big two"', **traffic)["error"] | {"message": tried["message"]}
     # a name for all may tell of what a user filter hides: it comes with a row, or not
     assert client.last("names.list", NARROW)["names"] == []
     assert "Vault" not in json.dumps([rows(NARROW, e) for e in ("IP", "IPPAIR", "SERVICE")])
