@@ -19,6 +19,14 @@ function here(): string {
 	return h === 'localhost' || h === '127.0.0.1' || h === '::1' ? '' : h;
 }
 
+/** the first port of a setting; only administrators are told settings */
+function portOf(data: unknown, name: string, usual: number): number {
+	const list = (data as { settings?: { name?: string; value?: unknown }[] } | undefined)?.settings ?? [];
+	const value = list.find((s) => s.name === name)?.value;
+	const first = Number(Array.isArray(value) ? value[0] : String(value ?? '').split(/\s+/)[0]);
+	return Number.isInteger(first) && first > 0 ? first : usual;
+}
+
 /** `code` in a text */
 function Words({ text }: { text: string }) {
 	return (
@@ -71,7 +79,7 @@ function Seen() {
 										<Table.Td>{full && full.last_us > 0 ? ago(full.last_us, serverNowMs() * 1000) : ''}</Table.Td>
 										<Table.Td>
 											{full && (
-												<Badge variant="light" color={full.state === 'ok' ? 'green' : full.state === 'silent' || full.state === 'disabled' ? 'gray' : 'yellow'} title={full.why}>
+												<Badge variant="light" miw="fit-content" color={full.state === 'ok' ? 'green' : full.state === 'silent' || full.state === 'disabled' ? 'gray' : 'yellow'} title={full.why}>
 													{full.state}
 												</Badge>
 											)}
@@ -102,11 +110,8 @@ export default function Start() {
 	useEffect(() => {
 		if (status.data) setServerNow(status.data.now_us);
 	}, [status.data]);
-	const port = useMemo(() => {
-		const text = JSON.stringify(settings.data ?? {});
-		const m = /"netflowport"[^0-9]{1,80}?"?(\d{2,5})/.exec(text);
-		return m ? Number(m[1]) : 2055;
-	}, [settings.data]);
+	const port = portOf(settings.data, 'netflow/netflowport', 2055);
+	const sflow = portOf(settings.data, 'sflow/sflowport', 6343);
 	const chosen = devices.find((d) => d.title === device);
 	return (
 		<Page title="Getting flows">
@@ -123,7 +128,7 @@ export default function Start() {
 				}
 			>
 				<Text size="sm" mb="sm">
-					Flows go to <b>{host || 'this machine’s address'}</b>, UDP <b>{port}</b>, as NetFlow v5, v9 or IPFIX; sFlow to UDP 6343 unless configured otherwise. Let the firewall pass them. Words in capitals stand for what your device has: <code>EXPORTER</code> an address of it, <code>IFACE</code> an interface.
+					Flows go to <b>{host || 'this machine’s address'}</b>, UDP <b>{port}</b>, as NetFlow v5, v9 or IPFIX; sFlow to UDP <b>{sflow}</b>. Let the firewall pass them. Words in capitals stand for what your device has: <code>EXPORTER</code> an address of it, <code>IFACE</code> an interface.
 				</Text>
 				{chosen?.blocks.map((b, i) => {
 					const text = filled(b.text, host || 'COLLECTOR', port);

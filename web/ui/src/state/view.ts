@@ -69,7 +69,9 @@ const natural = (text: string | null): number | undefined => (text !== null && /
 
 export function frameOf(search: string): Scope {
 	const p = opened(search);
-	const scope: Scope = { filter: p.get('f') ?? '', from: p.get('from') ?? DEFAULT.from, to: p.get('to') ?? DEFAULT.to };
+	// last=6h is short for from=now-6h
+	const last = /^(\d+[smhdwMy])+$/.test(p.get('last') ?? '') ? (p.get('last') ?? '').replace(/(\d+[smhdwMy])/g, '-$1') : '';
+	const scope: Scope = { filter: p.get('f') ?? '', from: p.get('from') ?? (last ? `now${last}` : DEFAULT.from), to: p.get('to') ?? DEFAULT.to };
 	const exporter = p.get('exp');
 	if (exporter) {
 		scope.exporter = exporter;

@@ -82,7 +82,7 @@ function Chooser({ frame, onFrame }: { frame: Frame; onFrame: (f: Frame) => void
 						description={`Spans, now-6h, -1d@d, dates; in ${choice === 'browser' ? zone : choice}`}
 					/>
 				</form>
-				<DatePicker type="range" size="xs" allowSingleDateInRange value={days} onChange={setDays} defaultDate={days[1] ?? undefined} firstDayOfWeek={0} mt="sm" />
+				<DatePicker type="range" size="xs" allowSingleDateInRange value={days} onChange={setDays} defaultDate={days[1] ?? undefined} firstDayOfWeek={0} weekendDays={[]} mt="sm" />
 				<Group gap={6} mt={6} align="flex-end" wrap="nowrap">
 					<TextInput size="xs" label="From" w={74} value={times[0]} onChange={(e) => setTimes([e.currentTarget.value, times[1]])} />
 					<TextInput size="xs" label="Until" w={74} value={times[1]} onChange={(e) => setTimes([times[0], e.currentTarget.value])} />
@@ -134,7 +134,7 @@ export function TimeControl({ frame, onFrame, refresh, onRefresh, onReload, busy
 			</Tooltip>
 			<Popover opened={open} onChange={setOpen} position="bottom-start" shadow="md" trapFocus returnFocus>
 				<Popover.Target>
-					<Tooltip label={range ? rangeText(range, zone) : 'Choose a time'}>
+					<Tooltip label={range ? rangeText(range, zone) : 'Choose a time'} disabled={open}>
 						<Button variant="default" size="xs" className={classes.button} leftSection={<IconCalendar size={15} />} rightSection={<IconChevronDown size={14} />} onClick={() => setOpen(!open)} aria-label={`Time: ${describe(frame, now, zone)}`}>
 							{describe(frame, now, zone)}
 						</Button>
@@ -180,7 +180,7 @@ export function TimeControl({ frame, onFrame, refresh, onRefresh, onReload, busy
 				<Menu.Target>
 					<Tooltip label={live ? 'Refresh by itself' : 'The frame is fixed: nothing to refresh'}>
 						<Button variant="subtle" color={refresh > 0 && live ? undefined : 'gray'} size="compact-sm" px={6} disabled={!live} rightSection={<IconChevronDown size={13} />} aria-label="Refresh by itself">
-							{refresh > 0 && live ? (REFRESH.find(([s]) => s === refresh)?.[1] ?? `${refresh} s`) : 'Off'}
+							{refresh > 0 && live ? (REFRESH.find(([s]) => s === refresh)?.[1] ?? `${refresh} s`) : <span className={classes.wideOnly}>Auto off</span>}
 						</Button>
 					</Tooltip>
 				</Menu.Target>

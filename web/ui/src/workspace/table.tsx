@@ -32,8 +32,8 @@ export function columnsOf(spec: ViewSpec, measure: Measure): Column[] {
 	return [
 		{ key: 'bytes_sent', head: sent, help: `Amount ${about}`, format: amount },
 		{ key: 'bytes_received', head: received, help: `Amount ${inverse}`, format: amount },
-		{ key: 'packets_sent', head: `Pkts ${sent.toLowerCase()}`, help: `Packets ${about}`, format: short },
-		{ key: 'packets_received', head: `Pkts ${received.toLowerCase()}`, help: `Packets ${inverse}`, format: short },
+		{ key: 'packets_sent', head: `Pkts ${words.pair ? sent : sent.toLowerCase()}`, help: `Packets ${about}`, format: short },
+		{ key: 'packets_received', head: `Pkts ${words.pair ? received : received.toLowerCase()}`, help: `Packets ${inverse}`, format: short },
 		{ key: 'sessions_initiated', head: 'Initiated', help: 'Sessions it began', format: short },
 		{ key: 'sessions_accepted', head: 'Accepted', help: 'Sessions others began with it', format: short },
 	];
@@ -115,7 +115,9 @@ export function ViewTable({ view, rows, spec, w, measure, dark, lookup, lit, mar
 			</th>
 		);
 	};
-	const ranked = `${countWords(spec.count)}${spec.direction === 'total' ? '' : ` ${directionWords(spec, spec.direction)}`}`;
+	const counted = spec.count === 'BYTES' || spec.count === 'BITS' ? w.unit : countWords(spec.count);
+	const largest = Math.max(1e-9, ...rows.map((r) => r.row.percent));
+	const ranked = `${counted}${spec.direction === 'total' ? '' : ` ${directionWords(spec, spec.direction)}`}`;
 	const { other, total } = view;
 	const totalOf = spec.count === 'BYTES' || spec.count === 'BITS' ? measureBytes(total.bytes, measure) : spec.count === 'PACKETS' ? short(total.packets) : spec.count === 'SESSIONS' ? short(total.sessions) : spec.count === 'UPDATES' ? short(total.flows) : '';
 	return (
@@ -148,7 +150,7 @@ export function ViewTable({ view, rows, spec, w, measure, dark, lookup, lit, mar
 								{measure.amount(row.value)}
 							</td>
 							<td className={classes.share}>
-								<span className={classes.bar} style={{ width: `${Math.min(100, row.percent)}%`, background: colour(c, dark) }} />
+								<span className={classes.bar} style={{ width: `calc(${((100 * row.percent) / largest).toFixed(1)}% - 16px)`, background: colour(c, dark) }} />
 								<span>{percent(row.percent)}</span>
 							</td>
 							{columns.map((col) => (

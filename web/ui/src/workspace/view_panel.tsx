@@ -191,7 +191,7 @@ export function ViewPanel({ w, change, reloadRef, onBusy, onShown }: { w: Worksp
 				<div data-stale={isPlaceholderData || undefined} className={classes.body}>
 					{pairPicture ? (
 						<div className={classes.graph}>
-							{w.type === 'graph' ? <PairGraph {...pairs} height={460} /> : <PairSankey {...pairs} height={460} />}
+							{w.type === 'graph' ? <PairGraph {...pairs} height={narrow ? 360 : 460} /> : <PairSankey {...pairs} height={narrow ? 360 : 460} />}
 						</div>
 					) : (
 						<>
