@@ -97,12 +97,41 @@ bytes_of(const struct store *st, uint32_t segment)
 	return (uint64_t)file.st_blocks * 512;
 }
 
+/* The wall clock may be wrong: set by a year either way by hand, by a bad time server, by a battery that is empty.  maxage goes by
+ * it and what it drops is gone.  So a jump by more than a day against the monotonic clock, or a start a day and more after
+ * the last commit, stops it for an hour: time to be noticed and put right.  What was old all the same goes after that. */
+static bool
+clock_trusted(struct store *st, int64_t wall_us, mono_t now)
+{
+	const int64_t day_us = INT64_C(86400000000);
+	int64_t since = st->clock_seen.ns != 0 ? mono_since(now, st->clock_seen).us : 0;
+	int64_t jump = wall_us - st->clock_wall_us - since;
+	if (st->clock_wall_us != 0 && (jump > day_us || jump < -day_us)) {
+		st->clock_trusted_from = mono_after(now, span_seconds(3600));
+		if (st->set.max_age_s)
+			log_critical("the clock is %lld days %s where it was expected: maxage drops nothing "
+				     "for an hour; is the clock right?",
+				(long long)((jump < 0 ? -jump : jump) / day_us),
+				jump < 0 ? "before" : "after");
+	}
+	st->clock_wall_us = wall_us;
+	st->clock_seen = now;
+	return now.ns >= st->clock_trusted_from.ns;
+}
+
 void
 expire_run(struct store *st)
+{
+	expire_at(st, wall_now().us, mono_now());
+}
+
+void
+expire_at(struct store *st, int64_t wall_us, mono_t now)
 {
 	uint32_t *n, count;
 	uint64_t bytes = 0;
 	const struct store_settings *set = &st->set;
+	bool trusted = clock_trusted(st, wall_us, now);
 	if (segment_list(st->database, &n, &count, NULL) != FT_OK)
 		return;
 	for (uint32_t i = 0; i < count; i++)
@@ -116,12 +145,12 @@ expire_run(struct store *st)
 	}
 	/* one at a time: shrinking by a lot is spread over the next turns */
 	if (count > 1 && n[0] < st->segment) {
-		int64_t oldest = set->max_age_s ? newest_of(st, n[0]) : INT64_MAX;
+		int64_t oldest = set->max_age_s && trusted ? newest_of(st, n[0]) : INT64_MAX;
 		if (count > set->segments)
 			(void)expire_oldest(st, "segmentcount is reached");
 		else if (set->database_bytes && bytes > set->database_bytes)
 			(void)expire_oldest(st, "databasesize is reached");
-		else if (oldest != INT64_MAX && oldest < wall_now().us - (int64_t)set->max_age_s * 1000000)
+		else if (oldest != INT64_MAX && oldest < wall_us - (int64_t)set->max_age_s * 1000000)
 			(void)expire_oldest(st, "maxage is reached");
 	}
 	free(n);

@@ -203,6 +203,7 @@ carry_on(struct store *st, uint32_t number, const struct segment_state *s, const
 	st->durable = (struct open_counts){.rows = last->row_to, .heap = last->heap_to};
 	memcpy(st->durable.dict, last->dict_to, sizeof st->durable.dict);
 	st->journal_seq = last->seq + 1;
+	st->clock_wall_us = last->wall_us;
 	if (st->gap_to_us == 0) {
 		st->gap_from_us = last->gap_from_us;
 		st->gap_to_us = last->gap_to_us;

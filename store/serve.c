@@ -133,6 +133,15 @@ look_around(struct store *st, const struct conf *c, mono_t now)
 	}
 }
 
+void
+serve_complete(struct store *st, int64_t wall_us)
+{
+	enum { SLEW_US = 60000000 }; /* set back by less it is only waited for */
+	int64_t complete = wall_us - (int64_t)(st->set.interval_s + 1) * 1000000;
+	if (complete > st->complete_us || complete < st->complete_us - SLEW_US)
+		st->complete_us = complete;
+}
+
 uint32_t
 serve_turn(struct store *st, const struct conf *c)
 {
@@ -150,9 +159,7 @@ serve_turn(struct store *st, const struct conf *c)
 	bool drained = intake_drained(st);
 	/* what had arrived an emission and a turn before was in the rings, and they are empty */
 	if (drained && !st->complete_held) {
-		int64_t complete = wall - (int64_t)(st->set.interval_s + 1) * 1000000;
-		if (complete > st->complete_us)
-			st->complete_us = complete;
+		serve_complete(st, wall);
 		counter_set(COUNTER_store_complete_us, (uint64_t)st->complete_us);
 	}
 	seal_due(st, now);

@@ -15,6 +15,9 @@ void settings_from(struct store_settings *s, const struct conf *c);
 void serve_tags(struct store *st, const struct conf *c);
 enum { SERVE_BATCHES = 32, SERVE_FULL = SERVE_BATCHES * OPEN_BATCH / 2 };
 /* One turn: take slices, commit, seal, look around.  Returns slices taken. */
+/* Nothing is in the rings at this time of the wall clock: what is older than an emission is stored.  A clock that was set back
+ * takes the promise back with it. */
+void serve_complete(struct store *st, int64_t wall_us);
 uint32_t serve_turn(struct store *st, const struct conf *c);
 /* How long the loop may sleep before the next thing is due. */
 span_t serve_idle(const struct store *st);

@@ -97,6 +97,8 @@ struct store {
 	uint32_t mend_first, mend_end; /* segments it looks at */
 	_Atomic bool mending_now;
 	uint32_t trim_next;    /* the next one whose free pages go back to the filesystem */
+	int64_t clock_wall_us;         /* expire.c: the wall clock when it was looked at last, 0 never */
+	mono_t clock_seen, clock_trusted_from;
 	struct codec_out pack; /* kept from block to block */
 	uint64_t *wide[4];     /* FT_BLOCK_ROWS + OPEN_ADDRS each: scratch of sealing */
 	mono_t next_commit, next_look, next_expire, next_exporters;
@@ -204,6 +206,8 @@ void store_counts_put(struct stage *stage, const struct open_counts *c);
 
 /* ---- expire.c ---- */
 void expire_run(struct store *st);
+/* expire_run at a time of one's choice, for tests: one segment goes at most */
+void expire_at(struct store *st, int64_t wall_us, mono_t now);
 bool expire_oldest(struct store *st, const char *why);
 
 #endif

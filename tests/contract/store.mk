@@ -16,3 +16,6 @@ store_full_test_SRCS := tests/contract/store_full_test.c tests/unit/store_help.c
 store_full_test_USES := store
 TEST_PROGS += catalog_test
 catalog_test_SRCS := tests/contract/catalog_test.c
+TEST_PROGS += store_clock_test
+store_clock_test_SRCS := tests/contract/store_clock_test.c tests/unit/store_help.c
+store_clock_test_USES := store
