@@ -14,7 +14,12 @@
 #include "store/groups.h"
 #include "store/trim.h"
 
-enum { LOOK_S = 1, EXPIRE_S = 5, TELL_US = 100000, STOP_S = 5 };
+#ifdef FT_TINY /* segments of a few rows: they come and go fast */
+enum { EXPIRE_S = 1 };
+#else
+enum { EXPIRE_S = 5 };
+#endif
+enum { LOOK_S = 1, TELL_US = 100000, STOP_S = 5 };
 
 void
 settings_from(struct store_settings *s, const struct conf *c)
