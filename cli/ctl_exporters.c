@@ -285,12 +285,13 @@ print_source(FILE *to, const json_t *s)
 	fprintf(to, "\n  templates: %" PRIu64 " known, %" PRIu64 " sets wait for theirs\n",
 		num(s, "templates"), num(s, "sets_waiting"));
 	fprintf(to,
-		"  lost: %" PRIu64
-		" datagrams dropped by the kernel while it talked, %.1f s waited for room, %" PRIu64
-		" missing by its own numbers, %" PRIu64 " sets undecodable, %" PRIu64
-		" sets given up that waited for their template\n",
-		num(s, "kernel_drops"), (double)num(s, "full_wait_us") / 1e6, num(s, "sequence_gaps"),
-		num(s, "undecodable"), num(s, "sets_dropped"));
+		"  lost on the way here, by its own numbers: %s\n"
+		"  lost in the socket's queue while it talked: %s datagrams\n",
+		table_grouped(num(s, "sequence_gaps"), a), table_grouped(num(s, "kernel_drops"), b));
+	fprintf(to, "  lost because not understood: %s sets", table_grouped(num(s, "undecodable"), a));
+	fprintf(to, ", and %s whose template did not come\n", table_grouped(num(s, "sets_dropped"), a));
+	fprintf(to, "  waited for room (nothing is lost by it): %.1f s\n",
+		(double)num(s, "full_wait_us") / 1e6);
 	if (num(s, "duplicates"))
 		fprintf(to, "  %" PRIu64 " datagrams late or twice\n", num(s, "duplicates"));
 	if (num(s, "samples_missing") || num(s, "sampler_drops"))
