@@ -126,9 +126,12 @@ saved_each(struct kv_txn *t, unsigned db, const void *prefix, size_t n,
 
 /* ---- of users that are gone ------------------------------------------------------------------- */
 
+struct item {
+	char key[SAVED_KEY]; /* ends with a NUL too */
+	size_t bytes;
+};
 struct list {
-	char (*key)[SAVED_KEY];
-	size_t *bytes;
+	struct item *item;
 	unsigned n, room;
 	const char *owner;
 };
@@ -136,29 +139,27 @@ struct list {
 static int
 list_add(struct list *l, const void *key, size_t n)
 {
-	if (l->n == l->room) {
-		unsigned room = l->room ? 2 * l->room : 64;
-		void *keys = realloc(l->key, room * sizeof *l->key);
-		l->key = keys ? keys : l->key;
-		size_t *bytes = realloc(l->bytes, room * sizeof *l->bytes);
-		l->bytes = bytes ? bytes : l->bytes;
-		if (keys == NULL || bytes == NULL)
-			return FT_ENOMEM;
-		l->room = room;
-	}
 	if (n >= SAVED_KEY)
 		return 0;
-	memcpy(l->key[l->n], key, n);
-	l->key[l->n][n] = 0;
-	l->bytes[l->n++] = n;
+	if (l->n == l->room) {
+		unsigned room = l->room ? 2 * l->room : 64;
+		struct item *p = realloc(l->item, room * sizeof *p);
+		if (p == NULL)
+			return FT_ENOMEM;
+		l->item = p;
+		l->room = room;
+	}
+	struct item *to = &l->item[l->n++];
+	memcpy(to->key, key, n);
+	to->key[n] = 0;
+	to->bytes = n;
 	return 0;
 }
 
 static void
 list_free(struct list *l)
 {
-	free(l->key);
-	free(l->bytes);
+	free(l->item);
 }
 
 static int
@@ -185,7 +186,7 @@ static int
 erase(struct kv_txn *t, unsigned db, const struct list *l, struct err *err)
 {
 	for (unsigned i = 0; i < l->n; i++) {
-		int rc = kv_del(t, db, l->key[i], l->bytes[i], err);
+		int rc = kv_del(t, db, l->item[i].key, l->item[i].bytes, err);
 		if (rc != 0 && rc != FT_ENOENT)
 			return rc;
 	}
@@ -235,7 +236,7 @@ look_at(struct sweep *w, const char *user)
 	if (user[0] == 0 || w->exists(w->ctx, user))
 		return 0;
 	for (unsigned i = 0; i < w->gone.n; i++)
-		if (strcmp(w->gone.key[i], user) == 0)
+		if (strcmp(w->gone.item[i].key, user) == 0)
 			return 0;
 	return list_add(&w->gone, user, strlen(user));
 }
@@ -276,7 +277,7 @@ saved_sweep(struct saved *s, bool (*exists)(void *ctx, const char *user), void *
 		rc = saved_each(t, s->db[SAVED_WORKSPACES], "", 0, look_at_owner, &w);
 	kv_abort(t);
 	for (unsigned i = 0; rc == 0 && i < w.gone.n; i++)
-		rc = saved_forget(s, w.gone.key[i], err);
+		rc = saved_forget(s, w.gone.item[i].key, err);
 	list_free(&w.gone);
 	return rc;
 }
