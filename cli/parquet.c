@@ -129,7 +129,7 @@ static void
 number(struct thrift *t, unsigned id, unsigned type, int64_t v)
 {
 	field(t, id, type);
-	put_varint(t->p, t->b, (uint64_t)v << 1 ^ (uint64_t)(v >> 63));
+	put_varint(t->p, t->b, (uint64_t)v << 1 ^ (v < 0 ? UINT64_MAX : 0));
 }
 
 static void

@@ -79,8 +79,8 @@ column_is_as_made(struct block_view *v, enum ft_column c, const uint64_t *want)
 	X(client_flags)                                                                                      \
 	X(server_flags)                                                                                      \
 	X(client_vlan)                                                                                       \
-	X(server_vlan) X(in_if) X(out_if) X(client_packets) X(server_packets) X(client_bytes)                \
-		X(server_bytes) X(proto)
+	X(server_vlan)                                                                                       \
+	X(in_if) X(out_if) X(client_packets) X(server_packets) X(client_bytes) X(server_bytes) X(proto)
 
 static void
 columns_that_go_together_are_said_once_and_read_back(void **s)
