@@ -59,7 +59,7 @@ bits_of(int64_t *x, uint32_t n)
 static uint64_t
 bits_left(const int64_t *packets, const int64_t *bytes, uint32_t n, int64_t divisor)
 {
-	int64_t left[SAMPLE] = {0};
+	int64_t left[SAMPLE];
 	for (uint32_t i = 0; i < n; i++)
 		left[i] = packets[i] - bytes[i] / divisor;
 	return bits_of(left, n);
@@ -87,10 +87,10 @@ slope(const int64_t *packets, const int64_t *bytes, uint32_t n)
 unsigned
 relate_divisor(const uint64_t *packets, const uint64_t *bytes, uint32_t n)
 {
-	int64_t p[SAMPLE], b[SAMPLE], left[SAMPLE], best = 0;
-	uint32_t some = n < SAMPLE ? n : SAMPLE, step = n / some;
+	int64_t p[SAMPLE], b[SAMPLE], left[SAMPLE] = {0}, best = 0;
 	if (n < LEAST)
 		return 0;
+	uint32_t some = n < SAMPLE ? n : SAMPLE, step = n / some;
 	for (uint32_t i = 0; i < some; i++) {
 		if (packets[i * step] > INT32_MAX || bytes[i * step] > INT64_MAX)
 			return 0;
