@@ -59,7 +59,7 @@ bits_of(int64_t *x, uint32_t n)
 static uint64_t
 bits_left(const int64_t *packets, const int64_t *bytes, uint32_t n, int64_t divisor)
 {
-	int64_t left[SAMPLE];
+	int64_t left[SAMPLE] = {0};
 	for (uint32_t i = 0; i < n; i++)
 		left[i] = packets[i] - bytes[i] / divisor;
 	return bits_of(left, n);
