@@ -125,6 +125,16 @@ export function mount(
 				EditorView.contentAttributes.of({ 'aria-label': how.label, spellcheck: 'false', autocapitalize: 'off', autocorrect: 'off' }),
 				history(),
 				closeBrackets(),
+				// What is typed over a selection is put in here: a browser that does it itself keeps the look of what was there
+				// by a style attribute, which the content security policy refuses.
+				EditorView.domEventHandlers({
+					beforeinput(e, v) {
+						if (e.inputType !== 'insertText' || !e.data || e.isComposing || v.state.selection.main.empty) return false;
+						v.dispatch(v.state.replaceSelection(e.data), { userEvent: 'input.type', scrollIntoView: true });
+						e.preventDefault();
+						return true;
+					},
+				}),
 				Prec.highest(keymap.of([{ key: 'Mod-Enter', run: () => (how.onRun(), true) }])),
 				autocompletion({ override: [source(how.grammar)], icons: false, activateOnCompletion: () => true }),
 				keymap.of([...completionKeymap, { key: 'Enter', run: () => (how.onRun(), true) }, { key: 'Alt-/', run: startCompletion }, ...historyKeymap, ...defaultKeymap]),
