@@ -338,5 +338,5 @@ op_complete(struct request *r)
 	}
 	json_decref(grammar);
 	json_decref(o.seen);
-	request_reply(r, json_pack("{s:o, s:b}", "values", o.out, "more", (int)o.more));
+	request_reply(r, json_pack("{s:o, s:b}", "values", o.out, "cut", (int)o.more));
 }

@@ -120,7 +120,7 @@ REPLIES = {
                                          "changed_us": INTEGER})), "next": maybe(STRING)}, {}),
     "names.set": ({"key": STRING}, {}),
     "names.delete": ({"key": STRING}, {}),
-    "complete": ({"values": listed(obj({"value": STRING, "label": maybe(STRING)})), "more": BOOLEAN}, {}),
+    "complete": ({"values": listed(obj({"value": STRING, "label": maybe(STRING)})), "cut": BOOLEAN}, {}),
     "lookup": ({"addresses": listed(obj({"address": STRING, "name": maybe(STRING), "pending": BOOLEAN, "country": maybe(STRING),
                                          "as": maybe(INTEGER), "as_name": maybe(STRING), "netblock": maybe(STRING)}))}, {}),
     "groups.list": ({"groups": listed(obj({"name": STRING, "blocks": listed(STRING)}, more=True))}, {}),
@@ -185,6 +185,8 @@ def document(name, kind, right, help, members, needed):
                "properties": {"v": {"const": 1}, "id": {"type": ["string", "number"]}, "op": {"const": name}, "auth": AUTH,
                               **members}}
     must, may = REPLIES[name]
+    taken = {"v", "id", "ok", "more", "error"} & {*must, *may}
+    assert not taken, "%s: %s belongs to the envelope: a client would wait for another reply" % (name, taken)
     last = obj({"v": {"const": 1}, "id": ID, "ok": {"const": True}, **must}, may)
     replies = [last, ERROR] + ([PROGRESS, KEEPALIVE] if kind == "QUERY" else []) + ([PAYLOAD] if name == "sessions" else [])
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": name,

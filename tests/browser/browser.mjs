@@ -65,7 +65,7 @@ export class Watch {
 
 /** a browser of one person: cookies of its own */
 export async function person(browser, base, options = {}) {
-	const context = await browser.newContext({ baseURL: base, viewport: { width: 1280, height: 800 }, colorScheme: 'dark', timezoneId: 'UTC', locale: 'en-GB', acceptDownloads: true, ...options });
+	const context = await browser.newContext({ baseURL: base, viewport: { width: 1280, height: 800 }, colorScheme: 'dark', reducedMotion: 'reduce', timezoneId: 'UTC', locale: 'en-GB', acceptDownloads: true, ...options });
 	context.setDefaultTimeout(15_000);
 	const watch = new Watch(context);
 	const page = await context.newPage();

@@ -86,6 +86,9 @@ export class World {
 			headers: { ...(body === undefined ? {} : { 'Content-Type': 'application/json' }), ...(token ? { Authorization: `Bearer ${token}` } : {}), ...headers },
 			body: body === undefined ? undefined : JSON.stringify(body),
 			redirect: 'manual',
+			signal: AbortSignal.timeout(30_000),
+		}).catch((e) => {
+			throw new Failed(`${method} ${path} ${JSON.stringify(body)}: ${e.cause?.message ?? e.message}`);
 		});
 		return { status: r.status, text: await r.text(), headers: r.headers };
 	}

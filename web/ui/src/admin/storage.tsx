@@ -2,7 +2,7 @@
 import { Button, Group, Table, Text, TextInput, Tooltip } from '@mantine/core';
 import { IconSearch } from '@tabler/icons-react';
 import { useMemo, useState } from 'react';
-import { opLoose, type Reply } from '@/api/client';
+import { op, type Reply } from '@/api/client';
 import { queryClient, useOp } from '@/api/query';
 import { Panel, Problem, Waiting } from '@/shell/parts';
 import { useZone } from '@/state/zone';
@@ -22,7 +22,7 @@ const SIZES = ['sessiontables/conntracksize', 'sessiontables/memcachesize', 'sto
 
 function Change({ s, onClose }: { s: Setting; onClose: () => void }) {
 	const [value, setValue] = useState(valueText(s.value));
-	const act = () => opLoose('settings.set', { key: s.name, value }).then(() => queryClient.invalidateQueries({ queryKey: ['settings.get'] }));
+	const act = () => op('settings.set', { key: s.name, value }).then(() => Promise.all(['settings.get', 'capacity'].map((k) => queryClient.invalidateQueries({ queryKey: [k] }))));
 	return (
 		<Ask title={s.name} verb="Set" opened onClose={onClose} act={act} ready={value !== valueText(s.value)}>
 			<Text size="sm">{s.help}</Text>
@@ -134,11 +134,11 @@ export default function Storage() {
 												)}
 											</Table.Td>
 											<Table.Td>
-												<Tooltip label={`Default: ${s.default || 'nothing'}`}>
+												{s.settable && <Tooltip label={`Default: ${s.default || 'nothing'}`}>
 													<Button size="compact-xs" variant="default" aria-label={`Change ${s.name}`} onClick={() => setChange(s)}>
 														Change
 													</Button>
-												</Tooltip>
+												</Tooltip>}
 											</Table.Td>
 										</Table.Tr>
 									);

@@ -66,7 +66,7 @@ export const COLUMNS: Column[] = [
 	{ key: 'last_us', title: 'End', group: 'Time', width: 188, sort: 'last_us', text: time, help: 'last packet known' },
 	{ key: 'duration', title: 'Duration', group: 'Time', width: 92, right: true, usual: true, sort: 'duration', of: (r) => num(r.last_us) - num(r.first_us), text: (v) => duration(num(v)) },
 	...pair({ width: 168, usual: true }, 'ip', 'address', 'CLNIP', 'SRVIP').map((c) => ({ ...c, sort: c.key })),
-	...pair({ width: 96, right: true, usual: true }, 'port', 'port', 'CLNPORT', 'SRVPORT', port).map((c) => ({ ...c, sort: c.key })),
+	...pair({ width: 106, right: true, usual: true }, 'port', 'port', 'CLNPORT', 'SRVPORT', port).map((c) => ({ ...c, sort: c.key })),
 	{ key: 'proto', title: 'Protocol', group: 'Traffic', width: 90, usual: true, sort: 'proto', text: (v) => protocolName(num(v)), filter: is('PROTO') },
 	{ key: 'app_name', title: 'Application', group: 'Application', width: 130, usual: true, filter: is('APP') },
 	{ key: 'app_id', title: 'Application id', group: 'Application', width: 110 },

@@ -250,7 +250,7 @@ export default function Explorer() {
 							began before the frame
 						</span>
 						<span className={table.key} data-cross="after">
-							goes on after it
+							goes on after it, or did not end yet
 						</span>
 						<span className={table.key} data-cross="both">
 							both
@@ -287,7 +287,7 @@ export default function Explorer() {
 			<Details row={opened} zone={zone} onClose={() => setOpened(null)} onFilter={filterOn} onWhole={file ? undefined : (id) => { setOpened(null); set({ filter: `SESSION == ${id}`, search: '', whole: true }); }} />
 			<Menu opened={menu !== null} onClose={() => setMenu(null)} position="bottom-start" width={280}>
 				<Menu.Target>
-					<div style={{ position: 'fixed', left: menu?.at.x ?? 0, top: menu?.at.y ?? 0, width: 1, height: 1 }} />
+					<button type="button" tabIndex={-1} aria-label="The value clicked on" style={{ position: 'fixed', left: menu?.at.x ?? 0, top: menu?.at.y ?? 0, width: 1, height: 1, padding: 0, border: 0, opacity: 0, pointerEvents: 'none' }} />
 				</Menu.Target>
 				<Menu.Dropdown>
 					{menu && (

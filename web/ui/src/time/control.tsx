@@ -179,7 +179,7 @@ export function TimeControl({ frame, onFrame, refresh, onRefresh, onReload, busy
 			<Menu>
 				<Menu.Target>
 					<Tooltip label={live ? 'Refresh by itself' : 'The frame is fixed: nothing to refresh'}>
-						<Button variant="subtle" color={refresh > 0 && live ? undefined : 'gray'} size="compact-sm" px={6} disabled={!live} rightSection={<IconChevronDown size={13} />} aria-label="Refresh by itself">
+						<Button variant="subtle" color={refresh > 0 && live ? undefined : 'gray'} size="compact-sm" px={6} disabled={!live} rightSection={<IconChevronDown size={13} />} aria-label={`Refresh by itself: ${refresh > 0 && live ? (REFRESH.find(([s]) => s === refresh)?.[1] ?? `${refresh} s`) : 'Auto off'}`}>
 							{refresh > 0 && live ? (REFRESH.find(([s]) => s === refresh)?.[1] ?? `${refresh} s`) : <span className={classes.wideOnly}>Auto off</span>}
 						</Button>
 					</Tooltip>
