@@ -1,5 +1,5 @@
 // Values for completion: those of the grammar, and the server's (operation `complete`, where it exists).
-import { ApiError, opLoose } from '@/api/client';
+import { ApiError, op } from '@/api/client';
 import { COMPLETED, type GrammarField } from './grammar';
 
 export interface Offer {
@@ -14,8 +14,8 @@ export async function offers(field: GrammarField | undefined, prefix: string, si
 	const own = field.values.filter((v) => v.name.toLowerCase().startsWith(p) || (v.help ?? '').toLowerCase().includes(p)).map((v): Offer => ({ value: v.name, help: v.help ?? (v.number === undefined ? undefined : String(v.number)) }));
 	if (!known || !COMPLETED.has(field.type)) return own.slice(0, 100);
 	try {
-		const reply = await opLoose<{ values?: (string | { value: string; name?: string | null; help?: string | null })[] }>('complete', { field: field.name, prefix }, { signal });
-		const theirs = (reply.values ?? []).map((v): Offer => (typeof v === 'string' ? { value: v } : { value: v.value, help: v.name ?? v.help ?? undefined }));
+		const reply = await op('complete', { field: field.name, prefix, last: '1d' }, { signal });
+		const theirs = reply.values.map((v): Offer => ({ value: v.value, help: v.label ?? undefined }));
 		const seen = new Set(theirs.map((t) => t.value));
 		return [...theirs, ...own.filter((o) => !seen.has(o.value))].slice(0, 100);
 	} catch (e) {

@@ -1,7 +1,7 @@
 // The answer to the view shown: asked for once, with progress, kept on screen until the next one is there.
 import { useQuery } from '@tanstack/react-query';
 import { useMemo, useSyncExternalStore } from 'react';
-import { ApiError, op, opLoose, type Progress, type Reply, type Request } from '@/api/client';
+import { ApiError, op, type Progress, type Reply, type Request } from '@/api/client';
 import { queryClient } from '@/api/query';
 import { frameQuery, type Workspace } from '@/state/view';
 
@@ -70,28 +70,31 @@ export function useView(w: Workspace, slots: number) {
 	return { ...query, error: key.error ?? query.error, cancel: () => void queryClient.cancelQueries({ queryKey: ['stat'] }) };
 }
 
-export interface Looked {
-	address: string;
-	name?: string | null;
-	as?: number | null;
-	as_name?: string | null;
-	country?: string | null;
-}
+export type Looked = Reply<'lookup'>['addresses'][number];
 let lookupKnown = true;
 const NONE: Record<string, Looked> = {};
-/** Reverse DNS, AS and country of addresses, where the server has the operation. */
-export function useLookup(addresses: string[]): Record<string, Looked> {
+/** Host names, AS and country of addresses, as the sessions of the frame have them; names that take longer come later. */
+export function useLookup(addresses: string[], w: Workspace): Record<string, Looked> {
 	const list = useMemo(() => [...new Set(addresses)].sort().slice(0, 100), [addresses]);
+	const frame = useMemo((): Pick<Request<'lookup'>, 'from' | 'to' | 'last'> => {
+		try {
+			const { from, to, last } = frameQuery(w);
+			return last ? { last } : { from: Number(from), to: Number(to) };
+		} catch {
+			return {};
+		}
+	}, [w]);
 	const { data } = useQuery<Record<string, Looked>>({
-		queryKey: ['lookup', list],
+		queryKey: ['lookup', list, w.from, w.to],
 		enabled: lookupKnown && list.length > 0,
 		staleTime: 600_000,
 		placeholderData: (before) => before,
 		retry: false,
+		refetchInterval: (q) => (q.state.dataUpdateCount < 4 && Object.values(q.state.data ?? NONE).some((a) => a.pending) ? 2500 : false),
 		queryFn: async ({ signal }): Promise<Record<string, Looked>> => {
 			try {
-				const reply = await opLoose<{ addresses?: Looked[] }>('lookup', { addresses: list }, { signal });
-				return Object.fromEntries((reply.addresses ?? []).map((a) => [a.address, a]));
+				const reply = await op('lookup', { addresses: list, ...frame }, { signal });
+				return Object.fromEntries(reply.addresses.map((a) => [a.address, a]));
 			} catch (e) {
 				if (e instanceof ApiError && (e.code === 'unknown_op' || e.status === 404)) lookupKnown = false;
 				return {};

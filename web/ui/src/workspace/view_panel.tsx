@@ -114,7 +114,7 @@ export function ViewPanel({ w, change, reloadRef, onBusy, onShown }: { w: Worksp
 		return list.map((r, i) => ({ ...r, colour: i }));
 	}, [view, w.sort, w.page, w.rows]);
 	const addresses = useMemo(() => rows.flatMap((r) => thingsOf(view?.entity ?? '', r.row.key).filter((t) => t.kind === 'address').map((t) => t.key)), [rows, view]);
-	const lookup = useLookup(addresses);
+	const lookup = useLookup(addresses, w);
 
 	const deferredWidth = useDeferredValue(Math.round(width / 60) * 60);
 	const picture = useMemo(
