@@ -105,7 +105,7 @@ export default function Explorer() {
 		setSaving(stop);
 		// the frame that is shown, however long ago it was asked for
 		const frame = summary ? { from: summary.from_us, to: summary.to_us, last: undefined } : {};
-		opCsv('sessions', { ...sessionsRequest(state), ...frame, format: 'csv_head' }, stop.signal)
+		opCsv('sessions', { ...sessionsRequest(state), ...frame }, stop.signal)
 			.then((blob) => save(blob, `sessions-${dateTime(summary?.from_us ?? 0, zone).replace(/[ :]/g, '-')}.csv`))
 			.catch((e: unknown) => {
 				if (e instanceof DOMException && e.name === 'AbortError') return;
