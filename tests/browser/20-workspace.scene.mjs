@@ -56,7 +56,7 @@ export async function play(s) {
 			const box = page.getByRole('combobox', { name: 'Field' }).or(page.getByRole('textbox', { name: 'Field' })).first();
 			await box.click();
 			await box.fill('SRVPORT');
-			await page.getByRole('option', { name: 'SRVPORT', exact: true }).click();
+			await page.getByRole('option', { name: /^SRVPORT/ }).first().click();
 			const values = page.getByLabel('Values of SRVPORT').first();
 			await values.click();
 			await values.pressSequentially('53');

@@ -12,10 +12,10 @@ export function Tabs({ w, change }: { w: Workspace; change: Change }) {
 	const only = w.views.length === 1;
 	const close = (i: number) => change({ views: w.views.filter((_, j) => j !== i), tab: Math.max(0, i < w.tab || w.tab === w.views.length - 1 ? w.tab - 1 : w.tab) });
 	return (
-		<div className={classes.tabs} role="tablist" aria-label="Views">
+		<div className={classes.tabs} role="group" aria-label="Views">
 			{w.views.map((v, i) => (
 				<div key={i} className={classes.tab} data-on={i === w.tab || undefined}>
-					<button type="button" role="tab" aria-selected={i === w.tab} onClick={() => i !== w.tab && change({ tab: i, sort: '' })}>
+					<button type="button" aria-current={i === w.tab ? 'true' : undefined} onClick={() => i !== w.tab && change({ tab: i, sort: '' })}>
 						{viewTitle(v)}
 					</button>
 					{!only && (
