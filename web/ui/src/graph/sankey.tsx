@@ -12,15 +12,16 @@ import classes from './graph.module.css';
 
 echarts.use([SankeyChart, TooltipComponent, AriaComponent, CanvasRenderer]);
 
-const BANDS = 60; // more can't be told apart
+const BAND = 21; // pixels that a name needs
 
 export default function Sankey({ rows, valueText, onPick, height, what = 'ends' }: PairProps) {
 	const stage = useRef<HTMLDivElement>(null);
 	const pick = useRef(onPick);
 	pick.current = onPick;
 	const dark = useComputedColorScheme('dark') === 'dark';
-	const columns = useMemo(() => pairColumns(rows, BANDS), [rows]);
-	const tall = height ?? Math.min(900, Math.max(320, Math.max(columns.left.length, columns.right.length) * 22));
+	const tall = height ?? 460;
+	const most = Math.min(rows.length, Math.max(8, Math.floor((tall - 20) / BAND)));
+	const columns = useMemo(() => pairColumns(rows, most), [rows, most]);
 
 	useEffect(() => {
 		if (!stage.current) return;
@@ -85,6 +86,7 @@ export default function Sankey({ rows, valueText, onPick, height, what = 'ends' 
 	return (
 		<div className={classes.frame} style={{ height: tall }}>
 			<div ref={stage} className={classes.stage} role="img" data-testid="pair-sankey" data-links={columns.links.length} aria-label={`Flow diagram of ${columns.links.length} pairs of ${what}; the table lists the same`} />
+			{most < rows.length && <div className={classes.note}>the {most} largest of {rows.length} pairs</div>}
 		</div>
 	);
 }
