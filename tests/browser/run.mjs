@@ -15,6 +15,13 @@ const words = process.argv.slice(2);
 const report = new Report(join(root, 'build/browser'));
 let world;
 let browser;
+// stopped (a time limit, somebody): the instance must not stay
+process.once('SIGTERM', async () => {
+	console.log('FAILED browser: stopped before its end');
+	await browser?.close().catch(() => undefined);
+	await world?.down().catch(() => undefined);
+	process.exit(1);
+});
 try {
 	browser = await start();
 	world = await World.up({ firstRun: true });
