@@ -52,7 +52,11 @@ export class World {
 			throw new Failed(`deploy/local ${verb}: ${e.stdout ?? ''}${e.stderr ?? e.message}`);
 		}
 	}
-	async down() {
+	/** may be asked twice: at the end, and when the suite is stopped */
+	down() {
+		return (this.going ??= this.takeDown());
+	}
+	async takeDown() {
 		if (process.env.FT_KEEP) {
 			console.log(`kept: ${this.dir}, ${this.url}, admin ${this.password}`);
 			return;
