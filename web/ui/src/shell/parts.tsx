@@ -66,7 +66,7 @@ export function Panel({ title, aside, children, pad = true }: { title?: ReactNod
 		<section className={classes.panel}>
 			{(title !== undefined || aside !== undefined) && (
 				<Group justify="space-between" className={classes.head} gap="sm">
-					<Title order={3}>{title}</Title>
+					<Title order={2} size="h3">{title}</Title>
 					{aside}
 				</Group>
 			)}

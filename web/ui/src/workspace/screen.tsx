@@ -124,6 +124,7 @@ export default function WorkspaceScreen() {
 	}, [code, w]);
 	return (
 		<div className={classes.screen}>
+			<h1 className="visually-hidden">Workspace</h1>
 			<div className={`${classes.bar} no-print`}>
 				<div className={classes.first}>
 					<SourcePicker scope={w} onChange={(s: Partial<Scope>) => change(s)} />

@@ -118,7 +118,7 @@ export function ValueMenu() {
 	return (
 		<Menu opened onClose={close} position="bottom-start" withinPortal returnFocus width={270} key={`${thing.key}${o.at.x},${o.at.y}`}>
 			<Menu.Target>
-				<div style={{ position: 'fixed', left: o.at.x, top: o.at.y, width: 1, height: 1 }} />
+				<button type="button" tabIndex={-1} aria-label="The value clicked on" style={{ position: 'fixed', left: o.at.x, top: o.at.y, width: 1, height: 1, padding: 0, border: 0, opacity: 0, pointerEvents: 'none' }} />
 			</Menu.Target>
 			<Menu.Dropdown data-testid="value-menu">
 				<Menu.Label>

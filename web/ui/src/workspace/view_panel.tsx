@@ -173,7 +173,7 @@ export function ViewPanel({ w, change, reloadRef, onBusy, onShown }: { w: Worksp
 			{view && !error && view.warnings.length > 0 && (
 				<div className={classes.problem}>
 					{view.warnings.map((x) => (
-						<Text key={x} size="xs" c="yellow">{x}</Text>
+						<Text key={x} size="xs">{x}</Text>
 					))}
 				</div>
 			)}
