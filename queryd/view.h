@@ -1,5 +1,5 @@
 /*
- * view.h - a ranking: two passes over the blocks; one for most views of addresses (view_hosts.c).
+ * view.h - a ranking: two passes over the blocks; one for most filtered views of addresses (view_hosts.c).
  *
  * Rank pass: one number an entity, from the two columns that are ranked by.  Then the rows of the table are
  * known, and the detail pass adds up everything else only for them: bytes, packets, sessions, series, totals.

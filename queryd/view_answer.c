@@ -114,8 +114,8 @@ view_open(struct view *v, struct query *q)
 	v->mutual = v->unique == v->entity && v->entity->class == VIEW_TWO && v->direction == QUERY_TOTAL &&
 		    q->frame.slots == 0;
 	v->by_code = v->entity->element == EL_IP && v->entity->class == VIEW_TWO && v->kind != COUNT_UNIQUE;
-	/* One pass runs fewer instructions, but its 88 bytes an address miss the cache: over 2 M sessions two passes took a
-	 * quarter less time.  So it is for few addresses; how many there will be only a filter of rows bounds. */
+	/* One pass runs fewer instructions, but its 88 bytes an address miss the cache: over 2 M sessions it was
+	 * the slower one (docs/performance.md).  So it is for few addresses: those that a filter lets through. */
 	v->at_once = v->by_code && v->kind != COUNT_UPDATES && q->frame.slots == 0 && q->filter != NULL;
 	bool packets = v->kind == COUNT_PACKETS, updates = v->kind == COUNT_UPDATES;
 	v->amount[0] = packets ? FT_COL_client_packets : updates ? FT_COL_client_flows : FT_COL_client_bytes;

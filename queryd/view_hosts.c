@@ -1,5 +1,5 @@
 /*
- * view_hosts.c - views of addresses, all of an answer in one pass.
+ * view_hosts.c - filtered views of addresses, all of an answer in one pass.
  *
  * What a row of the table shows of an address are six sums.  While a block's rows are read they are added up by code of
  * the block's dictionary; when all were read, each address that got something is looked up once, in the order of the
