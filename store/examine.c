@@ -3,6 +3,7 @@
  * journal records that are found by their magic.
  */
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -113,13 +114,23 @@ try_writing(struct kv *kv)
 	return rc;
 }
 
+/* A lock file is there while somebody may write to the segment; opening a finished one must not leave one. */
+static bool
+being_written(const char *path)
+{
+	char lock[608];
+	snprintf(lock, sizeof lock, "%s-lock", path);
+	return access(lock, F_OK) == 0;
+}
+
 static int
 examine_file(void *ctx)
 {
 	struct examine *x = ctx;
 	struct kv *kv;
 	struct kv_txn *t;
-	int rc = kv_open(&kv, x->path, 0, 0, x->write ? 0 : KV_READONLY, NULL);
+	unsigned read = KV_READONLY | (being_written(x->path) ? 0 : KV_NOLOCK);
+	int rc = kv_open(&kv, x->path, 0, 0, x->write ? 0 : read, NULL);
 	if (rc != FT_OK)
 		return rc;
 	rc = main_begin(kv, false, &t, NULL);

@@ -23,6 +23,7 @@ put_away(const struct store *st, uint32_t segment)
 	if (segment_path(path, sizeof path, st->database, segment) != FT_OK)
 		return false;
 	crash_point("expire: before the file goes");
+	segment_unlock(st->database, segment);
 	if (st->set.archive[0] != '\0') {
 		snprintf(to, sizeof to, "%s/%08u.seg", st->set.archive, segment);
 		if (rename(path, to) == 0)

@@ -351,9 +351,12 @@ count_sealed(struct store *st)
 	uint64_t rows = st->segment_rows;
 	if (segment_list(st->database, &n, &count, NULL) != FT_OK)
 		return;
-	for (uint32_t i = 0; i < count; i++)
+	for (uint32_t i = 0; i < count; i++) {
+		if (n[i] != st->segment || st->kv == NULL) /* a kill may have left it */
+			segment_unlock(st->database, n[i]);
 		if (n[i] != st->segment && index_get_segment(st, n[i], &s))
 			rows += s.rows;
+	}
 	free(n);
 	atomic_store(&st->sealed_rows, rows);
 }

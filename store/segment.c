@@ -259,10 +259,20 @@ put_directory(struct store *st, uint32_t blocks, struct segment_directory **out,
 	return rc;
 }
 
+void
+segment_unlock(const char *database, uint32_t number)
+{
+	char path[600], lock[608];
+	if (segment_path(path, sizeof path, database, number) != FT_OK)
+		return;
+	snprintf(lock, sizeof lock, "%s-lock", path);
+	(void)unlink(lock);
+}
+
 int
 segment_finish(struct store *st, struct err *err)
 {
-	char path[600], lock[608];
+	char path[600];
 	struct segment_directory *d = NULL;
 	struct stat file;
 	int rc = put_directory(st, st->block, &d, err);
@@ -274,8 +284,7 @@ segment_finish(struct store *st, struct err *err)
 		(void)index_put_segment(st, st->segment, &s);
 		kv_close(st->kv);
 		st->kv = NULL;
-		snprintf(lock, sizeof lock, "%s-lock", path);
-		(void)unlink(lock); /* a finished segment is read without one */
+		segment_unlock(st->database, st->segment);
 	}
 	free(d);
 	return rc;

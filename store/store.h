@@ -172,6 +172,8 @@ bool segment_meta_good(const void *value, size_t n, struct segment_meta *out);
 int segment_create(struct store *st, uint32_t number, const struct open_counts *counts, struct err *err);
 int segment_open(struct store *st, uint32_t number, struct err *err); /* for writing: st->kv */
 int segment_finish(struct store *st, struct err *err);                /* write the directory, close */
+/* LMDB's lock file goes: a finished segment is read without one */
+void segment_unlock(const char *database, uint32_t number);
 int segment_list(
 	const char *database, uint32_t **numbers, uint32_t *n, struct err *err); /* ascending; free() */
 int segment_space(const struct store *st, uint64_t need, struct err *err); /* FT_EFULL: the disk has less */

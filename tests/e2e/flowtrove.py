@@ -72,14 +72,10 @@ class Instance:
         self.conf = os.path.join(self.dir, "flowtrove.conf")
         self.first_run = first_run
         self.base = free_ports()
-        self.up("--base", str(self.base), *(["--first-run"] if first_run else []))
         if settings:
-            self.down()
+            subprocess.run([LOCAL, "conf", self.dir, "--base", str(self.base)], check=True)
             self.configure(settings)
-            # as if it had started with them: a block that is open keeps the size it was made with
-            shutil.rmtree(self.shm, ignore_errors=True)
-            shutil.rmtree(os.path.join(self.dir, "database"))
-            self.up()
+        self.up("--base", str(self.base), *(["--first-run"] if first_run else []))
 
     # -- life
     def up(self, *args, check=True):
