@@ -253,10 +253,33 @@ largest_u32(const uint32_t *v, uint32_t n)
 	return most;
 }
 
+/* x / divisor below 2^31: (x + 1/2) / divisor lies at least 1 / (2 divisor) away from any whole number, and what
+ * multiplying by a rounded reciprocal may be wrong by is below 2^-21 / divisor. */
+VECTOR static void
+divide_small(uint64_t *out, uint32_t n, unsigned divisor)
+{
+	double reciprocal = 1.0 / divisor;
+	for (uint32_t i = 0; i < n; i++)
+		out[i] = (uint64_t)(uint32_t)(int32_t)(((double)(int32_t)out[i] + 0.5) * reciprocal);
+}
+
+VECTOR static uint64_t
+any_bits(const uint64_t *v, uint32_t n)
+{
+	uint64_t bits = 0;
+	for (uint32_t i = 0; i < n; i++)
+		bits |= v[i];
+	return bits;
+}
+
 /* x / divisor for all of out; reciprocal: 2^64 / divisor, rounded up, is right below 2^48. */
 static void
 divide(uint64_t *out, uint32_t n, unsigned divisor)
 {
+	if (any_bits(out, n) >> 31 == 0) {
+		divide_small(out, n, divisor);
+		return;
+	}
 	uint64_t reciprocal = UINT64_MAX / divisor + 1;
 	for (uint32_t i = 0; i < n; i++)
 		out[i] = out[i] >> 48 ? out[i] / divisor
@@ -414,12 +437,11 @@ block_u32(struct block_view *v, enum ft_column id, uint32_t from, uint32_t n, ui
 	return rc;
 }
 
-int
-block_sum(struct block_view *v, enum ft_column id, uint64_t *sum)
+static int
+sum_of(struct block_view *v, enum ft_column id, uint64_t *sum)
 {
 	struct block_column *c = &v->column[id];
 	uint64_t other = 0;
-	*sum = 0;
 	if (!verified(v, c, id))
 		return FT_EFORMAT;
 	if (c->encoding == CODEC_BY || c->divisor > 1) { /* row by row */
@@ -437,6 +459,46 @@ block_sum(struct block_view *v, enum ft_column id, uint64_t *sum)
 	if (rc == FT_OK && c->ref != 0)
 		rc = block_sum(v, (enum ft_column)(c->ref - 1), &other);
 	*sum += other;
+	return rc;
+}
+
+/* word of `sums`, 0: of none */
+static unsigned
+sum_place(enum ft_column id)
+{
+	switch (id) {
+	case FT_COL_client_bytes:
+		return 1;
+	case FT_COL_server_bytes:
+		return 2;
+	case FT_COL_client_packets:
+		return 3;
+	case FT_COL_server_packets:
+		return 4;
+	case FT_COL_client_flows:
+		return 5;
+	case FT_COL_server_flows:
+		return 6;
+	default:
+		return 0;
+	}
+}
+
+/* Two threads may both find a sum not known: they store the same. */
+int
+block_sum(struct block_view *v, enum ft_column id, uint64_t *sum)
+{
+	unsigned at = v->sums != NULL ? sum_place(id) : 0;
+	*sum = 0;
+	if (at != 0 && (atomic_load_explicit(&v->sums[0], memory_order_acquire) >> at & 1)) {
+		*sum = atomic_load_explicit(&v->sums[at], memory_order_relaxed);
+		return FT_OK;
+	}
+	int rc = sum_of(v, id, sum);
+	if (rc == FT_OK && at != 0) {
+		atomic_store_explicit(&v->sums[at], *sum, memory_order_relaxed);
+		atomic_fetch_or_explicit(&v->sums[0], UINT64_C(1) << at, memory_order_release);
+	}
 	return rc;
 }
 

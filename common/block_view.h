@@ -17,6 +17,8 @@
 #include "common/contract/catalog.h"
 #include "common/err.h"
 
+enum { BLOCK_SUMS = 7 }; /* words of `sums` */
+
 struct block_view {
 	uint32_t segment, block, rows;
 	bool open, check;
@@ -32,6 +34,8 @@ struct block_view {
 	/* with `check`: columns verified so far, two words of bits shared by all views of a mapping (columns, then
 	 * dictionary parts), and two more for those whose pages were looked at as well; NULL: only this view remembers */
 	_Atomic uint64_t *verified;
+	/* sums of counter columns, which all views of a mapping share as well: [0] says which are known, by bit; NULL: none */
+	_Atomic uint64_t *sums;
 	/* decoded dictionaries; for an open block they point into the map */
 	const struct ft_addr_entry *addr;
 	const struct ft_exporter_entry *exporter;
@@ -54,13 +58,13 @@ int block_u64(struct block_view *v, enum ft_column c, uint32_t from, uint32_t n,
 int block_u32(struct block_view *v, enum ft_column c, uint32_t from, uint32_t n, uint32_t *out);
 /* Rows from + row[0 … n) alone, ascending, of columns that block_picks. */
 bool block_picks(const struct block_view *v, enum ft_column c);
-int block_pick_u64(
-	struct block_view *v, enum ft_column c, uint32_t from, const uint16_t *row, uint32_t n, uint64_t *out);
+int block_pick_u64(struct block_view *v, enum ft_column c, uint32_t from, const uint16_t *row, uint32_t n,
+	uint64_t *out);
 /* The column that this one is a difference to, or -1; block_u64_of is block_u64 with that column's rows at hand. */
 int block_ref(const struct block_view *v, enum ft_column c);
 int block_u64_of(struct block_view *v, enum ft_column c, uint32_t from, uint32_t n, const uint64_t *other,
 	uint64_t *out);
-/* sum of all rows of a column, often without reading them all */
+/* sum of all rows of a column, often without reading them all; of counters of a sealed block it is read once only */
 int block_sum(struct block_view *v, enum ft_column c, uint64_t *sum);
 /* true if every row has the same value (then *value is set and nothing needs to be decoded) */
 bool block_constant(struct block_view *v, enum ft_column c, uint64_t *value);

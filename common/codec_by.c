@@ -117,10 +117,20 @@ codec_few_put_u64(
 }
 
 void
-codec_few_put_u32(
-	const uint8_t *data, uint64_t count, uint64_t from, uint64_t n, uint32_t scale, uint32_t *out)
+codec_few_put_u32(const uint8_t *data, uint64_t count, uint64_t from, uint64_t n, uint32_t scale,
+	uint32_t *out){PUT(uint32_t)}
+
+uint32_t codec_few_page(const struct block_column *c, uint32_t page, uint32_t *place, uint64_t *value)
 {
-	PUT(uint32_t)
+	struct codec_few h;
+	uint32_t rank[2];
+	memcpy(&h, c->data, sizeof h);
+	const uint8_t *ranks = c->data + sizeof h, *places = ranks + ranks_bytes(c->count),
+		      *values = places + codec_packed_bytes(h.rows, CODEC_PLACE_BITS) + CODEC_PAD;
+	memcpy(rank, ranks + page * sizeof rank[0], sizeof rank);
+	codec_unpack_u32(places, CODEC_PLACE_BITS, rank[0], rank[1] - rank[0], 0, 1, place);
+	codec_unpack_u64(values, h.bits, rank[0], rank[1] - rank[0], h.base, c->scale, value);
+	return rank[1] - rank[0];
 }
 
 /* ---- BY: reading ---------------------------------------------------------------------------------- */

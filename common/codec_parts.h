@@ -128,6 +128,8 @@ bool codec_common_write(struct codec_out *out, struct codec_frequent *t, const u
 uint64_t codec_few_bytes(uint64_t count, uint64_t rows, unsigned bits);
 bool codec_few_write(struct codec_out *out, const uint64_t *v, const uint64_t *instead, uint64_t n,
 	uint64_t base, uint32_t scale);
+/* what is listed of one page: places, values; room for CODEC_PAGE.  How many. */
+uint32_t codec_few_page(const struct block_column *c, uint32_t page, uint32_t *place, uint64_t *value);
 bool codec_few_fits(const uint8_t *data, uint64_t bytes, uint64_t count);
 /* put the values of rows [from, from + n) of count over what is there */
 void codec_few_put_u64(

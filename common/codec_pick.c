@@ -22,6 +22,7 @@ codec_picks(const struct block_column *c)
 	case CODEC_PAGED:
 	case CODEC_SPARSE:
 	case CODEC_COMMON:
+	case CODEC_FEW:
 		return true;
 	default:
 		return false;
@@ -165,6 +166,24 @@ pick_common(const struct block_column *c, const uint32_t *at, uint32_t n, uint64
 	return FT_OK;
 }
 
+/* The rows that are listed of a page are unpacked once for all rows of it. */
+static void
+pick_few(const struct block_column *c, const uint32_t *at, uint32_t n, uint64_t *out)
+{
+	uint32_t page = UINT32_MAX, place[CODEC_PAGE], some = 0, next = 0;
+	uint64_t value[CODEC_PAGE];
+	for (uint32_t i = 0; i < n; i++) {
+		if (at[i] / CODEC_PAGE != page) {
+			page = at[i] / CODEC_PAGE;
+			some = codec_few_page(c, page, place, value);
+			next = 0;
+		}
+		while (next < some && place[next] < at[i] % CODEC_PAGE)
+			next++;
+		out[i] = next < some && place[next] == at[i] % CODEC_PAGE ? value[next] : c->base;
+	}
+}
+
 static int
 pick_some(struct block_column *c, const uint32_t *at, uint32_t n, uint64_t *out)
 {
@@ -192,6 +211,9 @@ pick_some(struct block_column *c, const uint32_t *at, uint32_t n, uint64_t *out)
 		return FT_OK;
 	case CODEC_COMMON:
 		return pick_common(c, at, n, out);
+	case CODEC_FEW:
+		pick_few(c, at, n, out);
+		return FT_OK;
 	default:
 		return FT_EFORMAT;
 	}

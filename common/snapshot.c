@@ -38,7 +38,7 @@ struct place { /* a block in a file */
 	uint32_t rows;
 	bool known;
 	_Atomic bool bad;
-	_Atomic uint64_t verified[4];
+	_Atomic uint64_t verified[4], sums[BLOCK_SUMS];
 	struct zone *zone;
 };
 
@@ -678,6 +678,7 @@ snapshot_view(struct snapshot *s, uint32_t i, struct block_view *v, struct err *
 	}
 	if (rc == FT_OK) {
 		v->verified = p->verified;
+		v->sums = p->sums;
 		return FT_OK;
 	}
 	if (!atomic_exchange_explicit(&p->bad, true, memory_order_relaxed))

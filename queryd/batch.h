@@ -18,7 +18,7 @@
 #ifdef FT_TINY
 enum { BATCH = 16 };
 #else
-enum { BATCH = 4096 };
+enum { BATCH = 1024 };
 #endif
 
 struct batch {

@@ -116,32 +116,29 @@ coded_leave(struct coded *c, struct block_view *v, struct keys *k, uint64_t **va
 	struct budget *b)
 {
 	enum { RUN = 1024 };
-	uint8_t address[RUN][16];
-	uint64_t amount[RUN];
-	uint32_t id[RUN], take;
+	struct tabwide *t = keys_wide(k);
+	uint32_t id[RUN], code[RUN], take, all = 0;
 	if (c->blank)
 		return 0;
+	for (uint32_t i = 0; i < c->codes.n; i++)
+		all += c->sum[i] != 0;
+	t->expected = all > t->expected ? all : t->expected;
 	for (uint32_t from = 0; from < c->codes.n; from += take) {
-		const uint64_t *sum = c->sum + from;
 		uint32_t some = 0;
 		take = c->codes.n - from < RUN ? c->codes.n - from : RUN;
-		for (uint32_t i = 0; i < take; i++)
-			some += sum[i] != 0;
+		for (uint32_t i = 0; i < take; i++) {
+			code[some] = from + i;
+			some += c->sum[from + i] != 0;
+		}
 		if (some == 0)
 			continue;
-		if (block_addresses(v, from, take, address) != 0)
-			return FT_EFORMAT;
-		some = 0;
-		for (uint32_t i = 0; i < take; i++) { /* those that got nothing are overwritten by the next */
-			memcpy(address[some], address[i], 16);
-			amount[some] = sum[i];
-			some += sum[i] != 0;
-		}
-		if (!tabwide_many(keys_wide(k), true, (const uint8_t(*)[16])address, some, id) ||
-			!values_room(b, value, values, keys_bound(k)))
+		int rc = coded_ids(t, v, code, some, id);
+		if (rc != 0)
+			return rc;
+		if (!values_room(b, value, values, keys_bound(k)))
 			return FT_EFULL;
 		for (uint32_t i = 0; i < some; i++)
-			(*value)[id[i]] += amount[i];
+			(*value)[id[i]] += c->sum[code[i]];
 	}
 	return 0;
 }
@@ -174,11 +171,11 @@ coded_sieve(struct sieve *s, const struct keys *few)
 	}
 }
 
-int
-coded_rows_block(struct coded_rows *c, struct block_view *v, struct budget *b)
+void
+coded_rows_block(struct coded_rows *c, struct block_view *v)
 {
 	c->blank = true;
-	return coded_codes_block(&c->codes, v, b);
+	c->n = v->dict_count[FT_DICT_ADDR];
 }
 
 int
@@ -191,18 +188,18 @@ coded_rows_begin(
 	uint32_t id[RUN], take;
 	if (!c->blank)
 		return 0;
-	if (c->codes.n > c->room) {
-		uint32_t room = c->codes.n + c->codes.n / 4;
-		uint16_t *p = budget_realloc(b, c->row, c->room * sizeof *p, room * sizeof *p);
+	if (c->n > c->room) {
+		uint32_t room = c->n + c->n / 4;
+		uint8_t *p = budget_realloc(b, c->row, c->room * sizeof *p, room * sizeof *p);
 		if (p == NULL)
 			return FT_EFULL;
 		c->row = p;
 		c->room = room;
 	}
-	memset(c->row, 0, c->codes.n * sizeof *c->row);
-	for (uint32_t from = 0; from < c->codes.n; from += take) {
+	memset(c->row, 0, c->n * sizeof *c->row);
+	for (uint32_t from = 0; from < c->n; from += take) {
 		uint32_t some = 0;
-		take = c->codes.n - from < RUN ? c->codes.n - from : RUN;
+		take = c->n - from < RUN ? c->n - from : RUN;
 		if (block_addresses(v, from, take, address) != 0)
 			return FT_EFORMAT;
 		for (uint32_t i = 0; i < take; i++) {
@@ -214,7 +211,7 @@ coded_rows_begin(
 		(void)tabwide_many(keys_wide(few), false, (const uint8_t(*)[16])address, some, id);
 		for (uint32_t i = 0; i < some; i++)
 			if (id[i] != ID_NONE)
-				c->row[from + maybe[i]] = (uint16_t)(id[i] + 1);
+				c->row[from + maybe[i]] = (uint8_t)(id[i] + 1);
 	}
 	c->blank = false;
 	return 0;
@@ -223,7 +220,6 @@ coded_rows_begin(
 void
 coded_rows_free(struct coded_rows *c, struct budget *b)
 {
-	coded_codes_free(&c->codes, b);
 	budget_free(b, c->row, c->room * sizeof *c->row);
 	*c = (struct coded_rows){0};
 }

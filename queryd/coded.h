@@ -44,12 +44,12 @@ int coded_leave(struct coded *c, struct block_view *v, struct keys *k, uint64_t 
 	struct budget *b);
 void coded_free(struct coded *c, struct budget *b);
 
-/* Which of the shown rows each code of a block is: row + 1, 0 none. */
+/* Which of the shown rows each code of a block is: row + 1, 0 none.  All codes of an address say its row. */
+enum { CODED_ROWS_MOST = UINT8_MAX - 1 }; /* one byte a code: the table should stay in a near cache */
 struct coded_rows {
-	struct coded_codes codes;
 	bool blank;
-	uint32_t room;
-	uint16_t *row;
+	uint32_t n, room;
+	uint8_t *row;
 };
 /* bits by hash of an address: most that are not among a few are told by one look */
 struct sieve {
@@ -57,7 +57,7 @@ struct sieve {
 };
 /* for keys that are addresses */
 void coded_sieve(struct sieve *s, const struct keys *few);
-int coded_rows_block(struct coded_rows *c, struct block_view *v, struct budget *b);
+void coded_rows_block(struct coded_rows *c, struct block_view *v);
 /* c->row is usable then; ids of `few` are rows */
 int coded_rows_begin(struct coded_rows *c, struct block_view *v, struct keys *few, const struct sieve *s,
 	struct budget *b);

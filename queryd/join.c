@@ -419,6 +419,34 @@ join_columns(struct worker *w, const struct join *j, struct session_columns *out
 
 /* ---- counting -------------------------------------------------------------------------------------- */
 
+/* Rows that are no first slices are few mostly: then their times are read of these alone.  false: they are not. */
+static bool
+count_few(struct worker *w, const uint32_t *state, uint8_t *out)
+{
+	enum { FEW = 128 };
+	struct batch *b = &w->batch;
+	uint16_t place[FEW], row[FEW];
+	uint64_t start[FEW], prev[FEW];
+	uint32_t n = 0;
+	if (!block_picks(b->v, FT_COL_start_us) || !block_picks(b->v, FT_COL_prev_us) ||
+		b->m - kernel_count_bit(state, b->m, FT_SLICE_FIRST) > FEW)
+		return false;
+	for (uint32_t j = 0; j < b->m; j++)
+		if (!(state[j] & FT_SLICE_FIRST)) {
+			place[n] = (uint16_t)j;
+			row[n++] = b->sel[j];
+		}
+	int rc = block_pick_u64(b->v, FT_COL_start_us, b->from, row, n, start);
+	if (rc == 0)
+		rc = block_pick_u64(b->v, FT_COL_prev_us, b->from, row, n, prev);
+	if (rc != 0)
+		b->rc = rc;
+	for (uint32_t k = 0; k < n && rc == 0; k++)
+		if ((int64_t)start[k] < w->q->frame.to && (int64_t)prev[k] >= w->q->frame.from)
+			out[place[k]] = COUNT_NO;
+	return true;
+}
+
 void
 join_counts(struct worker *w, uint8_t *out, uint8_t *total)
 {
@@ -426,7 +454,7 @@ join_counts(struct worker *w, uint8_t *out, uint8_t *total)
 	struct query *q = w->q;
 	const uint32_t *state = batch_sel32(b, FT_COL_state);
 	memset(out, COUNT_YES, b->m);
-	if (!kernel_all_have(state, b->m, FT_SLICE_FIRST)) {
+	if (!kernel_all_have(state, b->m, FT_SLICE_FIRST) && !count_few(w, state, out)) {
 		const uint64_t *start = batch_sel64(b, FT_COL_start_us),
 			       *prev = batch_sel64(b, FT_COL_prev_us);
 		kernel_hulls(out, state, FT_SLICE_FIRST, start, prev, q->frame.from, q->frame.to, COUNT_YES,

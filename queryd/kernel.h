@@ -22,6 +22,8 @@ void kernel_range32(uint8_t *mask, const uint32_t *v, uint32_t n, uint32_t lo, u
 void kernel_range64(uint8_t *mask, const uint64_t *v, uint32_t n, uint64_t lo, uint64_t hi);
 /* mask = table[v]; every v is below the table's size */
 void kernel_lookup(uint8_t *mask, const uint32_t *v, uint32_t n, const uint8_t *table);
+/* how many have it; bit is one bit */
+uint32_t kernel_count_bit(const uint32_t *bits, uint32_t n, uint32_t bit);
 bool kernel_all_have(const uint32_t *bits, uint32_t n, uint32_t bit);
 void kernel_and_bit(uint8_t *mask, const uint32_t *bits, uint32_t n, uint32_t bit);
 
@@ -29,6 +31,9 @@ void kernel_and_bit(uint8_t *mask, const uint32_t *bits, uint32_t n, uint32_t bi
 void kernel_sum(uint64_t *sums, const uint32_t *id, const uint64_t *v, uint32_t n);
 /* once for each of the two ids of a row, once only if they are the same */
 void kernel_sum_both(uint64_t *sums, const uint32_t *x, const uint32_t *y, const uint64_t *v,
+	const uint64_t *w, uint32_t n);
+/* the same where none is ID_NONE and no row has two that are the same */
+void kernel_sum_apart(uint64_t *sums, const uint32_t *x, const uint32_t *y, const uint64_t *v,
 	const uint64_t *w, uint32_t n);
 uint64_t kernel_total(const uint64_t *v, uint32_t n);
 /* is there a row with |x - y| <= gap */

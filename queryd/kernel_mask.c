@@ -82,6 +82,15 @@ kernel_all_have(const uint32_t *bits, uint32_t n, uint32_t bit)
 	return all == bit;
 }
 
+VECTOR uint32_t
+kernel_count_bit(const uint32_t *bits, uint32_t n, uint32_t bit)
+{
+	uint32_t sum = 0;
+	for (uint32_t i = 0; i < n; i++)
+		sum += (bits[i] & bit) != 0;
+	return sum;
+}
+
 VECTOR bool
 kernel_any_near(const uint32_t *x, const uint32_t *y, uint32_t gap, uint32_t n)
 {

@@ -23,6 +23,26 @@ kernel_sum_both(uint64_t *sums, const uint32_t *x, const uint32_t *y, const uint
 	}
 }
 
+void
+kernel_sum_apart(uint64_t *sums, const uint32_t *x, const uint32_t *y, const uint64_t *v, const uint64_t *w,
+	uint32_t n)
+{
+	enum { AHEAD = 16 }; /* the array is larger than the nearer caches */
+	uint32_t j = 0;
+	for (; j + AHEAD < n; j++) {
+		uint64_t amount = v[j] + w[j];
+		__builtin_prefetch(&sums[x[j + AHEAD]], 1);
+		__builtin_prefetch(&sums[y[j + AHEAD]], 1);
+		sums[x[j]] += amount;
+		sums[y[j]] += amount;
+	}
+	for (; j < n; j++) {
+		uint64_t amount = v[j] + w[j];
+		sums[x[j]] += amount;
+		sums[y[j]] += amount;
+	}
+}
+
 VECTOR uint64_t
 kernel_total(const uint64_t *v, uint32_t n)
 {

@@ -1,6 +1,7 @@
 # queryd: the front (protocol, users) and the engine (filters, views, raw sessions) behind engine.h
 queryd_ENGINE := \
 	queryd/batch.c \
+	queryd/big.c \
 	queryd/coded.c \
 	queryd/compile.c \
 	queryd/leading.c \

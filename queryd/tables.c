@@ -5,6 +5,7 @@
 
 #include "common/err.h"
 #include "common/hash.h"
+#include "queryd/big.h"
 
 bool
 budget_take(struct budget *b, uint64_t bytes)
@@ -22,12 +23,33 @@ budget_give(struct budget *b, uint64_t bytes)
 	atomic_fetch_sub(&b->used, bytes);
 }
 
+static void
+give(void *p, size_t bytes)
+{
+	if (bytes >= BIG_LEAST)
+		big_put(p, bytes);
+	else
+		free(p);
+}
+
+/* realloc where one of the two is large */
+static void *
+moved(void *p, size_t was, size_t now)
+{
+	void *q = now >= BIG_LEAST ? big_get(now, false) : malloc(now);
+	if (q == NULL || p == NULL)
+		return q;
+	memcpy(q, p, was < now ? was : now);
+	give(p, was);
+	return q;
+}
+
 void *
 budget_realloc(struct budget *b, void *p, size_t was, size_t now)
 {
 	if (!budget_take(b, now))
 		return NULL;
-	void *q = realloc(p, now);
+	void *q = was >= BIG_LEAST || now >= BIG_LEAST ? moved(p, was, now) : realloc(p, now);
 	if (q == NULL) {
 		budget_give(b, now);
 		return NULL;
@@ -41,7 +63,7 @@ budget_free(struct budget *b, void *p, size_t bytes)
 {
 	if (p == NULL)
 		return;
-	free(p);
+	give(p, bytes);
 	budget_give(b, bytes);
 }
 
@@ -50,7 +72,7 @@ budget_zeroed(struct budget *b, uint64_t n, size_t size)
 {
 	if (!budget_take(b, n * size))
 		return NULL;
-	void *p = calloc(n, size);
+	void *p = n * size >= BIG_LEAST ? big_get(n * size, true) : calloc(n, size);
 	if (p == NULL)
 		budget_give(b, n * size);
 	return p;

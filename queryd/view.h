@@ -126,8 +126,8 @@ struct member_pair {
 unsigned view_members(const struct view *v, uint32_t x, uint32_t y, uint32_t mx, uint32_t my, bool has_client,
 	bool has_server, struct member_pair out[8]);
 
-/* flows of the batch into the total; *whole: those of its block are there already */
-int view_flows(struct total *t, bool *whole, struct worker *w);
+/* amounts of the batch into the total, but its sessions; *whole: those of its block are there already */
+int view_totals(struct total *t, bool *whole, struct worker *w);
 
 /* steps, in this order */
 int view_open(struct view *v, struct query *q);

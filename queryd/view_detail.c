@@ -11,11 +11,13 @@ struct detail_part {
 	struct total total;
 	struct min128 ids, first_seen;
 	uint32_t x[BATCH], y[BATCH], mx[BATCH], my[BATCH];
-	/* rows of the batch that belong to shown entities, and to which (row + 1; 0 none) */
+	/* rows of the batch that belong to shown entities, and to which (row + 1; 0 none); by code: places in the selection
+	 * of the `hits` rows whose client is shown, and of the `backs` whose server is */
 	uint32_t hits, rx[BATCH], ry[BATCH];
-	uint16_t hit[BATCH];
+	uint16_t hit[BATCH], back[BATCH];
+	uint32_t backs;
 	struct coded_rows code;
-	bool whole; /* all rows of the block are selected and lie in the frame */
+	bool whole; /* all rows of the block are selected and lie in the frame: its sums are in the total */
 	uint8_t counting[BATCH], total_counting[BATCH]; /* for entities; for the total */
 };
 
@@ -85,9 +87,9 @@ detail_block(void *ctx, struct worker *w, struct block_view *b)
 	struct view *v = ctx;
 	struct detail_part *p = w->part;
 	p->whole = false;
-	int rc = keymap_block(&p->map, v->detail, b, &v->q->budget);
-	if (rc == 0 && v->detail_by_code)
-		rc = coded_rows_block(&p->code, b, &v->q->budget);
+	int rc = v->detail_by_code ? 0 : keymap_block(&p->map, v->detail, b, &v->q->budget);
+	if (v->detail_by_code)
+		coded_rows_block(&p->code, b);
 	if (rc == 0 && v->unique != NULL && v->q->frame.slots > 0)
 		rc = keymap_block(&p->member_map, &v->members, b, &v->q->budget);
 	return rc;
@@ -111,36 +113,12 @@ find_hits(const struct view *v, struct detail_part *p, uint32_t m)
 	p->hits = hits;
 }
 
-static void
-find_coded_hits(struct detail_part *p, const uint32_t *x, const uint32_t *y, uint32_t m)
-{
-	const uint16_t *row = p->code.row;
-	uint32_t hits = 0;
-	for (uint32_t j = 0; j < m; j++) {
-		uint32_t rx = row[x[j]], ry = row[y[j]];
-		p->hit[hits] = (uint16_t)j;
-		p->rx[hits] = rx;
-		p->ry[hits] = ry;
-		hits += (rx | ry) != 0;
-	}
-	p->hits = hits;
-}
-
 static int
 hits_of_batch(struct view *v, struct detail_part *p, struct worker *w)
 {
-	struct batch *b = &w->batch;
-	if (!v->detail_by_code) {
-		int rc = keys_batch(v->detail, false, &p->map, w, p->x, p->y);
-		if (rc == 0)
-			find_hits(v, p, b->m);
-		return rc;
-	}
-	const uint32_t *x = coded_codes_of(&p->code.codes, b, FT_COL_client, p->x),
-		       *y = coded_codes_of(&p->code.codes, b, FT_COL_server, p->y);
-	int rc = b->rc ? b->rc : coded_rows_begin(&p->code, b->v, &v->few, &v->sieve, &v->q->budget);
+	int rc = keys_batch(v->detail, false, &p->map, w, p->x, p->y);
 	if (rc == 0)
-		find_coded_hits(p, x, y, b->m);
+		find_hits(v, p, w->batch.m);
 	return rc;
 }
 
@@ -149,8 +127,6 @@ detail_amounts(const struct view *v, struct detail_part *p, struct batch *b, boo
 {
 	const uint64_t *client = batch_amount(b, packets ? FT_COL_client_packets : FT_COL_client_bytes);
 	const uint64_t *server = batch_amount(b, packets ? FT_COL_server_packets : FT_COL_server_bytes);
-	uint64_t sum = kernel_total(client, b->m) + kernel_total(server, b->m);
-	*(packets ? &p->total.packets : &p->total.bytes) += sum;
 	bool flow = v->entity->class == VIEW_FLOW, pair = v->entity->class == VIEW_PAIR;
 	size_t at = packets ? offsetof(struct row, packets) : offsetof(struct row, bytes);
 	for (uint32_t h = 0; h < p->hits; h++) {
@@ -167,24 +143,36 @@ detail_amounts(const struct view *v, struct detail_part *p, struct batch *b, boo
 	}
 }
 
+static uint64_t
+total_of(struct batch *b, enum ft_column client, enum ft_column server)
+{
+	return kernel_total(batch_amount(b, client), b->m) + kernel_total(batch_amount(b, server), b->m);
+}
+
 /* everything selected: what is not needed row by row comes from the block as a whole */
 int
-view_flows(struct total *t, bool *whole, struct worker *w)
+view_totals(struct total *t, bool *whole, struct worker *w)
 {
+	static const enum ft_column column[] = {FT_COL_client_bytes, FT_COL_server_bytes,
+		FT_COL_client_packets, FT_COL_server_packets, FT_COL_client_flows, FT_COL_server_flows};
 	struct batch *b = &w->batch;
-	uint64_t client, server;
 	if (b->from == 0 && scan_takes_all(w)) {
-		int rc = block_sum(b->v, FT_COL_client_flows, &client);
-		if (rc == 0)
-			rc = block_sum(b->v, FT_COL_server_flows, &server);
-		if (rc != 0)
-			return rc;
+		uint64_t sum[6];
+		for (int i = 0; i < 6; i++) {
+			int rc = block_sum(b->v, column[i], &sum[i]);
+			if (rc != 0)
+				return rc;
+		}
 		*whole = true;
-		t->flows += client + server;
+		t->bytes += sum[0] + sum[1];
+		t->packets += sum[2] + sum[3];
+		t->flows += sum[4] + sum[5];
 	}
-	if (!*whole)
-		t->flows += kernel_total(batch_amount(b, FT_COL_client_flows), b->m) +
-			    kernel_total(batch_amount(b, FT_COL_server_flows), b->m);
+	if (*whole)
+		return 0;
+	t->bytes += total_of(b, FT_COL_client_bytes, FT_COL_server_bytes);
+	t->packets += total_of(b, FT_COL_client_packets, FT_COL_server_packets);
+	t->flows += total_of(b, FT_COL_client_flows, FT_COL_server_flows);
 	return b->rc;
 }
 
@@ -246,21 +234,29 @@ session_series(const struct view *v, struct detail_part *p, struct batch *b, con
 	return b->rc;
 }
 
+/* how each selected row counts its session; those of the total are counted.  *session: ids, if any has to be known */
+static int
+total_sessions(struct detail_part *p, struct worker *w, const uint64_t **session)
+{
+	struct batch *b = &w->batch;
+	join_counts(w, p->counting, p->total_counting);
+	*session = w->several ? batch_sel64(b, FT_COL_session) : NULL;
+	p->total.sessions += kernel_count8(p->total_counting, COUNT_YES, b->m);
+	uint32_t by_id = w->several ? kernel_count8(p->total_counting, COUNT_ID, b->m) : 0;
+	for (uint32_t j = 0; j < b->m && by_id > 0; j++)
+		if (p->total_counting[j] == COUNT_ID && min128_add(&p->ids, (*session)[j], TAG_TOTAL, 0) < 0)
+			return FT_EFULL;
+	return b->rc;
+}
+
 static int
 detail_sessions(const struct view *v, struct detail_part *p, struct worker *w)
 {
 	struct batch *b = &w->batch;
-	join_counts(w, p->counting, p->total_counting);
-	const uint64_t *session = w->several ? batch_sel64(b, FT_COL_session) : NULL;
-	uint32_t yes = 0, by_id = 0;
-	for (uint32_t j = 0; j < b->m; j++) {
-		yes += p->total_counting[j] == COUNT_YES;
-		by_id += p->total_counting[j] == COUNT_ID;
-	}
-	p->total.sessions += yes;
-	for (uint32_t j = 0; j < b->m && by_id > 0; j++)
-		if (p->total_counting[j] == COUNT_ID && min128_add(&p->ids, session[j], TAG_TOTAL, 0) < 0)
-			return FT_EFULL;
+	const uint64_t *session;
+	int all = total_sessions(p, w, &session);
+	if (all != 0)
+		return all;
 	for (uint32_t h = 0; h < p->hits; h++) {
 		uint32_t j = p->hit[h], initiated, accepted;
 		uint8_t how = p->counting[j];
@@ -362,18 +358,97 @@ detail_members(struct view *v, struct detail_part *p, struct worker *w)
 	return 0;
 }
 
+/* ---- addresses by code of the block ------------------------------------------------------------------- */
+
+static uint32_t
+coded_hits(const uint8_t *row, const uint32_t *code, uint32_t m, uint16_t *hit)
+{
+	uint32_t n = 0;
+	for (uint32_t j = 0; j < m; j++) {
+		hit[n] = (uint16_t)j;
+		n += row[code[j]] != 0;
+	}
+	return n;
+}
+
+/* back: a row's server is the shown one */
+static void
+coded_add(struct detail_part *p, struct batch *b, bool back)
+{
+	const uint32_t *code = batch_sel32(b, back ? FT_COL_server : FT_COL_client);
+	const uint64_t *sent = batch_amount(b, back ? FT_COL_server_bytes : FT_COL_client_bytes),
+		       *received = batch_amount(b, back ? FT_COL_client_bytes : FT_COL_server_bytes),
+		       *packets = batch_amount(b, back ? FT_COL_server_packets : FT_COL_client_packets),
+		       *other = batch_amount(b, back ? FT_COL_client_packets : FT_COL_server_packets);
+	const uint16_t *hit = back ? p->back : p->hit;
+	uint32_t n = back ? p->backs : p->hits;
+	for (uint32_t h = 0; h < n; h++) {
+		uint32_t j = hit[h];
+		struct row *r = &p->row[p->code.row[code[j]]];
+		r->bytes[0] += sent[j];
+		r->bytes[1] += received[j];
+		r->packets[0] += packets[j];
+		r->packets[1] += other[j];
+		r->sessions[back] += p->counting[j] == COUNT_YES;
+	}
+}
+
+static int
+coded_by_id(struct detail_part *p, struct batch *b, const uint64_t *session, bool back)
+{
+	const uint32_t *code = batch_sel32(b, back ? FT_COL_server : FT_COL_client);
+	const uint16_t *hit = back ? p->back : p->hit;
+	uint32_t n = back ? p->backs : p->hits;
+	for (uint32_t h = 0; h < n; h++) {
+		uint64_t row = p->code.row[code[hit[h]]];
+		if (p->counting[hit[h]] == COUNT_ID &&
+			min128_add(&p->ids, session[hit[h]], row << 3 | (back ? TAG_ACCEPTED : TAG_INITIATED),
+				0) < 0)
+			return FT_EFULL;
+	}
+	return 0;
+}
+
+static int
+detail_coded(struct view *v, struct detail_part *p, struct worker *w)
+{
+	struct batch *b = &w->batch;
+	const uint32_t *x = batch_sel32(b, FT_COL_client), *y = batch_sel32(b, FT_COL_server);
+	const uint64_t *session;
+	int rc = b->rc ? b->rc : coded_rows_begin(&p->code, b->v, &v->few, &v->sieve, &v->q->budget);
+	if (rc == 0)
+		rc = view_totals(&p->total, &p->whole, w);
+	if (rc == 0)
+		rc = total_sessions(p, w, &session);
+	if (rc != 0)
+		return rc;
+	p->hits = coded_hits(p->code.row, x, b->m, p->hit);
+	p->backs = coded_hits(p->code.row, y, b->m, p->back);
+	if (p->hits + p->backs == 0)
+		return 0;
+	coded_add(p, b, false);
+	coded_add(p, b, true);
+	if (b->rc == 0 && w->several)
+		rc = coded_by_id(p, b, session, false);
+	if (b->rc == 0 && rc == 0 && w->several)
+		rc = coded_by_id(p, b, session, true);
+	return rc ? rc : b->rc;
+}
+
 static int
 detail_batch(void *ctx, struct worker *w)
 {
 	struct view *v = ctx;
 	struct detail_part *p = w->part;
 	struct batch *b = &w->batch;
+	if (v->detail_by_code)
+		return detail_coded(v, p, w);
 	int rc = hits_of_batch(v, p, w);
 	if (rc != 0)
 		return rc;
 	detail_amounts(v, p, b, false);
 	detail_amounts(v, p, b, true);
-	rc = view_flows(&p->total, &p->whole, w);
+	rc = view_totals(&p->total, &p->whole, w);
 	if (rc == 0)
 		rc = detail_sessions(v, p, w);
 	if (rc == 0 && v->q->frame.slots > 0 && v->kind == COUNT_UNIQUE)
@@ -465,7 +540,7 @@ view_detail(struct view *v)
 	}
 	v->ids.budget = v->first_seen.budget = &v->q->budget;
 	v->detail_by_code =
-		v->by_code && v->detail == &v->few && v->q->frame.slots == 0 && v->rows < UINT16_MAX;
+		v->by_code && v->detail == &v->few && v->q->frame.slots == 0 && v->rows <= CODED_ROWS_MOST;
 	if (v->detail_by_code)
 		coded_sieve(&v->sieve, &v->few);
 	for (uint32_t r = 0; r < v->rows; r++) {

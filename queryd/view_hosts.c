@@ -203,9 +203,7 @@ hosts_batch(void *ctx, struct worker *w)
 	else
 		p->dense = true;
 	kernel_sum_sides(p->side, x, y, bytes, packets, b->m);
-	p->total.bytes += kernel_total(bytes[0], b->m) + kernel_total(bytes[1], b->m);
-	p->total.packets += kernel_total(packets[0], b->m) + kernel_total(packets[1], b->m);
-	int rc = view_flows(&p->total, &p->whole, w);
+	int rc = view_totals(&p->total, &p->whole, w);
 	if (rc == 0)
 		rc = hosts_sessions(p, w, x, y);
 	if (rc == 0 && v->kind == COUNT_PACKETS)

@@ -54,6 +54,7 @@ rank_block(void *ctx, struct worker *w, struct block_view *b)
 struct target {
 	uint64_t *sum;
 	const uint32_t *x, *y;
+	bool apart; /* all are there, and no row has the same two */
 };
 
 static void
@@ -64,7 +65,9 @@ rank_amounts(const struct view *v, const struct target *t, struct batch *b)
 		return;
 	switch (v->entity->class) {
 	case VIEW_TWO:
-		if (v->direction == QUERY_TOTAL)
+		if (v->direction == QUERY_TOTAL && t->apart)
+			kernel_sum_apart(t->sum, t->x, t->y, client, server, b->m);
+		else if (v->direction == QUERY_TOTAL)
 			kernel_sum_both(t->sum, t->x, t->y, client, server, b->m);
 		else {
 			bool sent = v->direction == QUERY_SENT;
@@ -90,6 +93,15 @@ rank_sessions(const struct view *v, struct rank_part *p, const struct target *t,
 	const uint64_t *session = w->several ? batch_sel64(b, FT_COL_session) : NULL;
 	if (b->rc != 0)
 		return b->rc;
+	if (t->apart && session == NULL) {
+		static const uint8_t yes[] = {[COUNT_YES] = 1};
+		bool x = v->direction != QUERY_RECEIVED, y = v->direction != QUERY_SENT;
+		for (uint32_t j = 0; j < b->m; j++) {
+			t->sum[t->x[j]] += yes[p->counting[j]] & x;
+			t->sum[t->y[j]] += yes[p->counting[j]] & y;
+		}
+		return 0;
+	}
 	for (uint32_t j = 0; j < b->m; j++) {
 		uint32_t id[2];
 		if (p->counting[j] == COUNT_NO)
@@ -203,17 +215,23 @@ rank_batch(void *ctx, struct worker *w)
 	if (v->by_code) {
 		if (!coded_begin(&p->code, &v->q->budget))
 			return FT_EFULL;
-		t = (struct target){p->code.sum, coded_codes_of(&p->code.codes, b, FT_COL_client, p->x),
-			coded_codes_of(&p->code.codes, b, FT_COL_server, p->y)};
+		t = (struct target){
+			p->code.sum, batch_sel32(b, FT_COL_client), batch_sel32(b, FT_COL_server), false};
 		if (b->rc != 0)
 			return b->rc;
+		/* Only of a row whose two codes are one address does it matter which of its codes counts. */
+		if (kernel_any_near(t.x, t.y, p->code.codes.gap, b->m)) {
+			t.x = coded_codes_of(&p->code.codes, b, FT_COL_client, p->x);
+			t.y = coded_codes_of(&p->code.codes, b, FT_COL_server, p->y);
+		} else
+			t.apart = true;
 	} else {
 		int rc = keys_batch(&p->keys, true, &p->map, w, p->x, p->y);
 		if (rc != 0)
 			return rc;
 		if (!values_room(&v->q->budget, &p->value, &p->values, keys_bound(&p->keys)))
 			return FT_EFULL;
-		t = (struct target){p->value, p->x, p->y};
+		t = (struct target){p->value, p->x, p->y, false};
 	}
 	switch (v->kind) {
 	case COUNT_SESSIONS:

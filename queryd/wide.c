@@ -81,10 +81,12 @@ static bool
 grow(struct tabwide *t, struct wide_part *p, struct wide_slots *s, uint64_t more)
 {
 	uint64_t slots = s->slots ? s->slots : FIRST_SLOTS, seed = table_seed();
+	if ((s->n + more) * 2 <= s->slots)
+		return true;
+	if (s == &p->v4 && s->n + more < t->expected >> t->shift)
+		more = (t->expected >> t->shift) - s->n;
 	while ((s->n + more) * 2 > slots)
 		slots *= 2;
-	if (slots == s->slots)
-		return true;
 	uint64_t *slot = slots <= UINT32_MAX ? budget_zeroed(t->budget, slots, sizeof *slot) : NULL;
 	if (slot == NULL)
 		return false;
@@ -123,21 +125,28 @@ place(const struct wide_part *p, const struct probe *q, const uint8_t bytes[16],
 	return ID_NONE;
 }
 
+static bool
+more_keys(struct tabwide *t, struct wide_part *p)
+{
+	uint32_t room = p->room ? p->room * 2 : FIRST_SLOTS, expected = t->expected >> t->shift;
+	room = room < expected ? expected : room;
+	if ((uint64_t)room << t->shift >= ID_NONE)
+		return false;
+	struct wide_key *k = budget_realloc(t->budget, p->key, p->room * sizeof *k, room * sizeof *k);
+	if (k == NULL)
+		return false;
+	p->key = k;
+	p->room = room;
+	return true;
+}
+
 static uint32_t
 append(struct tabwide *t, struct wide_part *p, const struct probe *q, const uint8_t bytes[16], uint32_t extra,
 	uint32_t at)
 {
 	struct wide_slots *s = q->v4 ? &p->v4 : &p->other;
-	if (p->n == p->room) {
-		uint32_t room = p->room ? p->room * 2 : FIRST_SLOTS;
-		if ((uint64_t)room << t->shift >= ID_NONE)
-			return ID_NONE;
-		struct wide_key *k = budget_realloc(t->budget, p->key, p->room * sizeof *k, room * sizeof *k);
-		if (k == NULL)
-			return ID_NONE;
-		p->key = k;
-		p->room = room;
-	}
+	if (p->n == p->room && !more_keys(t, p))
+		return ID_NONE;
 	struct wide_key *k = &p->key[p->n];
 	if (q->v4)
 		addr_from_v4(k->bytes, (const uint8_t *)&q->upper);
@@ -262,6 +271,89 @@ nowhere(uint32_t *id, uint32_t n)
 	return true;
 }
 
+/* Of one thread, and IPv4 addresses alone: nothing has to be sorted by part, and a slot says everything. */
+static bool
+one_part_v4(struct tabwide *t, bool make, const uint32_t *address, uint32_t n, uint32_t *id)
+{
+	enum { AHEAD = 24 }; /* slots that are on their way */
+	struct wide_part *p = &t->part[0];
+	struct wide_slots *s = &p->v4;
+	uint32_t at[RUN + AHEAD];
+	uint64_t seed = table_seed();
+	if (make && !grow(t, p, s, n))
+		return false;
+	if (s->slots == 0)
+		return nowhere(id, n);
+	uint64_t *slot = s->slot;
+	uint32_t mask = s->slots - 1;
+	for (uint32_t i = 0; i < n; i++)
+		at[i] = (uint32_t)hash_mix(__builtin_bswap32(address[i]), seed) & mask;
+	memset(at + n, 0, AHEAD * sizeof *at);
+	for (uint32_t i = 0; i < n; i++) {
+		uint32_t a = at[i];
+		struct probe q = {0, __builtin_bswap32(address[i]), true};
+		__builtin_prefetch(&slot[at[i + AHEAD]]);
+		while (slot[a] != 0 && slot[a] >> 32 != q.upper)
+			a = (a + 1) & mask;
+		if (slot[a] == 0 && make && append(t, p, &q, NULL, 0, a) == ID_NONE)
+			return false;
+		id[i] = (uint32_t)slot[a] - 1; /* of an empty slot ID_NONE */
+	}
+	return true;
+}
+
+/* The same for keys of any kind.  Of those that are no IPv4 addresses the key is asked for ahead as well. */
+static bool
+one_part(struct tabwide *t, bool make, const uint8_t (*key)[16], uint32_t n, uint32_t *id)
+{
+	enum { SLOTS = 24, KEYS = 8 };
+	struct wide_part *p = &t->part[0];
+	struct wide_slots *s = &p->other;
+	uint32_t at[RUN + SLOTS], upper[RUN];
+	uint64_t seed = table_seed();
+	if (make && !grow(t, p, s, n))
+		return false;
+	if (s->slots == 0)
+		return nowhere(id, n);
+	uint64_t *slot = s->slot;
+	uint32_t mask = s->slots - 1;
+	for (uint32_t i = 0; i < n; i++) {
+		uint64_t hash = hash_16(key[i], seed);
+		at[i] = (uint32_t)hash & mask;
+		upper[i] = (uint32_t)(hash >> 32);
+	}
+	memset(at + n, 0, SLOTS * sizeof *at);
+	for (uint32_t i = 0; i < n; i++) {
+		struct probe q = {at[i], upper[i], false};
+		uint32_t free_at = 0;
+		__builtin_prefetch(&slot[at[i + SLOTS]]);
+		if (slot[at[i + KEYS]] != 0 && i + KEYS < n)
+			__builtin_prefetch(&p->key[(uint32_t)slot[at[i + KEYS]] - 1]);
+		id[i] = place(p, &q, key[i], 0, &free_at);
+		if (id[i] == ID_NONE && make && (id[i] = append(t, p, &q, key[i], 0, free_at)) == ID_NONE)
+			return false;
+	}
+	return true;
+}
+
+static bool
+one_part_any(struct tabwide *t, bool make, const uint8_t (*key)[16], uint32_t n, uint32_t *id)
+{
+	for (uint32_t from = 0, to; from < n; from = to) {
+		uint32_t number[RUN];
+		bool v4 = addr_is_v4(key[from]);
+		for (to = from; to < n && to - from < RUN && addr_is_v4(key[to]) == v4; to++)
+			if (v4)
+				memcpy(&number[to - from], key[to] + 12, 4);
+		for (uint32_t i = 0; v4 && i < to - from; i++)
+			number[i] = __builtin_bswap32(number[i]);
+		if (!(v4 ? one_part_v4(t, make, number, to - from, id + from)
+			 : one_part(t, make, key + from, to - from, id + from)))
+			return false;
+	}
+	return true;
+}
+
 bool
 tabwide_many(struct tabwide *t, bool make, const uint8_t (*key)[16], uint32_t n, uint32_t *id)
 {
@@ -271,6 +363,8 @@ tabwide_many(struct tabwide *t, bool make, const uint8_t (*key)[16], uint32_t n,
 		return nowhere(id, n);
 	if (!parts_made(t))
 		return false;
+	if (t->parts == 1)
+		return one_part_any(t, make, key, n, id);
 	for (uint32_t from = 0, take; from < n; from += take) {
 		take = n - from < RUN ? n - from : RUN;
 		for (uint32_t i = 0; i < take; i++)
@@ -290,6 +384,13 @@ tabwide_many_v4(struct tabwide *t, bool make, const uint32_t *address, uint32_t 
 		return nowhere(id, n);
 	if (!parts_made(t))
 		return false;
+	for (uint32_t from = 0; t->parts == 1 && from < n; from += RUN) {
+		uint32_t take = n - from < RUN ? n - from : RUN;
+		if (!one_part_v4(t, make, address + from, take, id + from))
+			return false;
+	}
+	if (t->parts == 1)
+		return true;
 	for (uint32_t from = 0, take; from < n; from += take) {
 		take = n - from < RUN ? n - from : RUN;
 		for (uint32_t i = 0; i < take; i++)

@@ -28,6 +28,7 @@ struct tabwide {
 	struct budget *budget;
 	struct wide_part *part; /* made with the first key */
 	unsigned parts, shift;  /* a power of two; what it is a power of */
+	uint32_t expected;      /* IPv4 addresses that are soon to come: room for them is made at once */
 };
 
 /* several threads may use it together if it is shared */
