@@ -5,19 +5,32 @@
  * the same for most sessions with TCP, sessions of UDP end by a timeout.  A table by the other column's value and a
  * short list of the rows that differ say all that in hundredths of a byte a row.  The table is made by one vote for each of
  * its entries (Boyer and Moore: a value that more than half of an entry's rows have wins), then the rows that differ
- * are counted; a sample of the rows tells beforehand where it is no use.
+ * are listed; a sample of the rows tells beforehand where it is no use.
  */
 #include <stdlib.h>
 #include <string.h>
 
 #include "common/codec_parts.h"
+#include "common/vector.h"
 
 /* ---- FEW ---------------------------------------------------------------------------------------- */
 
 static uint64_t
+pages_of(uint64_t n)
+{
+	return (n + CODEC_PAGE - 1) / CODEC_PAGE;
+}
+
+static uint64_t
+page_rows(uint64_t n, uint64_t first)
+{
+	return n - first < CODEC_PAGE ? n - first : CODEC_PAGE;
+}
+
+static uint64_t
 ranks_bytes(uint64_t count)
 {
-	return (count + CODEC_PAGE - 1) / CODEC_PAGE * sizeof(uint32_t) + sizeof(uint32_t);
+	return (pages_of(count) + 1) * sizeof(uint32_t);
 }
 
 uint64_t
@@ -27,45 +40,106 @@ codec_few_bytes(uint64_t count, uint64_t rows, unsigned bits)
 	       codec_packed_bytes(rows, bits) + 2 * (uint64_t)CODEC_PAD;
 }
 
-bool
-codec_few_write(struct codec_out *out, const uint64_t *v, const uint64_t *instead, uint64_t n, uint64_t base,
-	uint32_t scale)
+void
+codec_list_free(struct codec_list *l)
 {
-	struct codec_few h = {.base = UINT64_MAX};
-	uint64_t high = 0, pages = (n + CODEC_PAGE - 1) / CODEC_PAGE, at = 0;
-	for (uint64_t i = 0; i < n; i++)
-		if (v[i] != (instead ? instead[i] : base)) {
-			h.base = v[i] < h.base ? v[i] : h.base;
-			high = v[i] > high ? v[i] : high;
-			h.rows++;
-		}
-	if (h.rows == 0)
-		h.base = 0;
-	h.bits = (uint8_t)codec_width((high - h.base) / scale);
-	uint64_t *values = malloc((2 * (uint64_t)h.rows + 1) * sizeof *values), *places = values + h.rows;
-	uint32_t *ranks = malloc((pages + 1) * sizeof *ranks);
-	bool ok = values != NULL && ranks != NULL;
-	for (uint64_t i = 0; i < n && ok; i++) {
-		if (i % CODEC_PAGE == 0)
-			ranks[i / CODEC_PAGE] = (uint32_t)at;
-		if (v[i] != (instead ? instead[i] : base)) {
-			places[at] = i % CODEC_PAGE;
-			values[at++] = v[i];
+	free(l->place);
+	free(l->value);
+	free(l->rank);
+	*l = (struct codec_list){0};
+}
+
+static bool
+list_grow(struct codec_list *l)
+{
+	uint64_t room = l->room * 2 + 4 * CODEC_PAGE;
+	uint64_t *place = realloc(l->place, room * sizeof *place);
+	l->place = place ? place : l->place;
+	uint64_t *value = realloc(l->value, room * sizeof *value);
+	l->value = value ? value : l->value;
+	if (place == NULL || value == NULL)
+		return false;
+	l->room = room;
+	return true;
+}
+
+/* Places of the rows that differ.  Most rows don't, so that eight at a time are passed over. */
+VECTOR static uint32_t
+places_of(uint16_t *place, const uint64_t *v, const uint64_t *instead, uint64_t rows)
+{
+	uint32_t some = 0;
+	uint64_t i = 0;
+	for (; i + 8 <= rows; i += 8) {
+		uint64_t differ = 0;
+		for (unsigned k = 0; k < 8; k++)
+			differ |= v[i + k] ^ instead[i + k];
+		for (unsigned k = 0; k < 8 && differ; k++) {
+			place[some] = (uint16_t)(i + k);
+			some += v[i + k] != instead[i + k];
 		}
 	}
-	uint8_t *to = ok ? codec_room(out, sizeof h + ranks_bytes(n)) : NULL;
-	ok = to != NULL;
-	if (ok) {
-		ranks[pages] = (uint32_t)at;
-		memcpy(to, &h, sizeof h);
-		memcpy(to + sizeof h, ranks, (pages + 1) * sizeof *ranks);
-		ok = codec_packed_write(out, places, h.rows, 0, 1, CODEC_PLACE_BITS) &&
-		     codec_packed_write(out, values, h.rows, h.base, scale, h.bits);
+	for (; i < rows; i++) {
+		place[some] = (uint16_t)i;
+		some += v[i] != instead[i];
 	}
-	free(values);
-	free(ranks);
-	out->failed |= !ok;
+	return some;
+}
+
+/* One page more; false: more than `most` are listed, or no memory. */
+static bool
+list_page(struct codec_list *l, uint64_t page, const uint64_t *v, const uint64_t *instead, uint64_t rows,
+	uint64_t most)
+{
+	uint16_t place[CODEC_PAGE];
+	uint32_t some = places_of(place, v, instead, rows);
+	l->rank[page] = l->rows;
+	l->rank[page + 1] = l->rows + some;
+	if (l->rows + some > most || (l->rows + some > l->room && !list_grow(l)))
+		return false;
+	for (uint32_t k = 0; k < some; k++) {
+		uint64_t x = v[place[k]];
+		l->place[l->rows] = place[k];
+		l->value[l->rows++] = x;
+		l->low = x < l->low ? x : l->low;
+		l->high = x > l->high ? x : l->high;
+	}
+	return true;
+}
+
+static bool
+list_begin(struct codec_list *l, uint64_t n)
+{
+	*l = (struct codec_list){.low = UINT64_MAX};
+	l->rank = calloc(pages_of(n) + 1, sizeof *l->rank);
+	return l->rank != NULL;
+}
+
+bool
+codec_list_make(struct codec_list *l, const uint64_t *v, uint64_t n, uint64_t base, uint64_t most)
+{
+	uint64_t instead[CODEC_PAGE];
+	bool ok = list_begin(l, n);
+	for (unsigned i = 0; i < CODEC_PAGE; i++)
+		instead[i] = base;
+	for (uint64_t i = 0; i < pages_of(n) && ok; i++)
+		ok = list_page(l, i, v + i * CODEC_PAGE, instead, page_rows(n, i * CODEC_PAGE), most);
+	if (!ok)
+		codec_list_free(l);
 	return ok;
+}
+
+bool
+codec_few_write(struct codec_out *out, const struct codec_list *l, uint64_t n, uint32_t scale)
+{
+	struct codec_few h = {.rows = l->rows, .base = l->rows ? l->low : 0};
+	h.bits = (uint8_t)(l->rows ? codec_width((l->high - l->low) / scale) : 0);
+	uint8_t *to = codec_room(out, sizeof h + ranks_bytes(n));
+	if (to == NULL)
+		return false;
+	memcpy(to, &h, sizeof h);
+	memcpy(to + sizeof h, l->rank, (pages_of(n) + 1) * sizeof *l->rank);
+	return codec_packed_write(out, l->place, h.rows, 0, 1, CODEC_PLACE_BITS) &&
+	       codec_packed_write(out, l->value, h.rows, h.base, scale, h.bits);
 }
 
 /* Any place is within its page, so only the last, short page could lead beyond the column: such a place is not put. */
@@ -191,22 +265,20 @@ codec_by_u32(struct block_column *c, uint64_t from, uint64_t n, uint32_t *out)
 /* ---- BY: writing ----------------------------------------------------------------------------------- */
 
 struct vote {
-	uint32_t value, count;
+	uint32_t value, count; /* NOBODY before the first vote */
 };
+enum { NOBODY = UINT32_MAX };
 
+/* Without branches: which row is the first of its entry nobody can foresee. */
 static void
 vote(struct vote *table, const uint64_t *v, const uint32_t *by, uint32_t low, uint64_t n)
 {
 	for (uint64_t i = 0; i < n; i++) {
-		struct vote *e = &table[by[i] - low];
-		if (e->count == 0) {
-			e->value = (uint32_t)v[i];
-			e->count = 1;
-		} else if (e->value == (uint32_t)v[i]) {
-			e->count++;
-		} else {
-			e->count--;
-		}
+		uint32_t x = (uint32_t)v[i];
+		struct vote *at = &table[by[i] - low], e = *at;
+		e.value = e.count == 0 ? x : e.value;
+		e.count += e.value == x ? 1 : UINT32_MAX;
+		*at = e;
 	}
 }
 
@@ -221,30 +293,41 @@ misses(const struct vote *table, const uint64_t *v, const uint32_t *by, uint32_t
 
 /* Entries that no row has cost least if they are as their neighbour. */
 static void
-fill(uint64_t *to, const struct vote *table, const uint64_t *voted, uint32_t entries)
+fill(uint64_t *to, const struct vote *table, uint64_t entries)
 {
-	uint64_t last = table[0].value;
-	for (uint32_t i = 0; i < entries; i++) {
-		if (voted[i / 64] >> i % 64 & 1)
-			last = table[i].value;
+	uint64_t last = table[0].value == NOBODY ? 0 : table[0].value;
+	for (uint64_t i = 0; i < entries; i++) {
+		last = table[i].value == NOBODY ? last : table[i].value;
 		to[i] = last;
 	}
 }
 
+/* Rows that lost the vote. */
 static bool
-write_by(struct codec_out *out, const uint64_t *v, uint64_t n, const uint32_t *by, uint32_t low,
-	const struct vote *table, uint64_t *work, uint32_t entries)
+list_by(struct codec_list *l, const uint64_t *v, uint64_t n, const struct vote *table, const uint32_t *by,
+	uint32_t low, uint64_t most)
+{
+	bool ok = list_begin(l, n);
+	for (uint64_t i = 0; i < pages_of(n) && ok; i++) {
+		uint64_t first = i * CODEC_PAGE, rows = page_rows(n, first), instead[CODEC_PAGE];
+		for (uint64_t k = 0; k < rows; k++)
+			instead[k] = table[by[first + k] - low].value;
+		ok = list_page(l, i, v + first, instead, rows, most);
+	}
+	return ok;
+}
+
+static bool
+write_by(struct codec_out *out, const struct codec_list *l, uint64_t n, uint32_t low, const uint64_t *table,
+	uint32_t entries)
 {
 	struct codec_by h = {.entries = entries, .low = low};
 	size_t start = out->used;
-	uint64_t *instead = work + entries;
-	for (uint64_t i = 0; i < n; i++)
-		instead[i] = table[by[i] - low].value;
-	if (codec_room(out, sizeof h) == NULL || !codec_paged_write(out, work, entries, 1, false))
+	if (codec_room(out, sizeof h) == NULL || !codec_paged_write(out, table, entries, 1, false))
 		return false;
 	h.few = (uint32_t)(out->used - start);
 	memcpy(out->p + start, &h, sizeof h);
-	return codec_few_write(out, v, instead, n, 0, 1);
+	return codec_few_write(out, l, n, 1);
 }
 
 size_t
@@ -253,32 +336,33 @@ codec_pack_by(struct codec_out *out, const uint64_t *v, uint64_t n, const uint32
 {
 	enum { SAMPLE = 8192 };
 	uint64_t entries = (uint64_t)high - low + 1;
+	struct codec_list l = {0};
 	*d = (struct block_column){.encoding = CODEC_BY, .scale = 1, .count = n};
 	if (n < CODEC_PAGE || entries > CODEC_MAX_BY)
 		return 0;
 	codec_limits(v, n, &d->low, &d->high);
-	if (d->high > UINT32_MAX)
+	if (d->high >= NOBODY)
 		return 0;
-	struct vote *table = calloc(entries, sizeof *table);
-	uint64_t *work = malloc((entries + n + entries / 64 + 1) * sizeof *work);
+	struct vote *table = malloc(entries * sizeof *table);
+	uint64_t *work = malloc(entries * sizeof *work);
 	size_t start = 0, before = out->used;
 	if (table == NULL || work == NULL)
 		goto out;
+	for (uint64_t i = 0; i < entries; i++)
+		table[i] = (struct vote){NOBODY, 0};
 	uint64_t some = n < SAMPLE ? n : SAMPLE;
 	vote(table, v, by, low, some);
 	if (misses(table, v, by, low, some) > some / 16)
 		goto out;
 	vote(table, v + some, by + some, low, n - some);
-	if (codec_few_bytes(n, misses(table, v, by, low, n), codec_width(d->high - d->low)) > most)
+	/* each row that differs takes its place at least */
+	if (!list_by(&l, v, n, table, by, low, most * 8 / CODEC_PLACE_BITS) ||
+		codec_few_bytes(n, l.rows, codec_width(d->high - d->low)) > most)
 		goto out;
-	uint64_t *voted = work + entries + n;
-	memset(voted, 0, (entries / 64 + 1) * sizeof *voted);
-	for (uint64_t i = 0; i < n; i++)
-		voted[(by[i] - low) / 64] |= UINT64_C(1) << (by[i] - low) % 64;
-	fill(work, table, voted, (uint32_t)entries);
+	fill(work, table, entries);
 	codec_align(out, 64);
 	start = out->used;
-	if (!write_by(out, v, n, by, low, table, work, (uint32_t)entries))
+	if (!write_by(out, &l, n, low, work, (uint32_t)entries))
 		out->failed = true;
 	d->bytes = out->used - start;
 	if (d->bytes > most) {
@@ -286,6 +370,7 @@ codec_pack_by(struct codec_out *out, const uint64_t *v, uint64_t n, const uint32
 		start = 0;
 	}
 out:
+	codec_list_free(&l);
 	free(table);
 	free(work);
 	return start;

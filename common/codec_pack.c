@@ -271,27 +271,39 @@ commonest(const uint64_t *v, uint64_t n, uint64_t *value)
 	return most * 5 >= asked * 2 && count_of(v, n, *value) >= n / 2;
 }
 
-/* Bytes of a sparse column if the rest were packed in one go: an upper bound of what write_sparse makes.
- * *common is set to the value left out, *few to the bytes of a list of the rest. */
-static uint64_t
-sparse_bytes(const uint64_t *v, uint64_t n, const struct codec_measure *m, uint64_t *common, uint64_t *few)
+/* What leaving the commonest value out would take, as SPARSE and as FEW; UINT64_MAX: there is no such value, or too many others. */
+struct without {
+	uint64_t common, sparse, few;
+	struct codec_list list; /* of FEW */
+};
+
+static struct without
+leave_out(const uint64_t *v, uint64_t n, const struct codec_measure *m)
 {
-	uint64_t low = UINT64_MAX, high = 0, some = 0, base;
-	if (!commonest(v, n, &base))
-		return UINT64_MAX;
-	*common = base;
-	for (uint64_t i = 0; i < n; i++)
-		if (v[i] != base) {
+	struct without w = {.sparse = UINT64_MAX, .few = UINT64_MAX};
+	uint64_t low = UINT64_MAX, high = 0, some = 0, pages = (n + CODEC_PAGE - 1) / CODEC_PAGE;
+	if (!commonest(v, n, &w.common))
+		return w;
+	bool listed = codec_list_make(&w.list, v, n, w.common, n / 8);
+	if (listed) {
+		low = w.list.low;
+		high = w.list.high;
+		some = w.list.rows;
+	}
+	for (uint64_t i = 0; i < n && !listed; i++)
+		if (v[i] != w.common) {
 			low = v[i] < low ? v[i] : low;
 			high = v[i] > high ? v[i] : high;
 			some++;
 		}
-	uint64_t pages = (n + CODEC_PAGE - 1) / CODEC_PAGE;
 	unsigned bits = some ? codec_width((high - low) / m->scale) : 0;
-	*few = codec_few_bytes(n, some, bits);
-	return sizeof(struct codec_sparse) + pages * sizeof(struct codec_sparse_page) +
-	       codec_packed_bytes(some, bits) +
-	       (some / CODEC_PAGE + 1) * (sizeof(struct codec_page) + CODEC_PAD);
+	if (listed)
+		w.few = codec_few_bytes(n, some, bits);
+	/* the rest packed in one go: an upper bound of what write_sparse makes */
+	w.sparse = sizeof(struct codec_sparse) + pages * sizeof(struct codec_sparse_page) +
+		   codec_packed_bytes(some, bits) +
+		   (some / CODEC_PAGE + 1) * (sizeof(struct codec_page) + CODEC_PAD);
+	return w;
 }
 
 /* ---- choosing ---------------------------------------------------------------------------------- */
@@ -309,6 +321,50 @@ zpaged_guess(
 		tried += CODEC_ZPAGE;
 	}
 	return tried == 0 || out->failed ? UINT64_MAX : got * n / tried;
+}
+
+/* What columns of few different values take: FEW, COMMON and DICT are written here (*done); SPARSE is only chosen. */
+static bool
+write_few_values(struct codec_out *out, const uint64_t *v, uint64_t n, unsigned hints,
+	const struct codec_measure *m, uint64_t best, uint64_t *common, struct block_column *d, bool *done)
+{
+	struct without w = {.sparse = UINT64_MAX, .few = UINT64_MAX};
+	struct codec_distinct *t = NULL;
+	struct codec_frequent *k = NULL;
+	uint64_t limit = best, frequent = UINT64_MAX;
+	bool ok = true, near = codec_width((m->high - m->low) / m->scale) > 8 && m->scale == 1 &&
+			       m->high - m->low < 65536;
+	if (!(hints & CODEC_DIRECT))
+		w = leave_out(v, n, m);
+	/* whatever has a code a row takes an eighth of a byte each */
+	bool least = w.few < n / 8 - n / 64 && w.few < best - best / 10;
+	if (!least) {
+		t = codec_dict_try(v, n, m, best);
+		limit = t ? codec_dict_bytes(t, n, m) : best;
+		k = near ? codec_common_try(v, n, m, &frequent) : NULL;
+	}
+	*done = true;
+	if (k != NULL && frequent < limit - limit / 10 && frequent < w.sparse && frequent < w.few) {
+		d->encoding = CODEC_COMMON;
+		ok = codec_common_write(out, k, v, n, m, d);
+	} else if (w.few < w.sparse && w.few < limit - limit / 10) {
+		d->encoding = CODEC_FEW;
+		d->base = w.common;
+		ok = codec_few_write(out, &w.list, n, m->scale);
+	} else if (w.sparse < limit - limit / 10) {
+		d->encoding = CODEC_SPARSE;
+		*common = w.common;
+		*done = false;
+	} else if (t != NULL) {
+		d->encoding = CODEC_DICT;
+		ok = codec_dict_write(out, t, v, n, m, d);
+	} else {
+		*done = false;
+	}
+	free(k);
+	free(t);
+	codec_list_free(&w.list);
+	return ok;
 }
 
 static bool
@@ -341,38 +397,9 @@ write_best(struct codec_out *out, const uint64_t *v, uint64_t n, unsigned hints,
 	size_t end = out->used;
 	out->used = start; /* a better one is written over it */
 	if (!(hints & CODEC_ASCENDING) && n >= 64 && best > n / 32) {
-		struct codec_distinct *t = codec_dict_try(v, n, m, best);
-		uint64_t dict = t ? codec_dict_bytes(t, n, m) : UINT64_MAX;
-		uint64_t limit = t ? dict : best;
-		bool direct = (hints & CODEC_DIRECT) != 0;
-		uint64_t list = UINT64_MAX;
-		uint64_t sparse = direct ? UINT64_MAX : sparse_bytes(v, n, m, &common, &list);
-		uint64_t few = UINT64_MAX;
-		bool near = bits > 8 && m->scale == 1 && m->high - m->low < 65536;
-		struct codec_frequent *k = near ? codec_common_try(v, n, m, &few) : NULL;
-		if (k != NULL && few < limit - limit / 10 && few < sparse && few < list) {
-			d->encoding = CODEC_COMMON;
-			bool ok = codec_common_write(out, k, v, n, m, d);
-			free(k);
-			free(t);
+		bool done = false, ok = write_few_values(out, v, n, hints, m, best, &common, d, &done);
+		if (done)
 			return ok;
-		}
-		free(k);
-		if (list < sparse && list < limit - limit / 10) {
-			free(t);
-			d->encoding = CODEC_FEW;
-			d->base = common;
-			return codec_few_write(out, v, NULL, n, common, m->scale);
-		}
-		if (sparse < limit - limit / 10) {
-			d->encoding = CODEC_SPARSE;
-		} else if (t != NULL) {
-			d->encoding = CODEC_DICT;
-			bool ok = codec_dict_write(out, t, v, n, m, d);
-			free(t);
-			return ok;
-		}
-		free(t);
 	}
 	if (hints & CODEC_COLD && d->encoding <= CODEC_PAGED && bits > 8) {
 		unsigned planes = (codec_width(m->high - m->low) + 7) / 8;

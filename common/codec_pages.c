@@ -11,7 +11,7 @@
 #include "common/codec_parts.h"
 #include "common/vector.h"
 
-enum { HIGH_BITS = 32, EXCEPTION_BYTES = sizeof(uint32_t) + sizeof(uint16_t) };
+enum { TRIED = 4, HIGH_BITS = 32, EXCEPTION_BYTES = sizeof(uint32_t) + sizeof(uint16_t) };
 
 static uint64_t
 page_rows(uint64_t n, uint64_t first)
@@ -78,8 +78,24 @@ struct plan { /* of a page: what is packed, and how wide */
 	uint64_t bytes;
 };
 
-/* Inlined, so that a scale of 1 is one in the loop. */
-static inline __attribute__((always_inline)) void
+VECTOR static void
+plain_distances(uint64_t *to, const uint64_t *v, uint64_t rows, uint64_t low)
+{
+	for (uint64_t i = 0; i < rows; i++)
+		to[i] = v[i] - low;
+}
+
+VECTOR static void
+plain_steps(uint64_t *to, const uint64_t *v, uint64_t rows)
+{
+	to[0] = 0;
+	for (uint64_t i = 1; i < rows; i++) {
+		int64_t step = (int64_t)(v[i] - v[i - 1]);
+		to[i] = (uint64_t)step << 1 ^ (step < 0 ? UINT64_MAX : 0);
+	}
+}
+
+static void
 distances(uint64_t *to, const uint64_t *v, uint64_t rows, uint64_t low, struct codec_exact by)
 {
 	for (uint64_t i = 0; i < rows; i++)
@@ -88,7 +104,7 @@ distances(uint64_t *to, const uint64_t *v, uint64_t rows, uint64_t low, struct c
 
 /* Steps from row to row, the sign in the lowest bit.  A difference of two multiples of `scale` is one, and is small enough to
  * be taken as signed only where the page's range is. */
-static inline __attribute__((always_inline)) void
+static void
 steps(uint64_t *to, const uint64_t *v, uint64_t rows, struct codec_exact by)
 {
 	to[0] = 0;
@@ -132,12 +148,14 @@ write_page(struct codec_out *out, struct plan *p, uint64_t rows)
 	/* an exception takes more than the widest page saves, so that there are never as many as rows */
 	uint64_t mask = p->bits == 64 ? UINT64_MAX : (UINT64_C(1) << p->bits) - 1;
 	uint32_t high[CODEC_PAGE], n = 0;
-	uint16_t at[CODEC_PAGE];
+	uint16_t at[CODEC_PAGE + 1];
 	for (uint64_t i = 0; i < rows && p->exceptions > 0; i++) {
 		at[n] = (uint16_t)i;
-		high[n] = p->bits == 64 ? 0 : (uint32_t)(p->value[i] >> p->bits);
 		n += p->value[i] > mask;
-		p->value[i] &= mask;
+	}
+	for (uint32_t i = 0; i < n; i++) {
+		high[i] = (uint32_t)(p->value[at[i]] >> p->bits); /* there are none of 64 bits */
+		p->value[at[i]] &= mask;
 	}
 	if (p->bits > 0 && !codec_packed_write(out, p->value, rows, 0, 1, p->bits))
 		return false;
@@ -159,6 +177,8 @@ codec_paged_patched(struct codec_out *out, const uint64_t *v, uint64_t n, uint32
 	uint64_t pages = (n + CODEC_PAGE - 1) / CODEC_PAGE;
 	size_t start = out->used;
 	struct plan plain, step;
+	bool stepping =
+		false; /* a column's pages are alike: what was better for one is tried alone for the next */
 	struct codec_exact by = codec_exact_of(scale);
 	CHECK(start % 8 == 0);
 	if (codec_room(out, pages * sizeof(struct codec_page)) == NULL && pages > 0)
@@ -169,23 +189,27 @@ codec_paged_patched(struct codec_out *out, const uint64_t *v, uint64_t n, uint32
 		struct plan *best = &plain;
 		codec_limits(from, rows, &low, &high);
 		struct codec_page p = {.base = low};
-		if (scale == 1)
-			distances(plain.value, from, rows, low, (struct codec_exact){0, 1});
-		else
-			distances(plain.value, from, rows, low, by);
-		widths(&plain, rows);
-		if (delta && high - low < UINT64_C(1) << 62) {
+		bool trial = i % TRIED == 0, can = delta && high - low < UINT64_C(1) << 62;
+		if (trial || !stepping || !can) {
 			if (scale == 1)
-				steps(step.value, from, rows, (struct codec_exact){0, 1});
+				plain_distances(plain.value, from, rows, low);
+			else
+				distances(plain.value, from, rows, low, by);
+			widths(&plain, rows);
+		}
+		if (can && (trial || stepping)) {
+			if (scale == 1)
+				plain_steps(step.value, from, rows);
 			else
 				steps(step.value, from, rows, by);
 			widths(&step, rows);
-			/* steps are summed up by whoever reads: they must save a tenth */
-			if (step.bytes < plain.bytes - plain.bytes / 10) {
-				best = &step;
-				p.running = CODEC_STEPS;
-				p.base = from[0];
-			}
+		}
+		if (trial) /* steps are summed up by whoever reads: they must save a tenth */
+			stepping = can && step.bytes < plain.bytes - plain.bytes / 10;
+		if (stepping && can) {
+			best = &step;
+			p.running = CODEC_STEPS;
+			p.base = from[0];
 		}
 		p.bits = (uint8_t)best->bits;
 		p.exceptions = (uint16_t)best->exceptions;

@@ -124,10 +124,18 @@ struct codec_frequent *codec_common_try(
 bool codec_common_write(struct codec_out *out, struct codec_frequent *t, const uint64_t *v, uint64_t n,
 	const struct codec_measure *m, struct block_column *d);
 
-/* Values that differ from what they would be: `base`, or if `instead` is not NULL what that has for the row. */
+/* Rows whose value is not what it would be. */
+struct codec_list {
+	uint64_t *place, *value; /* place in its page */
+	uint32_t *rank;          /* rows listed before each page, and the end */
+	uint32_t rows;
+	uint64_t room, low, high; /* of the values */
+};
+/* Rows that are not `base`; false: more than `most`, or no memory, and then there is nothing to free */
+bool codec_list_make(struct codec_list *l, const uint64_t *v, uint64_t n, uint64_t base, uint64_t most);
+void codec_list_free(struct codec_list *l);
 uint64_t codec_few_bytes(uint64_t count, uint64_t rows, unsigned bits);
-bool codec_few_write(struct codec_out *out, const uint64_t *v, const uint64_t *instead, uint64_t n,
-	uint64_t base, uint32_t scale);
+bool codec_few_write(struct codec_out *out, const struct codec_list *l, uint64_t n, uint32_t scale);
 /* what is listed of one page: places, values; room for CODEC_PAGE.  How many. */
 uint32_t codec_few_page(const struct block_column *c, uint32_t page, uint32_t *place, uint64_t *value);
 bool codec_few_fits(const uint8_t *data, uint64_t bytes, uint64_t count);

@@ -93,6 +93,16 @@ store_sweep_open(struct store *st)
 	closedir(d);
 }
 
+void
+store_spare(struct store *st)
+{
+	struct err err;
+	if (open_block_make(&st->spare, st->shm_dir, st->uuid, st->segment, st->block + 1, &err) != FT_OK)
+		return;
+	if (open_block_hide(&st->spare, &err) != FT_OK)
+		open_block_close(&st->spare);
+}
+
 int
 store_flip(struct store *st, uint32_t segment, uint32_t block, struct err *err)
 {

@@ -438,6 +438,7 @@ store_open(struct store *st, const char *shm_dir, const char *database, const st
 			open_block_bytes() >> 20);
 		catalog_tell(st);
 		store_sweep_open(st);
+		store_spare(st);
 		/* the active segment's entries too: the index is not synced */
 		if (st->block > 0)
 			(void)index_mend_segment(st, st->segment, st->block, false, &s);

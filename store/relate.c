@@ -7,8 +7,6 @@
  */
 #include "store/relate.h"
 
-#include <stdlib.h>
-
 enum { SAMPLE = 1024, LEAST = 256, MOST_DIVISOR = 9000 };
 
 int
@@ -35,11 +33,32 @@ relate_by(enum ft_column c)
 	}
 }
 
-static int
-ascending(const void *a, const void *b)
+/* The number that half of them are below; they change places. */
+static int64_t
+middle_of(int64_t *x, uint32_t n)
 {
-	int64_t x = *(const int64_t *)a, y = *(const int64_t *)b;
-	return (x > y) - (x < y);
+	int64_t low = 0, high = (int64_t)n - 1, wanted = n / 2;
+	while (low < high) {
+		int64_t by = x[(low + high) / 2], i = low, j = high;
+		while (i <= j) {
+			while (x[i] < by)
+				i++;
+			while (x[j] > by)
+				j--;
+			if (i <= j) {
+				int64_t swap = x[i];
+				x[i++] = x[j];
+				x[j--] = swap;
+			}
+		}
+		if (wanted <= j)
+			high = j;
+		else if (wanted >= i)
+			low = i;
+		else
+			break;
+	}
+	return x[wanted];
 }
 
 /* Bits that the numbers take when the middle one is taken off. */
@@ -47,9 +66,9 @@ static uint64_t
 bits_of(int64_t *x, uint32_t n)
 {
 	uint64_t sum = 0;
-	qsort(x, n, sizeof *x, ascending);
+	int64_t middle = middle_of(x, n);
 	for (uint32_t i = 0; i < n; i++) {
-		int64_t d = x[i] - x[n / 2];
+		int64_t d = x[i] - middle;
 		uint64_t size = (uint64_t)(d < 0 ? -d : d);
 		sum += size ? 64 - (unsigned)__builtin_clzll(size) : 0;
 	}
@@ -85,9 +104,10 @@ slope(const int64_t *packets, const int64_t *bytes, uint32_t n)
 }
 
 unsigned
-relate_divisor(const uint64_t *packets, const uint64_t *bytes, uint32_t n)
+relate_divisor(const uint64_t *packets, const uint64_t *bytes, uint32_t n, uint64_t *plain)
 {
 	int64_t p[SAMPLE], b[SAMPLE], left[SAMPLE] = {0}, best = 0;
+	*plain = 0;
 	if (n < LEAST)
 		return 0;
 	uint32_t some = n < SAMPLE ? n : SAMPLE, step = n / some;
@@ -97,7 +117,8 @@ relate_divisor(const uint64_t *packets, const uint64_t *bytes, uint32_t n)
 		p[i] = left[i] = (int64_t)packets[i * step];
 		b[i] = (int64_t)bytes[i * step];
 	}
-	uint64_t least = bits_of(left, some) / 2;
+	uint64_t all = bits_of(left, some), least = all / 2;
+	*plain = all * n / some / 8;
 	int64_t middle = slope(p, b, some);
 	for (int64_t d = middle - 2; d <= middle + 2; d++) {
 		uint64_t bits = d < 2 || d > MOST_DIVISOR ? UINT64_MAX : bits_left(p, b, some, d);

@@ -259,6 +259,17 @@ pack_by(struct build *k, enum ft_column c, const uint64_t *v, uint64_t most)
 	return true;
 }
 
+/* Nearly all rows have one value, as some of them tell: the column may be next to nothing by itself. */
+static bool
+mostly_one(const uint64_t *v, uint32_t n)
+{
+	enum { ASKED = 1024 };
+	uint32_t step = n / ASKED + 1, asked = 0, same = 0;
+	for (uint32_t i = 0; i < n; i += step, asked++)
+		same += v[i] == v[n / 2];
+	return same > asked - asked / 16;
+}
+
 /* What was packed last goes where something else was packed before it. */
 static void
 take_place(struct build *k, size_t at)
@@ -271,39 +282,75 @@ take_place(struct build *k, size_t at)
 	e->offset = at;
 }
 
-/* Packets as what bytes do not say, if that takes a quarter of a byte a row less: readers of packets have to read
- * the bytes as well then.  v is packed already, in d; its place is taken. */
+/* bytes[i] becomes v[i] + the bias - bytes[i] / divisor; false if one is below 0.  The product with the divisor's inverse is the
+ * exact quotient of numbers below 2^64 / divisor (the error of the inverse, below the divisor, is then less than 1). */
 static bool
-pack_divided(
-	struct build *k, enum ft_column c, const uint64_t *v, size_t at, const struct block_column *plain)
+take_quotients(uint64_t *bytes, const uint64_t *v, uint32_t n, unsigned divisor)
 {
-	enum ft_column other = c == FT_COL_client_packets ? FT_COL_client_bytes : FT_COL_server_bytes;
-	uint32_t n = k->n->rows;
-	uint64_t *bytes = k->st->wide[3];
-	struct block_column d;
-	if (plain->bytes < n / 4 || plain->high >= INT32_MAX || !open_block_has(k->b, other))
-		return false;
-	widen(column_at(k, other), open_column_bits[other], n, bytes);
-	unsigned divisor = relate_divisor(v, bytes, n);
-	if (divisor == 0)
-		return false;
+	uint64_t inverse = UINT64_MAX / divisor + 1, most = UINT64_MAX / divisor - 1;
+	bool fits = true;
 	for (uint32_t i = 0; i < n; i++) {
-		uint64_t part = bytes[i] / divisor, less = v[i] + BLOCK_DIVIDED_BIAS;
-		if (part > less)
-			return false;
+		uint64_t part = (uint64_t)((unsigned __int128)bytes[i] * inverse >> 64),
+			 less = v[i] + BLOCK_DIVIDED_BIAS;
+		fits &= bytes[i] <= most && part <= less;
 		bytes[i] = less - part;
 	}
+	return fits;
+}
+
+static enum ft_column
+packets_bytes(enum ft_column c)
+{
+	return c == FT_COL_client_packets   ? FT_COL_client_bytes
+	       : c == FT_COL_server_packets ? FT_COL_server_bytes
+					    : c;
+}
+
+/* Packets as what bytes do not say, if that takes a quarter of a byte a row less than by themselves (*plain, packed at `at`: its
+ * place is taken; NULL: what they would take is not known yet, so that only next to nothing is sure to be less): readers of packets
+ * have to read the bytes as well then. */
+static bool
+pack_divided(struct build *k, enum ft_column c, const uint64_t *v, unsigned divisor, size_t at,
+	const struct block_column *plain)
+{
+	enum ft_column other = packets_bytes(c);
+	uint32_t n = k->n->rows;
+	uint64_t *bytes = k->st->wide[3], low, high;
+	struct block_column d;
+	codec_limits(v, n, &low, &high);
+	if ((plain != NULL && plain->bytes < n / 4) || high >= INT32_MAX)
+		return false;
+	widen(column_at(k, other), open_column_bits[other], n, bytes);
+	if (!take_quotients(bytes, v, n, divisor))
+		return false;
 	size_t end = k->out->used, now = codec_pack(k->out, bytes, n, hints_of(c), &d);
-	if (k->out->failed || d.bytes + n / 4 > plain->bytes) {
+	if (k->out->failed || d.bytes + n / 4 > (plain ? plain->bytes : n / 4 + n / 8)) {
 		k->out->used = end;
 		return false;
 	}
-	d.low = plain->low;
-	d.high = plain->high;
+	d.low = low;
+	d.high = high;
 	add_entry(k, c, &d, now, (unsigned)other + 1);
 	k->entry[k->entries - 1].divisor = (uint16_t)divisor;
-	take_place(k, at);
+	if (plain != NULL)
+		take_place(k, at);
 	return true;
+}
+
+/* What makes packets out of bytes; 0: nothing.  *sure: so much less that what they take by themselves need not be known. */
+static unsigned
+divisor_of(struct build *k, enum ft_column c, const uint64_t *v, bool *sure)
+{
+	enum ft_column other = packets_bytes(c);
+	uint32_t n = k->n->rows;
+	uint64_t plain = 0;
+	*sure = false;
+	if (other == c || !open_block_has(k->b, other))
+		return 0;
+	widen(column_at(k, other), open_column_bits[other], n, k->st->wide[3]);
+	unsigned divisor = relate_divisor(v, k->st->wide[3], n, &plain);
+	*sure = plain >= n / 2;
+	return divisor;
 }
 
 static void
@@ -356,10 +403,14 @@ pack_column(struct build *k, enum ft_column c)
 		add_entry(k, c, &d, at, ref);
 		return;
 	}
-	if (pack_by(k, c, v, n / 32))
-		return; /* nothing else takes as little */
+	if (pack_by(k, c, v, mostly_one(v, n) ? n / 32 : n / 12))
+		return; /* hardly anything else takes as little */
+	bool sure;
+	unsigned divisor = divisor_of(k, c, v, &sure);
+	if (divisor != 0 && sure && pack_divided(k, c, v, divisor, 0, NULL))
+		return;
 	size_t at = codec_pack(k->out, v, n, hints_of(c), &d);
-	if ((c == FT_COL_client_packets || c == FT_COL_server_packets) && pack_divided(k, c, v, at, &d))
+	if (divisor != 0 && pack_divided(k, c, v, divisor, at, &d))
 		return;
 	if (relate_by(c) >= 0 && d.bytes > n / 32 && pack_by(k, c, v, d.bytes - d.bytes / 4)) {
 		take_place(k, at);
@@ -389,31 +440,34 @@ be64(const uint8_t *p)
 #define PART(id, expression)                                                                                 \
 	do {                                                                                                 \
 		for (uint32_t i = 0; i < n; i++) {                                                           \
-			const struct ft_addr_entry *e = &k->b->addr[k->order[i]];                            \
+			const struct ft_addr_entry *e = &a[i];                                               \
 			v[i] = (expression);                                                                 \
 		}                                                                                            \
 		pack_part(k, id, v, n, 0);                                                                   \
 	} while (0)
 
-static void
+static int
 pack_addresses(struct build *k)
 {
 	uint32_t n = k->n->dict[FT_DICT_ADDR];
 	uint64_t *v = k->st->wide[0];
-	const struct ft_addr_entry *a = k->b->addr;
+	struct ft_addr_entry *a = malloc((n + 1) * sizeof *a);
+	if (a == NULL)
+		return FT_ENOMEM;
+	for (uint32_t i = 0; i < n; i++) /* anywhere in memory: once, not for each part */
+		a[i] = k->b->addr[k->order[i]];
 	for (uint32_t i = 0; i < k->v4; i++)
-		v[i] = be64(a[k->order[i]].address + 8) & UINT32_MAX;
+		v[i] = be64(a[i].address + 8) & UINT32_MAX;
 	pack_part(k, BLOCK_PART_V4, v, k->v4, CODEC_ASCENDING);
 	for (uint32_t i = k->v4; i < n; i++)
-		v[i - k->v4] = be64(a[k->order[i]].address);
+		v[i - k->v4] = be64(a[i].address);
 	pack_part(k, BLOCK_PART_V6_HIGH, v, n - k->v4, 0);
 	for (uint32_t i = k->v4; i < n; i++)
-		v[i - k->v4] = be64(a[k->order[i]].address + 8);
+		v[i - k->v4] = be64(a[i].address + 8);
 	pack_part(k, BLOCK_PART_V6_LOW, v, n - k->v4, 0);
 	/* the first of those with one address; most are their own, so the distance to it is stored as a whole */
 	for (uint32_t i = 0; i < n; i++)
-		v[i] = i > 0 && memcmp(a[k->order[i]].address, a[k->order[i - 1]].address, 16) == 0 ? v[i - 1]
-												    : i;
+		v[i] = i > 0 && memcmp(a[i].address, a[i - 1].address, 16) == 0 ? v[i - 1] : i;
 	pack_part(k, BLOCK_PART_BARE, v, n, CODEC_ASCENDING);
 	PART(BLOCK_PART_AS, e->as);
 	PART(BLOCK_PART_GROUP, e->group);
@@ -430,6 +484,8 @@ pack_addresses(struct build *k)
 		PART(BLOCK_PART_NET_BITS, (uint64_t)(e->net_bits - e->mask));
 		k->entry[k->entries - 1].ref = BLOCK_PART_MASK + 1;
 	}
+	free(a);
+	return FT_OK;
 }
 
 static void
@@ -546,7 +602,7 @@ seal_pack(struct store *st, const struct open_block *b, const struct open_counts
 	for (unsigned c = 0; c < FT_COLUMNS; c++)
 		pack_column(&k, (enum ft_column)c);
 	zone_times(&k, zone);
-	pack_addresses(&k);
+	bool ok = pack_addresses(&k) == FT_OK;
 	pack_raw(&k, BLOCK_PART_EXPORTERS, b->exporter,
 		(uint64_t)counts->dict[FT_DICT_EXPORTER] * sizeof *b->exporter);
 	pack_raw(&k, BLOCK_PART_WIDE, b->wide, (uint64_t)counts->dict[FT_DICT_WIDE] * sizeof *b->wide);
@@ -557,7 +613,7 @@ seal_pack(struct store *st, const struct open_block *b, const struct open_counts
 	free(k.order);
 	free(k.rank);
 	free(k.by);
-	if (st->pack.failed) {
+	if (!ok || st->pack.failed) {
 		free(*filter);
 		*filter = NULL;
 		codec_out_free(&st->pack);

@@ -203,6 +203,7 @@ int store_flip(struct store *st, uint32_t segment, uint32_t block, struct err *e
 int store_next(struct store *st, struct err *err);
 bool store_flip_due(const struct store *st);             /* sealed, not flipped yet */
 void store_sweep_open(struct store *st);                 /* unlink open blocks that are not the current one */
+void store_spare(struct store *st); /* the memory of the first flip, made beforehand; if it cannot be, the flip says so */
 struct open_counts store_counts(const struct store *st); /* of the stage's record */
 void store_counts_put(struct stage *stage, const struct open_counts *c);
 
