@@ -54,11 +54,13 @@ list_grow(struct codec_list *l)
 {
 	uint64_t room = l->room * 2 + 4 * CODEC_PAGE;
 	uint64_t *place = realloc(l->place, room * sizeof *place);
-	l->place = place ? place : l->place;
-	uint64_t *value = realloc(l->value, room * sizeof *value);
-	l->value = value ? value : l->value;
-	if (place == NULL || value == NULL)
+	if (place == NULL)
 		return false;
+	l->place = place;
+	uint64_t *value = realloc(l->value, room * sizeof *value);
+	if (value == NULL)
+		return false;
+	l->value = value;
 	l->room = room;
 	return true;
 }
