@@ -1,38 +1,20 @@
 /*
- * learn.c - the file of what was learnt, with an undo log of its own (learn.h).
+ * learn.c - the file of what was learnt: a table and the journal of its latest changes (learn.h).
  */
 #include "ingest/learn.h"
 
+#include <endian.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "common/log.h"
+#include "ingest/journal.h"
 
 #define LEARN_MAP (UINT64_C(4) << 30)
-
-struct learn_change {
-	struct learn_key key;
-	uint32_t datagram; /* that taught it: several may be written at once */
-	bool gone;
-	uint32_t n;
-	uint8_t *value;
-};
-
-/* the value of an undo entry; the old value follows */
-struct undo {
-	uint64_t incarnation, batch;
-	uint32_t datagram;
-	uint32_t had;
-	struct learn_key key;
-};
-
-static struct learn_key
-undo_key(const struct learn *l, uint32_t i)
-{
-	return (struct learn_key){.kind = LEARN_UNDO, .port = l->port, .id = i};
-}
+/* Of a batch that changes n keys, FOLD_LEAST + n / FOLD_SHARE older changes are put into the table. */
+enum { FOLD_LEAST = 8, FOLD_SHARE = 16, JOURNAL_MOST = 32 << 20 };
 
 static int
 open_file(struct kv **kv, unsigned *db, const char *path, struct err *err)
@@ -73,198 +55,237 @@ learn_open(struct kv **kv, unsigned *db, const char *statedir, struct err *err)
 	return open_file(kv, db, path, err);
 }
 
+/* ---- changes ---------------------------------------------------------------------------------- */
+
 static void
-collect(struct learn *l, const struct learn_key *key, const void *value, size_t n, bool gone)
+collect(struct learn *l, const struct learn_key *key, const void *value, size_t n)
 {
+	struct learn_key k = *key;
 	if (l->kv == NULL)
 		return;
-	if (l->n_changes == l->room) {
-		unsigned room = l->room ? l->room * 2 : 64;
-		struct learn_change *c = realloc(l->change, room * sizeof *c);
-		CHECK(c != NULL);
-		l->change = c;
-		l->room = room;
-	}
-	struct learn_change *c = &l->change[l->n_changes++];
-	*c = (struct learn_change){.key = *key, .datagram = l->datagram, .gone = gone, .n = (uint32_t)n};
-	c->key.port = key->kind == LEARN_EXPORTER ? 0 : l->port;
-	if (n > 0) {
-		c->value = malloc(n);
-		CHECK(c->value != NULL);
-		memcpy(c->value, value, n);
-	}
+	if (l->journal == NULL)
+		l->journal = journal_new();
+	k.port = l->port;
+	journal_add(l->journal, l, &k, value, n);
 }
 
 void
 learn_put(struct learn *l, const struct learn_key *key, const void *value, size_t n)
 {
-	collect(l, key, value, n, false);
+	collect(l, key, value, n);
 }
 
 void
 learn_del(struct learn *l, const struct learn_key *key)
 {
-	collect(l, key, NULL, 0, true);
+	collect(l, key, NULL, 0);
 }
 
 void
 learn_forget(struct learn *l)
 {
-	for (unsigned i = 0; i < l->n_changes; i++)
-		free(l->change[i].value);
-	l->n_changes = 0;
+	if (l->journal)
+		journal_forget(l->journal);
 }
 
 void
 learn_close(struct learn *l)
 {
-	learn_forget(l);
-	free(l->change);
-	l->change = NULL;
-	l->room = 0;
+	journal_free(l->journal);
+	l->journal = NULL;
+}
+
+/* ---- folding ---------------------------------------------------------------------------------- */
+
+struct fold {
+	bool whole;         /* at start: all that is left has committed */
+	uint64_t most;      /* changes to write */
+	struct record *end; /* as far as it went: the rest of it stays */
+	uint32_t end_at;
+};
+
+/* what it says has committed */
+static bool
+settled(const struct learn *l, const struct fold *f, const struct record *r)
+{
+	return r->written && (f->whole || r->stamp.batch != l->batch);
+}
+
+/* Has the key changed since, for good?  A change that may be taken back does not count. */
+static bool
+outdated(const struct learn *l, const struct fold *f, const struct place *latest, const struct record *r,
+	uint32_t at)
+{
+	return latest && !(latest->record == r && latest->at == at) && settled(l, f, latest->record);
+}
+
+static struct learn_key
+record_key(const struct learn *l, const struct record *r)
+{
+	/* big-endian: LMDB has them in order */
+	return (struct learn_key){.kind = LEARN_JOURNAL, .port = l->port, .sub = htobe64(r->number)};
 }
 
 static int
-clear_undo(struct learn *l, struct kv_txn *t, struct err *err)
+write_change(struct learn *l, struct kv_txn *t, const struct change *c, const struct place *latest,
+	struct err *err)
 {
-	for (uint32_t i = 0;; i++) {
-		struct learn_key k = undo_key(l, i);
-		struct kv_bytes old;
-		if (kv_get(t, l->db, &k, sizeof k, &old) != 0)
-			break;
-		int rc = kv_del(t, l->db, &k, sizeof k, err);
-		if (rc != 0)
-			return rc;
+	if (c->n != CHANGE_GONE) {
+		l->writes++;
+		return kv_put(t, l->db, &c->key, sizeof c->key, c->value, c->n, err);
 	}
-	l->undo_n = 0;
-	l->undo_batch = l->batch;
-	return 0;
+	if (latest && latest->unborn)
+		return 0;
+	l->writes++;
+	int rc = kv_del(t, l->db, &c->key, sizeof c->key, err);
+	return rc == FT_ENOENT ? 0 : rc;
 }
 
+/* The oldest changes into the table; fold_done() follows when that is committed. */
 static int
-write_undo(struct learn *l, struct kv_txn *t, const struct learn_change *c, struct err *err)
+fold(struct learn *l, struct kv_txn *t, struct fold *f, struct err *err)
 {
-	struct kv_bytes old = {NULL, 0};
-	bool had = kv_get(t, l->db, &c->key, sizeof c->key, &old) == 0;
-	struct undo u = {l->incarnation, l->batch, c->datagram, had, c->key};
-	struct learn_key k = undo_key(l, l->undo_n);
-	size_t n = sizeof u + (had ? old.n : 0);
-	/* old points into the map: copy before the put may move pages */
-	uint8_t *value = malloc(n);
-	CHECK(value != NULL);
-	memcpy(value, &u, sizeof u);
-	if (had)
-		memcpy(value + sizeof u, old.p, old.n);
-	int rc = kv_put(t, l->db, &k, sizeof k, value, n, err);
-	free(value);
-	if (rc == 0)
-		l->undo_n++;
+	uint64_t looked = 0, wrote = 0;
+	struct record *r = l->journal->head;
+	uint32_t at = l->journal->at;
+	int rc = 0;
+	for (; rc == 0 && r && settled(l, f, r); r = r->next, at = 0) {
+		for (const struct change *c; rc == 0 && at < r->bytes; at += change_bytes(c->n)) {
+			c = change_at(r, at);
+			if (wrote >= f->most || looked++ >= f->most * 16)
+				goto enough;
+			const struct place *latest = journal_latest(l->journal, &c->key);
+			if (outdated(l, f, latest, r, at))
+				continue;
+			rc = write_change(l, t, c, latest, err);
+			wrote++;
+		}
+		struct learn_key k = record_key(l, r);
+		l->writes++;
+		if (rc == 0)
+			rc = kv_del(t, l->db, &k, sizeof k, err);
+	}
+enough:
+	f->end = r;
+	f->end_at = at;
 	return rc;
 }
 
-static int
-write_change(struct learn *l, struct kv_txn *t, const struct learn_change *c, struct err *err)
+static void
+fold_done(struct learn *l, const struct fold *f)
 {
-	int rc = c->key.kind == LEARN_EXPORTER ? 0 : write_undo(l, t, c, err);
-	if (rc != 0)
-		return rc;
-	if (!c->gone)
-		return kv_put(t, l->db, &c->key, sizeof c->key, c->value, c->n, err);
-	rc = kv_del(t, l->db, &c->key, sizeof c->key, err);
-	return rc == FT_ENOENT ? 0 : rc;
+	struct journal *j = l->journal;
+	for (;;) {
+		struct record *r = j->head;
+		uint32_t end = r == f->end ? f->end_at : r->bytes;
+		for (; j->at < end; j->at += change_bytes(change_at(r, j->at)->n)) {
+			const struct place *latest = journal_latest(j, &change_at(r, j->at)->key);
+			journal_drop_change(j, r, j->at, !outdated(l, f, latest, r, j->at));
+		}
+		if (r == f->end)
+			break;
+		journal_drop_head(j);
+		if (j->head == NULL)
+			break;
+	}
+}
+
+/* ---- the file --------------------------------------------------------------------------------- */
+
+static int
+write_records(struct learn *l, struct kv_txn *t, struct err *err)
+{
+	int rc = 0;
+	for (const struct record *r = l->journal->fresh; rc == 0 && r; r = r->next) {
+		struct learn_key k = record_key(l, r);
+		l->writes++;
+		rc = kv_put(t, l->db, &k, sizeof k, &r->stamp, sizeof r->stamp + r->bytes, err);
+	}
+	return rc;
 }
 
 int
 learn_flush(struct learn *l, struct err *err)
 {
+	struct journal *j = l->journal;
 	struct kv_txn *t;
-	uint32_t undo_n = l->undo_n;
-	uint64_t undo_batch = l->undo_batch;
-	if (l->n_changes == 0)
+	if (j == NULL || j->fresh == NULL)
 		return 0;
+	struct fold f = {.most = j->bytes < JOURNAL_MOST ? FOLD_LEAST + j->collected / FOLD_SHARE
+							 : FOLD_LEAST + j->collected * 2};
 	int rc = kv_begin(l->kv, true, &t, err);
 	if (rc != 0)
 		return rc;
-	if (l->undo_batch != l->batch)
-		rc = clear_undo(l, t, err);
-	for (unsigned i = 0; rc == 0 && i < l->n_changes; i++)
-		rc = write_change(l, t, &l->change[i], err);
+	rc = fold(l, t, &f, err);
 	if (rc == 0)
-		rc = kv_commit(t, err);
-	else
+		rc = write_records(l, t, err);
+	if (rc != 0) {
 		kv_abort(t);
-	if (rc == 0)
-		learn_forget(l);
-	else {
-		l->undo_n = undo_n;
-		l->undo_batch = undo_batch;
+		return rc;
+	}
+	rc = kv_commit(t, err);
+	if (rc == 0) {
+		fold_done(l, &f);
+		journal_written(j);
 	}
 	return rc;
 }
 
 static int
-take_back(struct learn *l, struct kv_txn *t, const struct kv_bytes *v, struct err *err)
+read_journal(struct learn *l, struct kv_txn *t, bool unfinished, uint32_t from, struct err *err)
 {
-	struct undo u;
-	memcpy(&u, v->p, sizeof u);
-	if (!u.had) {
-		int rc = kv_del(t, l->db, &u.key, sizeof u.key, err);
-		return rc == FT_ENOENT ? 0 : rc;
+	struct learn_key first = {.kind = LEARN_JOURNAL, .port = l->port}, key;
+	struct kv_cursor *c;
+	struct kv_bytes k, v;
+	if (kv_cursor_open(t, l->db, &c) != 0)
+		return err_set(err, FT_EFORMAT, "can't read ingest.lmdb");
+	int found = kv_cursor_seek(c, &first, sizeof first, &k, &v);
+	for (; found == 0; found = kv_cursor_next(c, &k, &v)) {
+		if (k.n != sizeof key || memcmp(k.p, &first, offsetof(struct learn_key, sub)) != 0)
+			break;
+		memcpy(&key, k.p, sizeof key);
+		journal_read(l->journal, be64toh(key.sub), v.p, v.n, l, unfinished, from);
 	}
-	size_t n = v->n - sizeof u;
-	uint8_t *old = malloc(n + 1);
-	CHECK(old != NULL);
-	memcpy(old, (const uint8_t *)v->p + sizeof u, n);
-	int rc = kv_put(t, l->db, &u.key, sizeof u.key, old, n, err);
-	free(old);
-	return rc;
+	kv_cursor_close(c);
+	return 0;
 }
 
 int
 learn_recover(struct learn *l, bool unfinished, uint32_t from, struct err *err)
 {
+	struct fold f = {.whole = true, .most = UINT64_MAX / 16};
 	struct kv_txn *t;
-	uint32_t n = 0;
 	if (l->kv == NULL)
 		return 0;
+	learn_close(l);
+	l->journal = journal_new();
 	int rc = kv_begin(l->kv, true, &t, err);
 	if (rc != 0)
 		return rc;
-	struct kv_bytes v;
-	for (;; n++) {
-		struct learn_key k = undo_key(l, n);
-		if (kv_get(t, l->db, &k, sizeof k, &v) != 0)
-			break;
-	}
-	for (uint32_t i = n; rc == 0 && unfinished && i-- > 0;) {
-		struct learn_key k = undo_key(l, i);
-		struct undo u;
-		if (kv_get(t, l->db, &k, sizeof k, &v) != 0 || v.n < sizeof u)
-			continue;
-		memcpy(&u, v.p, sizeof u);
-		if (u.incarnation == l->incarnation && u.batch == l->batch && u.datagram >= from)
-			rc = take_back(l, t, &v, err);
-	}
+	rc = read_journal(l, t, unfinished, from, err);
 	if (rc == 0)
-		rc = clear_undo(l, t, err);
+		rc = fold(l, t, &f, err);
 	if (rc != 0) {
 		kv_abort(t);
 		return rc;
 	}
-	return kv_commit(t, err);
+	rc = kv_commit(t, err);
+	if (rc == 0 && l->journal->head)
+		fold_done(l, &f);
+	return rc;
 }
 
-/* values whose key begins with the first n bytes of `from`; f is given those of `port` (any: all) */
+/* ---- what is known ---------------------------------------------------------------------------- */
+
+typedef int (*learn_fn)(void *ctx, const struct learn_key *key, const uint8_t *value, size_t n);
+
 static int
-walk(const struct learn *l, const struct learn_key *from, size_t n, bool any,
-	int (*f)(void *ctx, const struct learn_key *key, const uint8_t *value, size_t n), void *ctx,
-	struct err *err)
+each_of_table(struct learn *l, enum learn_kind kind, learn_fn f, void *ctx, struct err *err)
 {
+	struct learn_key from = {.kind = (uint8_t)kind}, key;
 	struct kv_txn *t;
 	struct kv_cursor *c;
 	struct kv_bytes k, v;
-	if (l->kv == NULL)
-		return 0;
 	int rc = kv_begin(l->kv, false, &t, err);
 	if (rc != 0)
 		return rc;
@@ -273,15 +294,14 @@ walk(const struct learn *l, const struct learn_key *from, size_t n, bool any,
 		kv_abort(t);
 		return err_set(err, rc, "can't read ingest.lmdb");
 	}
-	int found = kv_cursor_seek(c, from, n, &k, &v);
+	int found = kv_cursor_seek(c, &from, 1, &k, &v);
 	for (; found == 0 && rc == 0; found = kv_cursor_next(c, &k, &v)) {
-		struct learn_key key;
 		if (k.n != sizeof key)
 			continue; /* another database's name */
 		memcpy(&key, k.p, sizeof key);
-		if (memcmp(&key, from, n) != 0)
+		if (key.kind != kind)
 			break;
-		if (any || key.port == l->port)
+		if (key.port == l->port && (l->journal == NULL || journal_latest(l->journal, &key) == NULL))
 			rc = f(ctx, &key, v.p, v.n);
 	}
 	kv_cursor_close(c);
@@ -290,22 +310,16 @@ walk(const struct learn *l, const struct learn_key *from, size_t n, bool any,
 }
 
 int
-learn_each(struct learn *l, enum learn_kind kind,
-	int (*f)(void *ctx, const struct learn_key *key, const uint8_t *value, size_t n), void *ctx,
-	struct err *err)
+learn_each(struct learn *l, enum learn_kind kind, learn_fn f, void *ctx, struct err *err)
 {
-	struct learn_key from = {.kind = (uint8_t)kind};
-	return walk(l, &from, 1, kind == LEARN_EXPORTER, f, ctx, err);
-}
-
-int
-learn_each_of(const struct learn *l, enum learn_kind kind, uint8_t version, uint32_t exporter,
-	int (*f)(void *ctx, const struct learn_key *key, const uint8_t *value, size_t n), void *ctx,
-	struct err *err)
-{
-	/* keys are ordered by their bytes, and these members come first */
-	struct learn_key from = {
-		.kind = (uint8_t)kind, .version = version, .port = l->port, .exporter = exporter};
-	_Static_assert(offsetof(struct learn_key, domain) == 8, "the prefix is without holes");
-	return walk(l, &from, offsetof(struct learn_key, domain), false, f, ctx, err);
+	if (l->kv == NULL)
+		return 0;
+	int rc = each_of_table(l, kind, f, ctx, err);
+	for (uint32_t i = 0; rc == 0 && l->journal && i <= l->journal->mask; i++) {
+		const struct place *p = &l->journal->place[i];
+		const struct change *c = p->record ? change_at(p->record, p->at) : NULL;
+		if (c && c->key.kind == kind && c->n != CHANGE_GONE)
+			rc = f(ctx, &c->key, c->value, c->n);
+	}
+	return rc;
 }

@@ -15,6 +15,7 @@ ingest_SRCS := \
 	ingest/ipfix.c \
 	ingest/label.c \
 	ingest/kept.c \
+	ingest/journal.c \
 	ingest/learn.c \
 	ingest/netflow5.c \
 	ingest/netflow9.c \
@@ -38,6 +39,7 @@ ingest_SRCS := \
 	ingest/tcp_answer.c \
 	ingest/tcp_read.c \
 	ingest/template.c \
+	ingest/template_group.c \
 	ingest/thread.c \
 	ingest/tls.c \
 	ingest/waiting.c

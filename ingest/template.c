@@ -8,10 +8,14 @@
  *
  * Groups.  Some things happen to many templates at once: an exporter restarted, and those from before our start are
  * void; a connection withdraws all of a kind.  Anybody may send what says so, in a few bytes and as often as he likes, so
- * neither may look at the whole table.  Templates that either can happen to are also in chains by (exporter, version,
- * domain, connection, kind): provisional ones, and those of connections.  A confirmed one of datagrams is in none.  A
- * chain is walked to be emptied, so what a datagram costs here was paid for by the templates that once came or were
- * loaded, and is at most `maxtemplates` steps.
+ * neither may look at the whole table.  Templates that either can happen to are members of a group: of (exporter,
+ * version, domain) the provisional ones, of (... connection, kind) those of connections.  A confirmed one of datagrams
+ * is in none.
+ * A restart costs the same however many it makes void: the group is put aside, and a template of it counts as none
+ * from then on.  It is taken out when it is looked for, or by and by as new templates come (two for each).  In the file the
+ * source gets a line that says by which of our starts a template must have been confirmed to count (LEARN_VOID), and
+ * templates say in which they were (a confirmed one is written again, once a start).
+ * A withdrawal of all empties the group at once: each step was paid for by a template that the connection sent.
  */
 #include "ingest/template.h"
 
@@ -19,19 +23,21 @@
 #include <string.h>
 
 #include "common/hash.h"
+#include "ingest/template_group.h"
 
 struct template_table {
-	struct template **slot;  /* open addressing; a deleted place is closed up */
-	struct template **group; /* heads of chains, as many as slots */
-	uint64_t seed;           /* a sender can't foresee which templates share a place */
+	struct template **slot; /* open addressing; a deleted place is closed up */
+	struct template_groups groups;
+	uint64_t seed; /* a sender can't foresee which templates share a place */
 	uint32_t mask, used;
+	uint32_t start; /* number of this start of ours */
 	uint64_t steps;
 };
 
 /* what the file has of a template, fields behind it */
 struct stored {
 	uint16_t n_fields, n_scope;
-	uint8_t options, pad[3];
+	uint8_t options, start[3]; /* of ours, that it was confirmed in; big-endian */
 };
 
 enum { SETS_TEMPLATE_MIN = 256, TEMPLATES_MAX = 65536 /* of all exporters of a port */ };
@@ -45,67 +51,22 @@ template_table_new(void)
 	t->mask = 255;
 	t->seed = hash_secret();
 	t->slot = calloc(t->mask + 1, sizeof *t->slot);
-	t->group = calloc(t->mask + 1, sizeof *t->group);
-	if (t->slot == NULL || t->group == NULL) {
+	groups_open(&t->groups, t->seed);
+	if (t->slot == NULL || t->groups.bucket == NULL) {
 		template_table_free(t);
 		return NULL;
 	}
 	return t;
 }
 
-/* ---- groups ----------------------------------------------------------------------------------- */
-
-static struct template **
-chain(const struct template_table *t, uint32_t exporter, uint8_t version, uint32_t domain,
-	uint32_t connection, bool options)
-{
-	/* provisional ones are void or counted together, whatever their kind */
-	uint64_t kind = (uint64_t)version << 1 | (connection && options);
-	uint64_t h =
-		hash_mix(((uint64_t)exporter << 32 | domain) ^ t->seed, (uint64_t)connection << 32 | kind);
-	return &t->group[(uint32_t)h & t->mask];
-}
-
-static void
-join(struct template_table *t, struct template *p)
-{
-	if (p->connection == 0 && !p->provisional)
-		return;
-	struct template **head = chain(t, p->exporter, p->version, p->domain, p->connection, p->options);
-	p->group_next = *head;
-	p->group_at = head;
-	if (p->group_next)
-		p->group_next->group_at = &p->group_next;
-	*head = p;
-}
-
-static void
-leave(struct template *p)
-{
-	if (p->group_at == NULL)
-		return;
-	*p->group_at = p->group_next;
-	if (p->group_next)
-		p->group_next->group_at = p->group_at;
-	p->group_at = NULL;
-	p->group_next = NULL;
-}
-
-static bool
-is_of(const struct template *p, uint32_t exporter, uint8_t version, uint32_t domain, uint32_t connection)
-{
-	return p->exporter == exporter && p->version == version && p->domain == domain &&
-	       p->connection == connection;
-}
-
 /* ---- the table -------------------------------------------------------------------------------- */
 
 static void
-template_free(struct template *t)
+template_free(struct template_table *t, struct template *p)
 {
-	leave(t);
-	free(t->program);
-	free(t);
+	groups_leave(&t->groups, p);
+	free(p->program);
+	free(p);
 }
 
 void
@@ -113,24 +74,24 @@ template_table_free(struct template_table *t)
 {
 	if (t == NULL)
 		return;
-	for (uint32_t i = 0; t->slot && t->group && i <= t->mask; i++)
+	for (uint32_t i = 0; t->slot && t->groups.bucket && i <= t->mask; i++)
 		if (t->slot[i])
-			template_free(t->slot[i]);
+			template_free(t, t->slot[i]);
+	groups_close(&t->groups);
 	free(t->slot);
-	free(t->group);
 	free(t);
 }
 
 unsigned
 template_count(const struct template_table *t)
 {
-	return t->used;
+	return t->used - t->groups.n_void;
 }
 
 uint64_t
 template_steps(const struct template_table *t)
 {
-	return t->steps;
+	return t->steps + t->groups.steps;
 }
 
 /* what a template is known by: its key in the file */
@@ -164,26 +125,16 @@ locate(struct template_table *t, const struct learn_key *k)
 	return i;
 }
 
-struct template *
-template_find(const struct message *m, uint16_t id)
-{
-	struct learn_key k = key_of(m->exporter, m->version, m->domain, m->d->connection, id);
-	return m->d->templates->slot[locate(m->d->templates, &k)];
-}
-
 static void
 grow(struct template_table *t)
 {
 	struct template **was = t->slot;
 	uint32_t n = t->mask + 1;
 	t->mask = n * 2 - 1;
-	free(t->group);
 	t->slot = calloc((size_t)n * 2, sizeof *t->slot);
-	t->group = calloc((size_t)n * 2, sizeof *t->group);
-	CHECK(t->slot != NULL && t->group != NULL);
+	CHECK(t->slot != NULL);
 	for (uint32_t i = 0; i < n; i++)
 		if (was[i]) {
-			join(t, was[i]);
 			struct learn_key k = own_key(was[i]);
 			t->slot[locate(t, &k)] = was[i];
 		}
@@ -198,17 +149,17 @@ insert(struct template_table *t, struct template *new)
 	struct learn_key k = own_key(new);
 	uint32_t i = locate(t, &k);
 	if (t->slot[i])
-		template_free(t->slot[i]);
+		template_free(t, t->slot[i]);
 	else
 		t->used++;
 	t->slot[i] = new;
-	join(t, new);
+	groups_join(&t->groups, new);
 }
 
 static void
 take_out(struct template_table *t, uint32_t i)
 {
-	template_free(t->slot[i]);
+	template_free(t, t->slot[i]);
 	t->slot[i] = NULL;
 	t->used--;
 	/* what stood behind it moves up, so that a search never stops at the hole */
@@ -228,14 +179,37 @@ forget(struct decoder *d, struct template *t)
 	take_out(d->templates, locate(d->templates, &key));
 }
 
+/* two of those that are void */
+static void
+clear_away(struct decoder *d)
+{
+	struct template *t;
+	for (unsigned i = 0; i < 2 && (t = groups_void(&d->templates->groups)) != NULL; i++)
+		forget(d, t);
+}
+
+struct template *
+template_find(const struct message *m, uint16_t id)
+{
+	struct template_table *table = m->d->templates;
+	struct learn_key k = key_of(m->exporter, m->version, m->domain, m->d->connection, id);
+	struct template *t = table->slot[locate(table, &k)];
+	if (t == NULL || t->group == NULL || !t->group->aside)
+		return t;
+	forget(m->d, t);
+	return NULL;
+}
+
 static void
 remember(struct decoder *d, const struct template *t)
 {
+	uint32_t start = d->templates->start;
 	struct {
 		struct stored s;
 		struct template_field field[PROGRAM_FIELDS];
 	} v; /* as far as it is used */
-	v.s = (struct stored){t->n_fields, t->n_scope, t->options, {0}};
+	v.s = (struct stored){t->n_fields, t->n_scope, t->options,
+		{(uint8_t)(start >> 16), (uint8_t)(start >> 8), (uint8_t)start}};
 	struct learn_key key = own_key(t);
 	memcpy(v.field, t->field, t->n_fields * sizeof t->field[0]);
 	learn_put(d->learn, &key, &v, sizeof v.s + t->n_fields * sizeof t->field[0]);
@@ -269,11 +243,15 @@ learn_template(struct message *m, uint16_t id, const struct template_field *fiel
 	struct template *old = template_find(m, id);
 	if (old && old->n_fields == n && old->n_scope == n_scope && old->options == options &&
 		memcmp(old->field, field, n * sizeof *field) == 0) {
-		if (old->provisional)
-			leave(old);
-		old->provisional = false;
+		if (old->provisional) {
+			groups_leave(&d->templates->groups, old);
+			old->provisional = false;
+			remember(d, old);
+		}
 		return;
 	}
+	if (old == NULL)
+		clear_away(d);
 	if (old == NULL &&
 		(d->work.templates >= d->limits.templates || d->templates->used >= TEMPLATES_MAX)) {
 		d->totals.bound_hits++;
@@ -318,15 +296,12 @@ withdraw(struct message *m, uint16_t id, bool options)
 		}
 		return;
 	}
-	struct template *next =
-		*chain(d->templates, m->exporter, m->version, m->domain, d->connection, options);
-	for (struct template *t; (t = next) != NULL;) {
-		next = t->group_next;
+	const struct template_group *g = groups_find(
+		&d->templates->groups, m->exporter, m->version, m->domain, d->connection, options);
+	for (uint32_t left = g ? g->n : 0; left > 0; left--) { /* the last one takes the group with it */
 		d->templates->steps++;
-		if (is_of(t, m->exporter, m->version, m->domain, d->connection) && t->options == options) {
-			forget(d, t);
-			d->work.templates -= d->work.templates > 0;
-		}
+		forget(d, g->first);
+		d->work.templates -= d->work.templates > 0;
 	}
 }
 
@@ -407,6 +382,8 @@ template_set(struct message *m, struct cursor c, bool options)
 	}
 }
 
+/* ---- the file --------------------------------------------------------------------------------- */
+
 static int
 load_one(void *ctx, const struct learn_key *key, const uint8_t *value, size_t n)
 {
@@ -421,28 +398,92 @@ load_one(void *ctx, const struct learn_key *key, const uint8_t *value, size_t n)
 	memcpy(field, value + sizeof s, s.n_fields * sizeof field[0]);
 	struct template *t = make(key, field, s.n_fields, s.n_scope, s.options != 0);
 	t->provisional = t->connection == 0; /* a connection that is still open vouches for its own */
+	t->start = (uint32_t)s.start[0] << 16 | (uint32_t)s.start[1] << 8 | s.start[2];
 	insert(d->templates, t);
 	return 0;
+}
+
+static int
+load_start(void *ctx, const struct learn_key *key, const uint8_t *value, size_t n)
+{
+	struct decoder *d = ctx;
+	(void)key;
+	if (n == sizeof d->templates->start)
+		memcpy(&d->templates->start, value, n);
+	return 0;
+}
+
+struct voids {
+	struct void_source {
+		struct learn_key key;
+		uint32_t start;
+	} * of;
+	size_t n, room;
+};
+
+static int
+load_void(void *ctx, const struct learn_key *key, const uint8_t *value, size_t n)
+{
+	struct voids *v = ctx;
+	if (n != sizeof v->of->start)
+		return 0;
+	if (v->n == v->room) {
+		v->room = v->room ? v->room * 2 : 64;
+		v->of = realloc(v->of, v->room * sizeof *v->of);
+		CHECK(v->of != NULL);
+	}
+	v->of[v->n].key = *key;
+	memcpy(&v->of[v->n++].start, value, n);
+	return 0;
+}
+
+/* what a restart of the exporter had made void, and was not taken out yet */
+static void
+drop_void(struct decoder *d, const struct void_source *v)
+{
+	const struct learn_key *k = &v->key;
+	const struct template_group *g =
+		groups_find(&d->templates->groups, k->exporter, k->version, k->domain, 0, false);
+	for (struct template *t = g ? g->first : NULL, *next; t; t = next) {
+		next = t->group_next;
+		if (t->start < v->start)
+			forget(d, t);
+	}
+	learn_del(d->learn, k);
 }
 
 int
 template_load(struct decoder *d, struct err *err)
 {
-	return learn_each(d->learn, LEARN_TEMPLATE, load_one, d, err);
+	struct voids v = {NULL, 0, 0};
+	const struct learn_key key = {.kind = LEARN_START};
+	int rc = learn_each(d->learn, LEARN_TEMPLATE, load_one, d, err);
+	if (rc == 0)
+		rc = learn_each(d->learn, LEARN_START, load_start, d, err);
+	if (rc == 0)
+		rc = learn_each(d->learn, LEARN_VOID, load_void, &v, err);
+	for (size_t i = 0; rc == 0 && i < v.n; i++)
+		drop_void(d, &v.of[i]);
+	free(v.of);
+	if (rc == 0) {
+		d->templates->start++;
+		learn_put(d->learn, &key, &d->templates->start, sizeof d->templates->start);
+	}
+	return rc;
 }
 
 void
 template_restart(struct decoder *d, uint32_t exporter, uint8_t version, uint32_t domain)
 {
-	struct template *next = *chain(d->templates, exporter, version, domain, 0, false);
-	for (struct template *t; (t = next) != NULL;) {
-		next = t->group_next;
-		d->templates->steps++;
-		if (is_of(t, exporter, version, domain, 0)) {
-			forget(d, t);
-			d->work.templates -= d->work.templates > 0;
-		}
-	}
+	struct template_table *t = d->templates;
+	struct template_group *g = groups_find(&t->groups, exporter, version, domain, 0, false);
+	const struct learn_key key = {
+		.kind = LEARN_VOID, .version = version, .exporter = exporter, .domain = domain};
+	if (g == NULL)
+		return;
+	d->work.templates -= g->n < d->work.templates ? g->n : d->work.templates;
+	groups_put_aside(&t->groups, g);
+	learn_put(d->learn, &key, &t->start, sizeof t->start);
 }
 
 void
@@ -474,9 +515,7 @@ template_count_known(const struct decoder *d, struct ft_source *s)
 {
 	if (s->connection)
 		return;
-	for (const struct template *t = *chain(d->templates, s->exporter, s->version, s->domain, 0, false); t;
-		t = t->group_next) {
-		d->templates->steps++;
-		s->templates += is_of(t, s->exporter, s->version, s->domain, 0);
-	}
+	const struct template_group *g =
+		groups_find(&d->templates->groups, s->exporter, s->version, s->domain, 0, false);
+	s->templates += g ? g->n : 0;
 }

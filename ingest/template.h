@@ -23,7 +23,9 @@ struct template
 	uint8_t version;
 	bool options;
 	bool provisional; /* from before the start: not yet confirmed by the exporter */
-	struct template *group_next, **group_at; /* template.c: groups */
+	uint32_t start;   /* of ours, that it was loaded from (template.c: groups) */
+	struct template_group *group;
+	struct template *group_next, **group_at;
 	uint16_t n_fields, n_scope;
 	struct program *program;
 	struct census_template *census; /* where its records are counted (census.h) */

@@ -3,6 +3,7 @@
  * bytes and 30 minutes, decoded in the order they came when the template does (RFC 3954 section 9).
  * They are in the learn log's file, so neither a kill nor a restart loses them, and taken out there under its undo.
  */
+#include <endian.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -116,7 +117,7 @@ waiting_keep(struct message *m, unsigned id, const struct cursor *body)
 			.exporter = m->exporter,
 			.domain = m->domain,
 			.id = id,
-			.sub = ++w->serial},
+			.sub = htobe64(++w->serial)}, /* the file has keys in the order of their bytes */
 		.arrived_us = m->arrived.us,
 		.export_us = m->ctx.export_time.us,
 		.correction_us = m->ctx.correction_us,
@@ -229,8 +230,8 @@ load_one(void *ctx, const struct learn_key *key, const uint8_t *value, size_t n)
 	memcpy((uint8_t *)k + STORED_FROM, value, n);
 	k->bytes = (uint32_t)(n - head);
 	append(d->waiting, k);
-	if (key->sub > d->waiting->serial)
-		d->waiting->serial = key->sub;
+	if (be64toh(key->sub) > d->waiting->serial)
+		d->waiting->serial = be64toh(key->sub);
 	return 0;
 }
 

@@ -11,6 +11,7 @@
 #include <cmocka.h>
 
 #include "common/flow_key.h"
+#include "ingest/template.h"
 #include "tests/unit/decode_world.h"
 
 /* ---- v5 --------------------------------------------------------------------------------------- */
@@ -653,17 +654,40 @@ restart(struct kv *kv, unsigned db)
 	assert_int_equal(decoder_load(&t.d, &err), 0);
 }
 
+static char folder[64];
+static struct kv *kv;
+static unsigned kv_main;
+
+static void
+open_file(void)
+{
+	struct err err;
+	snprintf(folder, sizeof folder, "/tmp/ft-decode-test.XXXXXX");
+	assert_non_null(mkdtemp(folder));
+	assert_int_equal(learn_open(&kv, &kv_main, folder, &err), 0);
+	restart(kv, kv_main);
+}
+
+static void
+close_file(void)
+{
+	char path[96];
+	decoder_close(&t.d);
+	learn_close(&t.learn);
+	t.learn = (struct learn){0};
+	kv_close(kv);
+	snprintf(path, sizeof path, "%s/ingest.lmdb", folder);
+	(void)unlink(path);
+	snprintf(path, sizeof path, "%s/ingest.lmdb-lock", folder);
+	(void)unlink(path);
+	(void)rmdir(folder);
+}
+
 static void
 what_was_learnt_survives_a_restart(void **state)
 {
-	char folder[] = "/tmp/ft-decode-test.XXXXXX", path[64];
-	struct kv *kv;
-	struct err err;
-	unsigned db;
 	(void)state;
-	assert_non_null(mkdtemp(folder));
-	assert_int_equal(learn_open(&kv, &db, folder, &err), 0);
-	restart(kv, db);
+	open_file();
 	/* a template, a rate, and a set that waits */
 	struct wire w = {0};
 	w_v9_header(&w, UPTIME, SECS, 0, 3), TEACH(&w, 256, plain);
@@ -675,7 +699,7 @@ what_was_learnt_survives_a_restart(void **state)
 	w_set_end(&w, at);
 	plain_data(&w, 300, 2, 70);
 	feed(&w);
-	restart(kv, db);
+	restart(kv, kv_main);
 	struct wire x = {0};
 	w_v9_header(&x, UPTIME + 1000, SECS + 1, 1, 3), plain_data(&x, 256, 1, 5);
 	t.arrived_us += S;
@@ -687,7 +711,7 @@ what_was_learnt_survives_a_restart(void **state)
 	feed(&y);
 	assert_int_equal(t.flows, 3);
 	assert_int_equal(t.flow[1].f.bytes, 70);
-	restart(kv, db);
+	restart(kv, kv_main);
 	/* the exporter restarted too: its old templates mean nothing any more */
 	struct wire z = {0};
 	w_v9_header(&z, 5000, SECS + 300, 0, 3), plain_data(&z, 256, 1, 5);
@@ -695,15 +719,70 @@ what_was_learnt_survives_a_restart(void **state)
 	feed(&z);
 	assert_int_equal(t.flows, 3);
 	assert_int_equal(t.table[0].sets_waiting, 1);
-	decoder_close(&t.d);
-	learn_close(&t.learn);
-	t.learn = (struct learn){0};
-	kv_close(kv);
-	snprintf(path, sizeof path, "%s/ingest.lmdb", folder);
-	(void)unlink(path);
-	snprintf(path, sizeof path, "%s/ingest.lmdb-lock", folder);
-	(void)unlink(path);
-	(void)rmdir(folder);
+	close_file();
+}
+
+/* a datagram of one record by template `id`, sent so long after the exporter's start */
+static void
+one_record(uint32_t uptime_s, unsigned id, bool with_template)
+{
+	struct wire w = {0};
+	w_v9_header(&w, uptime_s * 1000, SECS, 0, 3);
+	if (with_template)
+		TEACH(&w, id, plain);
+	plain_data(&w, id, 1, 5);
+	feed(&w);
+}
+
+static void
+what_a_restart_made_void_stays_so(void **state)
+{
+	(void)state;
+	open_file();
+	one_record(1000, 256, true);
+	one_record(1000, 257, true);
+	assert_int_equal(t.flows, 2);
+	restart(kv, kv_main);
+	one_record(1000, 257, true); /* confirmed: it is the one of now */
+	assert_int_equal(t.flows, 3);
+	one_record(10, 257, false); /* the exporter restarted */
+	assert_int_equal(t.flows, 4);
+	assert_int_equal(t.table[0].templates, 1);
+	assert_int_equal(template_count(t.d.templates), 1);
+	restart(kv, kv_main);
+	one_record(11, 257, false);
+	assert_int_equal(t.flows, 5);
+	one_record(12, 256, false);
+	assert_int_equal(t.flows, 5);
+	assert_int_equal(t.table[0].sets_waiting, 1);
+	one_record(13, 256, true);
+	assert_int_equal(t.flows, 7);
+	restart(kv, kv_main); /* what had made the old one void says nothing of the new one */
+	one_record(14, 256, false);
+	assert_int_equal(t.flows, 8);
+	close_file();
+}
+
+static void
+what_waited_keeps_its_order(void **state)
+{
+	enum { SETS = 600 };
+	(void)state;
+	open_file();
+	t.d.limits.waiting = 1 << 20;
+	for (unsigned i = 0; i < SETS; i++) {
+		struct wire w = {0};
+		w_v9_header(&w, UPTIME, SECS, i, 3), plain_data(&w, 300, 1, 1 + i);
+		feed(&w);
+	}
+	restart(kv, kv_main);
+	struct wire y = {0};
+	w_v9_header(&y, UPTIME, SECS, SETS, 3), TEACH(&y, 300, plain);
+	feed(&y);
+	assert_int_equal(t.flows, SETS);
+	for (unsigned i = 0; i < SETS && i < sizeof t.flow / sizeof t.flow[0]; i++)
+		assert_int_equal(t.flow[i].f.bytes, 1 + i);
+	close_file();
 }
 
 #define TEST(sentence, f)                                                                                    \
@@ -751,6 +830,10 @@ main(void)
 			one_records_fields_do_not_leak_into_the_next),
 		TEST("what was learnt survives a restart, unless the exporter restarted too",
 			what_was_learnt_survives_a_restart),
+		TEST("templates that an exporter's restart made void stay so after ours",
+			what_a_restart_made_void_stays_so),
+		TEST("what waited for a template is decoded in its order, after a restart too",
+			what_waited_keeps_its_order),
 		TEST("sources are bounded, refusals counted", sources_are_bounded),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

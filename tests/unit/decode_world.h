@@ -8,7 +8,7 @@
 #include "ingest/learn.h"
 #include "tests/contract/wire.h"
 
-enum { SECS = 1760000000, UPTIME = 100000, FLOWS_MAX = 256, SOURCES = 8 };
+enum { SECS = 1760000000, UPTIME = 100000, FLOWS_MAX = 1024, SOURCES = 8 };
 #define S INT64_C(1000000)
 
 static struct {

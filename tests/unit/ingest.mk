@@ -33,3 +33,7 @@ interface_test_USES := ingest queryd
 TEST_PROGS += flood_test
 flood_test_SRCS := tests/unit/flood_test.c
 flood_test_USES := ingest
+# the file of what was learnt
+TEST_PROGS += learn_test
+learn_test_SRCS := tests/unit/learn_test.c
+learn_test_USES := ingest
