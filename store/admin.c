@@ -47,7 +47,9 @@ usage(FILE *to)
 	      "       ft-store detach NUMBER DIR -c FILE         move a segment out to DIR (ft-store "
 	      "stopped)\n"
 	      "       ft-store clear [--yes] -c FILE             remove all sessions (asks; ft-store "
-	      "stopped)\n",
+	      "stopped)\n"
+	      "       ft-store import ...                        what nfdump has kept, as CSV: ft-import "
+	      "-h\n",
 		to);
 }
 
@@ -442,6 +444,8 @@ do_clear(struct admin *a)
 	free(n);
 	snprintf(path, sizeof path, "%s/index.lmdb", a->database);
 	(void)unlink(path);
+	snprintf(path, sizeof path, "%s/imported", conf_str(a->conf, CONF_statedir));
+	(void)unlink(path); /* what was imported is gone as well, and may come again */
 	clear_memory(a);
 	close(lock);
 	printf("all sessions are removed\n");
@@ -510,12 +514,29 @@ do_detach(struct admin *a, const char *folder)
 	return rc == FT_OK ? 0 : EXIT_SYSTEM;
 }
 
+/* It goes through ft-ingest, so it is a program of its own, beside this one. */
+static int
+do_import(char **argv)
+{
+	char path[600];
+	ssize_t n = readlink("/proc/self/exe", path, sizeof path - 16);
+	char *slash = n > 0 ? memrchr(path, '/', (size_t)n) : NULL;
+	if (slash != NULL) {
+		memcpy(slash + 1, "ft-import", sizeof "ft-import");
+		(void)execv(path, argv + 1);
+	}
+	fprintf(stderr, "ft-store: ft-import can't be started: %s\n", strerror(errno));
+	return EXIT_SYSTEM;
+}
+
 int
 admin_main(int argc, char **argv)
 {
 	struct admin a = {.word = argv[1]};
 	const char *file = NULL, *second = NULL;
 	struct conf_problems problems = {0};
+	if (strcmp(a.word, "import") == 0)
+		return do_import(argv);
 	for (int i = 2; i < argc; i++) {
 		if (strcmp(argv[i], "-c") == 0 && i + 1 < argc)
 			file = argv[++i];

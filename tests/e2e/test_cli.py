@@ -10,7 +10,7 @@ import pytest
 
 from flowtrove import BIN, ROOT, SESSION_COLUMNS, Traffic
 
-PROGRAMS = ("ftsq", "ftstat", "ftum", "ft-ctl", "ft-config", "ft-store")
+PROGRAMS = ("ftsq", "ftstat", "ftum", "ft-ctl", "ft-config", "ft-store", "ft-import")
 
 
 @pytest.fixture(scope="module")
@@ -29,7 +29,7 @@ def test_help_and_version(instance, program):
 
 
 @pytest.mark.parametrize("program,section", [("ftsq", 1), ("ftstat", 1), ("ftum", 1), ("ft-ctl", 1), ("ft-config", 1),
-                                             ("ft-store", 8)])
+                                             ("ft-store", 8), ("ft-import", 8)])
 def test_every_program_has_a_man_page(program, section):
     assert os.path.getsize(os.path.join(ROOT, "docs", "man", "%s.%d" % (program, section))) > 300
 
