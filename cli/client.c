@@ -10,6 +10,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "cli/late.h"
+#include "cli/plain.h"
 #include "common/contract/rpc.h"
 #include "common/rpc.h"
 
@@ -17,6 +19,7 @@ enum { CONNECT_MS = 5000, SILENCE_S = 20 };
 
 struct client {
 	const struct options *o;
+	struct plain *plain; /* on this machine; NULL: encrypted, by rpc */
 	struct rpc_client *rpc;
 	char address[64];
 	char *key_from_file;
@@ -33,9 +36,9 @@ loopback(const struct sockaddr *a)
 	return IN6_IS_ADDR_LOOPBACK(&((const struct sockaddr_in6 *)(const void *)a)->sin6_addr);
 }
 
-/* ZeroMQ would try for ever without a word, so a plain connection is tried first: 0, or errno */
+/* ZeroMQ would try for ever without a word, so a plain connection is tried first: 0 and the socket, or errno */
 static int
-try_connect(const struct addrinfo *a)
+try_connect(const struct addrinfo *a, int *out)
 {
 	int fd = socket(a->ai_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0), why = 0;
 	socklen_t n = sizeof why;
@@ -50,7 +53,10 @@ try_connect(const struct addrinfo *a)
 		else
 			getsockopt(fd, SOL_SOCKET, SO_ERROR, &why, &n);
 	}
-	close(fd);
+	if (why != 0)
+		close(fd);
+	else
+		*out = fd;
 	return why;
 }
 
@@ -83,13 +89,13 @@ connect_server(struct client *c)
 	struct addrinfo hints = {.ai_socktype = SOCK_STREAM}, *list, *a;
 	struct err err = {0};
 	char endpoint[100];
-	int why = getaddrinfo(o->server, o->port, &hints, &list);
+	int fd = -1, why = getaddrinfo(o->server, o->port, &hints, &list);
 	if (why != 0) {
 		fprintf(stderr, "%s: %s: no such server (%s)\n", o->tool, o->server, gai_strerror(why));
 		return EXIT_FAILED;
 	}
 	for (a = list; a; a = a->ai_next) {
-		why = try_connect(a);
+		why = try_connect(a, &fd);
 		if (why == 0)
 			break;
 	}
@@ -106,6 +112,10 @@ connect_server(struct client *c)
 	const char *key = server_key(c);
 	bool local = loopback(a->ai_addr);
 	freeaddrinfo(list);
+	if (local && key == NULL && plain_open(&c->plain, fd, &err) == 0)
+		return 0;
+	if (!local || key != NULL)
+		close(fd);
 	if (!local && key == NULL) {
 		fprintf(stderr,
 			"%s: %s is another machine, so the connection is encrypted, which needs the server's "
@@ -114,7 +124,7 @@ connect_server(struct client *c)
 			o->tool, o->server, o->server);
 		return EXIT_AUTH;
 	}
-	if (rpc_client_open(&c->rpc, endpoint, key, &err) != 0) {
+	if ((local && key == NULL) || rpc_client_open(&c->rpc, endpoint, key, &err) != 0) {
 		fprintf(stderr, "%s: %s\n", o->tool, err.text);
 		return EXIT_FAILED;
 	}
@@ -194,6 +204,30 @@ complain(const struct client *c, const json_t *reply)
 	return out;
 }
 
+static int
+next_reply(struct client *c, json_t **body, const void **payload, size_t *n, bool *more, struct err *err)
+{
+	return c->plain ? plain_next(c->plain, body, payload, n, more, span_seconds(SILENCE_S), err)
+			: rpc_client_next(c->rpc, body, payload, n, more, span_seconds(SILENCE_S), err);
+}
+
+static int
+no_answer(const struct client *c, const struct err *err)
+{
+	if (err->code == FT_ETIME)
+		fprintf(stderr,
+			"%s: %s port %s takes connections but does not answer: is it ft-queryd, and does it "
+			"expect "
+			"%s?\n",
+			c->o->tool, c->o->server, c->o->port,
+			c->o->server_key || c->key_from_file
+				? "this key (FLOWTROVE_SERVERKEY)"
+				: "an encrypted connection (FLOWTROVE_SERVERKEY)");
+	else
+		fprintf(stderr, "%s: %s\n", c->o->tool, err->text);
+	return EXIT_FAILED;
+}
+
 int
 client_ask(struct client *c, json_t *request, int (*write)(void *, const void *, size_t), void *ctx,
 	json_t **reply)
@@ -203,27 +237,17 @@ client_ask(struct client *c, json_t *request, int (*write)(void *, const void *,
 	*reply = NULL;
 	if (c->o->key || c->o->user)
 		json_object_set_new(request, "auth", credentials(c));
-	if (rpc_client_send(c->rpc, request, &err) != 0) {
-		fprintf(stderr, "%s: %s\n", c->o->tool, err.text);
-		return EXIT_FAILED;
-	}
+	int sent = c->plain ? plain_send(c->plain, request, span_seconds(SILENCE_S), &err)
+			    : rpc_client_send(c->rpc, request, &err);
+	if (sent != 0)
+		return no_answer(c, &err);
 	while (more) {
 		const void *payload;
 		size_t n;
 		json_t *body;
-		if (rpc_client_next(c->rpc, &body, &payload, &n, &more, span_seconds(SILENCE_S), &err) != 0) {
+		if (next_reply(c, &body, &payload, &n, &more, &err) != 0) {
 			clear_bar(c);
-			if (err.code == FT_ETIME)
-				fprintf(stderr,
-					"%s: %s port %s takes connections but does not answer: is it "
-					"ft-queryd, and does it expect %s?\n",
-					c->o->tool, c->o->server, c->o->port,
-					c->o->server_key || c->key_from_file
-						? "this key (FLOWTROVE_SERVERKEY)"
-						: "an encrypted connection (FLOWTROVE_SERVERKEY)");
-			else
-				fprintf(stderr, "%s: %s\n", c->o->tool, err.text);
-			return EXIT_FAILED;
+			return no_answer(c, &err);
 		}
 		const json_t *progress = json_object_get(body, "progress");
 		if (progress)
@@ -232,7 +256,7 @@ client_ask(struct client *c, json_t *request, int (*write)(void *, const void *,
 			clear_bar(c);
 		if (payload && write && write(ctx, payload, n) != 0) {
 			json_decref(body);
-			(void)rpc_client_cancel(c->rpc);
+			(void)(c->plain ? plain_cancel(c->plain) : rpc_client_cancel(c->rpc));
 			return EXIT_GOOD;
 		}
 		if (more) {
@@ -310,6 +334,7 @@ client_open(struct client **out, const struct options *given)
 		return EXIT_FAILED;
 	}
 	c->o = o;
+	late_use();
 	int rc = 0;
 	if (o->key == NULL && o->user == NULL)
 		rc = options_wrong(o, "who are you? give -un USER, or set FLOWTROVE_USERNAME");
@@ -340,6 +365,7 @@ client_close(struct client *c)
 	if (c == NULL)
 		return;
 	clear_bar(c);
+	plain_close(c->plain);
 	rpc_client_close(c->rpc);
 	free(c->key_from_file);
 	free(c);

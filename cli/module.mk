@@ -10,9 +10,11 @@ cli_SRCS := \
 	cli/ctl_status.c \
 	cli/ctl_switches.c \
 	cli/export.c \
+	cli/late.c \
 	cli/options.c \
 	cli/parquet.c \
 	cli/picture.c \
+	cli/plain.c \
 	cli/table.c \
 	cli/view.c
 cli_PROGS := \

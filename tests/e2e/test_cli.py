@@ -8,7 +8,7 @@ import subprocess
 
 import pytest
 
-from flowtrove import BIN, ROOT, SESSION_COLUMNS, Traffic
+from flowtrove import BIN, ROOT, SESSION_COLUMNS, Instance, Traffic
 
 PROGRAMS = ("ftsq", "ftstat", "ftum", "ft-ctl", "ft-config", "ft-store", "ft-import")
 
@@ -177,3 +177,21 @@ def test_exporter_options_select(instance, span):
     assert all(parts) and sum(parts) == total()
     assert total("-ef", "ipfix") == total() and total("-ef", "nf5") == 0
     assert 0 < total("-e", "127.0.0.1", "-ei", "90") < parts[0]
+
+
+def test_an_encrypted_server_is_asked_by_its_key_and_others_without_the_library(folder):
+    secret = Instance(os.path.join(folder, "secret"))
+    try:
+        secret.down()
+        secret.configure({"listenaddress": "0.0.0.0"})
+        secret.up()
+        key = open(os.path.join(secret.dir, "users", "curve.pub")).read().strip()
+        ask = ("ftstat", "-j", "-grp", "IP", "-cnt", "BYTES")
+        r = secret.run(*ask, env={"FLOWTROVE_SERVERKEY": key})
+        assert r.returncode == 0 and json.loads(r.stdout)["rows"] == [], r.stderr
+        r = secret.run(*ask, timeout=40)
+        assert r.returncode == 1 and "FLOWTROVE_SERVERKEY" in r.stderr
+        needs = subprocess.run(["ldd", os.path.join(BIN, "ftstat")], capture_output=True, text=True).stdout
+        assert "zmq" not in needs or "asan" in needs or "tsan" in needs
+    finally:
+        secret.remove()
