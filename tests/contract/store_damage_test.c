@@ -322,6 +322,33 @@ a_damaged_journal_without_shared_memory_gives_what_is_whole(void **s)
 	bench_close(&b);
 }
 
+/* A power cut in the middle of writing a page: its first sectors are new, the others are not.  One of the last pages of the
+ * file at a time, with shared memory gone as well.  What was sealed is whole but for the block that was hit, and of the
+ * journal what comes before the page. */
+static void
+a_torn_last_page_costs_what_was_on_it(void **s)
+{
+	static const uint8_t zero[2048];
+	(void)s;
+	for (unsigned back = 1; back <= 8; back++) {
+		build(false);
+		bench_stop(&b);
+		ring_close(&b.ring);
+		remove_tree(b.shm);
+		mkdir(b.shm, 0750);
+		bench_ring(&b, 1024);
+		uint64_t pages = file_size(file) / 4096;
+		int fd = open(file, O_RDWR);
+		assert_true(fd >= 0 && pages > back);
+		assert_int_equal(
+			pwrite(fd, zero, sizeof zero, (off_t)((pages - back) * 4096 + 2048)), sizeof zero);
+		close(fd);
+		start_in_child("torn page");
+		read_in_child(1, SLICES - ROWS - OPEN_ROWS, "torn page");
+		bench_close(&b);
+	}
+}
+
 static void
 garbage_in_the_place_of_a_segment_is_missing_not_deadly(void **s)
 {
@@ -348,6 +375,7 @@ main(void)
 		cmocka_unit_test(a_file_cut_short_costs_what_was_cut),
 		cmocka_unit_test(a_file_cut_short_under_a_reader_s_map_costs_blocks_not_the_reader),
 		cmocka_unit_test(a_damaged_journal_without_shared_memory_gives_what_is_whole),
+		cmocka_unit_test(a_torn_last_page_costs_what_was_on_it),
 		cmocka_unit_test(garbage_in_the_place_of_a_segment_is_missing_not_deadly),
 	};
 	log_open("store_damage_test", NULL, LOG_L_ALWAYS);

@@ -104,31 +104,6 @@ a_full_disk_loses_nothing_and_is_left_by_itself(void **s)
 	bench_close(&b);
 }
 
-static void
-a_read_only_disk_is_said_in_words(void **s)
-{
-	struct store_settings set = bench_settings();
-	struct err err;
-	(void)s;
-	if (!small_disk())
-		return;
-	bench_ring(&b, 1024);
-	assert_int_equal(bench_start(&b, &set), FT_OK);
-	bench_send_all(&b, 0, FIRST);
-	assert_int_equal(journal_commit(&b.st, &err), FT_OK);
-	bench_send_all(&b, FIRST, 8);
-	if (mount(NULL, b.database, NULL, MS_REMOUNT | MS_RDONLY, "size=12m") == 0) {
-		assert_int_equal(journal_commit(&b.st, &err), FT_EFULL);
-		assert_non_null(strstr(err.text, "read-only"));
-		assert_int_equal(mount(NULL, b.database, NULL, MS_REMOUNT, "size=12m"), 0);
-	}
-	assert_int_equal(journal_commit(&b.st, &err), FT_OK);
-	bench_expect(&b, FIRST + 8);
-	bench_stop(&b);
-	(void)umount2(b.database, MNT_DETACH);
-	bench_close(&b);
-}
-
 /* Writing fails in the middle, as a quota or a dying disk would have it: here by a limit on the size of files. */
 static void
 a_write_error_is_outlived(void **s)
@@ -181,7 +156,6 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_full_disk_loses_nothing_and_is_left_by_itself),
 		cmocka_unit_test(a_write_error_is_outlived),
-		cmocka_unit_test(a_read_only_disk_is_said_in_words),
 	};
 	log_open("store_full_test", NULL, LOG_L_ALWAYS);
 	return cmocka_run_group_tests(tests, NULL, NULL);

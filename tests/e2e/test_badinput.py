@@ -228,6 +228,46 @@ def test_a_full_disk_is_said_and_nothing_is_lost_once_there_is_room(launch, fold
         subprocess.run(["umount", "-l", database])
 
 
+def ext4(folder, image):
+    """Mount it there; False: this machine can't."""
+    return subprocess.run(["mount", "-o", "loop", image, folder], capture_output=True).returncode == 0
+
+
+def test_a_disk_that_becomes_read_only_is_said_and_nothing_is_lost(launch, folder):
+    image, database = os.path.join(folder, "disk"), os.path.join(folder, "readonly", "database")
+    os.makedirs(database)
+    subprocess.run(["truncate", "-s", "64M", image], check=True)
+    if os.geteuid() != 0 or not all(shutil.which(p) for p in ("mkfs.ext4", "e2fsck")) or \
+            subprocess.run(["mkfs.ext4", "-q", "-F", image]).returncode != 0 or not ext4(database, image):
+        pytest.skip("a file system of its own needs root, a loop device, mkfs.ext4 and e2fsck")
+    try:
+        disk = launch("readonly", {"storage/storageinterval": 1})
+        before = Traffic(folder, disk.flow_port, 2000, "v9", start=1731000000, name="before").wait()
+        disk.wait_flows(before.sent["records"], before.span)
+        subprocess.run(["mount", "-o", "remount,abort", database], check=True)  # as after an error of the device
+        pids = {d: disk.running(d) for d in DAEMONS}
+        after = Traffic(folder, disk.flow_port, 2000, "v9", start=1732000000, seed=2, name="after").wait()
+        wait_for("a commit that fails", lambda: (disk.counter("store", "commit_failures") or 0) > 0, 60)
+        assert re.search("can't store to disk: .*[Rr]ead-only", disk.log("store")), disk.log("store")[-500:]
+        for t in (before, after):  # what was stored, and what is in memory only
+            got = disk.wait_flows(t.sent["records"], t.span)
+            assert (got["flows"], got["sessions"], got["bytes"]) == (t.sent["records"], t.sent["sessions"], t.sent["bytes"])
+        assert {d: disk.running(d) for d in DAEMONS} == pids, "a daemon was restarted"
+        disk.down()
+        subprocess.run(["umount", database], check=True)
+        subprocess.run(["e2fsck", "-p", image], capture_output=True)
+        assert ext4(database, image)
+        disk.up()
+        for t in (before, after):
+            got = disk.wait_flows(t.sent["records"], t.span)
+            assert (got["flows"], got["sessions"], got["bytes"]) == (t.sent["records"], t.sent["sessions"], t.sent["bytes"])
+        verify = disk.run("ft-store", "verify", "-c", disk.conf, user=None)
+        assert verify.returncode == 0, verify.stdout
+    finally:
+        disk.down(check=False)
+        subprocess.run(["umount", "-l", database])
+
+
 @pytest.fixture(scope="module")
 def sealed(launch, folder):
     """An instance whose database has several sealed segments, down; its traffic."""
@@ -303,5 +343,24 @@ def test_a_deleted_index_is_rebuilt(sealed):
         assert (total["flows"], total["sessions"]) == (t.sent["records"], t.sent["sessions"])
         truth = oracle.Truth(t.truth)
         assert total["bytes"] == oracle.totals(truth.records)["bytes"]
+    finally:
+        many.down()
+
+
+def test_a_missing_segment_is_said_in_every_answer_it_belongs_to(sealed):
+    many, t, segments = sealed
+    database = many.dir + "/database"
+    shutil.rmtree(database)
+    shutil.copytree(many.dir + "/database.good", database)
+    os.remove(os.path.join(database, segments[1]))
+    many.up()
+    try:
+        answer = many.view("IP", "BYTES", span=t.span, rows=5)
+        assert 0 < answer["total"]["flows"] < t.sent["records"]
+        assert any("not there" in w for w in answer["warnings"]), answer["warnings"]
+        rows = many.run("ftsq", "-c", *many.frame(t.span))
+        assert rows.returncode == 0 and len(rows.stdout.splitlines()) > 1000 and "not there" in rows.stderr
+        more = Traffic(many.dir, many.flow_port, 500, "v9", start=1721000000, seed=9, name="more").wait()  # and it stores on
+        assert many.wait_flows(more.sent["records"], more.span)["sessions"] == 500
     finally:
         many.down()
