@@ -173,6 +173,7 @@ begin(const struct ingest *g, uint32_t id)
 	const struct ft_exporter *e = exporters_get(&g->exporters, id);
 	const json_t *set = exporter_set_of(&g->exporters, id);
 	char address[ADDR_TEXT];
+	CHECK(e != NULL); /* the caller's id is of one that exists */
 	addr_text(e->address, address);
 	json_t *o = json_pack("{s:I, s:s, s:o, s:s, s:b, s:o, s:o, s:o, s:o, s:I, s:[]}", "id",
 		(json_int_t)id, "address", address, "guid", exporter_guid_json(e->guid), "name", e->name,
