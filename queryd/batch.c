@@ -61,6 +61,16 @@ batch_select_all(struct batch *b)
 }
 
 void
+batch_keep(struct batch *b, const uint16_t *place, uint32_t n)
+{
+	for (uint32_t i = 0; i < n; i++)
+		b->sel[i] = b->sel[place[i]];
+	b->m = n;
+	b->in_order = 0;
+	b->have_sel = b->have_amount = 0;
+}
+
+void
 batch_free(struct batch *b)
 {
 	for (int c = 0; c < FT_COLUMNS; c++) {

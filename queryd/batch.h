@@ -44,6 +44,8 @@ void batch_select(struct batch *b);
 void batch_select_all(struct batch *b);
 /* rows that overlap the frame, into mask */
 void batch_mask_frame(struct batch *b);
+/* of the selected rows only those at place[0 … n), ascending, stay so */
+void batch_keep(struct batch *b, const uint16_t *place, uint32_t n);
 void batch_free(struct batch *b);
 
 const uint32_t *batch_u32(struct batch *b, enum ft_column c); /* c of at most 32 bits */

@@ -29,6 +29,8 @@ void kernel_and_bit(uint8_t *mask, const uint32_t *bits, uint32_t n, uint32_t bi
 
 /* kernel_sum.c: sums[id[j]] += v[j]; ID_NONE is passed over */
 void kernel_sum(uint64_t *sums, const uint32_t *id, const uint64_t *v, uint32_t n);
+/* sums[id[j]] += v[j] + w[j] */
+void kernel_sum_one(uint64_t *sums, const uint32_t *id, const uint64_t *v, const uint64_t *w, uint32_t n);
 /* once for each of the two ids of a row, once only if they are the same */
 void kernel_sum_both(uint64_t *sums, const uint32_t *x, const uint32_t *y, const uint64_t *v,
 	const uint64_t *w, uint32_t n);

@@ -11,6 +11,14 @@ kernel_sum(uint64_t *sums, const uint32_t *id, const uint64_t *v, uint32_t n)
 }
 
 void
+kernel_sum_one(uint64_t *sums, const uint32_t *id, const uint64_t *v, const uint64_t *w, uint32_t n)
+{
+	for (uint32_t j = 0; j < n; j++)
+		if (id[j] != ID_NONE)
+			sums[id[j]] += v[j] + w[j];
+}
+
+void
 kernel_sum_both(uint64_t *sums, const uint32_t *x, const uint32_t *y, const uint64_t *v, const uint64_t *w,
 	uint32_t n)
 {

@@ -9,7 +9,7 @@
 #include "common/names.h"
 
 enum { UNSET = 0xfefefefe }; /* in a keymap: not asked yet (every byte the same, for memset) */
-enum { FILTER_NONE = -1 };
+enum { FILTER_NONE = -1, PORTS = 65536 };
 
 static const struct view_info views[VIEW_ENTITIES] = {
 #define VIEW(name, class, element, changes, field, help)                                                     \
@@ -79,6 +79,8 @@ void
 keymap_free(struct keymap *m, struct budget *b)
 {
 	budget_free(b, m->map, m->room * sizeof *m->map);
+	for (int i = 0; i < KEYMAP_PROTOS; i++)
+		budget_free(b, m->by_port[i], PORTS * sizeof *m->by_port[i]);
 	budget_free(b, m->app_text, m->app_room * sizeof *m->app_text);
 	budget_free(b, m->port_text, m->port_room * sizeof *m->port_text);
 	tab64_free(&m->app);
@@ -285,21 +287,30 @@ fill_addresses(struct finder *f)
 	struct block_view *v = f->w->batch.v;
 	uint32_t n = f->m->n, *map = f->m->map, take;
 	f->m->filled = true;
+	if (f->make && keys_wide(f->k)->expected < n)
+		keys_wide(f->k)->expected = n;
 	if (!only_address(f->k->view->element)) {
 		const struct ft_addr_entry *entry = block_addrs(v);
 		for (uint32_t i = 0; i < n; i++)
 			map[i] = of_address(f, &entry[i]);
 		return;
 	}
+	uint32_t v4 = block_v4_count(v), number[RUN];
 	for (uint32_t from = 0; from < n; from += take) {
-		take = n - from < RUN ? n - from : RUN;
-		if (block_addresses(v, from, take, address) != 0) {
+		uint32_t to = from < v4 ? v4 : n;
+		bool good;
+		take = to - from < RUN ? to - from : RUN;
+		int rc =
+			from < v4 ? block_v4(v, from, take, number) : block_addresses(v, from, take, address);
+		if (rc != 0) {
 			f->w->batch.rc = FT_EFORMAT;
 			memset(map, 0xff, n * sizeof *map);
 			return;
 		}
-		f->full |= !tabwide_many(
-			keys_wide(f->k), f->make, (const uint8_t(*)[16])address, take, map + from);
+		good = from < v4 ? tabwide_many_v4(keys_wide(f->k), f->make, number, take, map + from)
+				 : tabwide_many(keys_wide(f->k), f->make, (const uint8_t(*)[16])address, take,
+					   map + from);
+		f->full |= !good;
 	}
 }
 
@@ -309,11 +320,18 @@ codes(struct finder *f, enum ft_column column, uint32_t *out)
 	struct batch *b = &f->w->batch;
 	const uint32_t *code = batch_sel32(b, column);
 	uint32_t *map = f->m->map, n = f->m->n, m = b->m;
-	if (!f->m->filled && n > 0 && dict_of(f->k->view->element) == FT_DICT_ADDR && scan_takes_all(f->w))
+	bool all = f->w->q->filter == NULL &&
+		   f->w->q->user == NULL; /* of a block that the frame cuts nearly all, too */
+	if (!f->m->filled && n > 0 && dict_of(f->k->view->element) == FT_DICT_ADDR && all)
 		fill_addresses(f);
 	if (!f->m->filled && !f->m->blank && n > 0) {
 		f->m->blank = true;
 		memset(map, 0xfe, n * sizeof *map);
+	}
+	if (f->m->filled) { /* codes are below n: block_view has seen to it */
+		for (uint32_t j = 0; j < m; j++)
+			out[j] = map[code[j]];
+		return;
 	}
 	for (uint32_t j = 0; j < m; j++) {
 		uint32_t c = code[j];
@@ -377,15 +395,51 @@ expifs(struct finder *f, enum ft_column column, uint32_t *out)
 	}
 }
 
+/* A table a protocol: nearly all rows have one of a few, and a port is an index then.  false: no memory */
+static bool
+tables_by_port(struct finder *f)
+{
+	for (int i = 0; i < KEYMAP_PROTOS; i++) {
+		uint32_t **t = &f->m->by_port[i];
+		if (*t != NULL)
+			continue;
+		*t = budget_realloc(f->k->narrow.budget, NULL, 0, PORTS * sizeof **t);
+		if (*t == NULL)
+			return false;
+		memset(*t, 0xfe, PORTS * sizeof **t);
+	}
+	return true;
+}
+
+/* Which table a row needs is looked up, not asked: protocols come in no order that a processor could guess. */
 static void
 port_protos(struct finder *f, uint32_t *out)
 {
+	static const uint8_t tabled[KEYMAP_PROTOS] = {1, 6, 17, 58}; /* ICMP, TCP, UDP, ICMPv6 */
 	struct batch *b = &f->w->batch;
 	const uint32_t *port = batch_sel32(b, FT_COL_server_port), *proto = batch_sel32(b, FT_COL_proto);
-	uint64_t key[BATCH];
-	for (uint32_t j = 0; j < b->m; j++)
-		key[j] = (uint64_t)port[j] << 8 | proto[j];
-	f->full |= !tab64_many(&f->k->narrow, f->make, key, b->m, out);
+	uint32_t unset = UNSET, *table[256], mask[256];
+	if (!tables_by_port(f)) {
+		f->full = true;
+		return;
+	}
+	for (int i = 0; i < 256; i++) {
+		table[i] = &unset;
+		mask[i] = 0;
+	}
+	for (int i = 0; i < KEYMAP_PROTOS; i++) {
+		table[tabled[i]] = f->m->by_port[i];
+		mask[tabled[i]] = PORTS - 1;
+	}
+	for (uint32_t j = 0; j < b->m; j++) {
+		uint32_t p = proto[j] & 255, at = port[j] & mask[p];
+		out[j] = table[p][at];
+		if (__builtin_expect(out[j] == UNSET, 0)) {
+			out[j] = find64(f, &f->k->narrow, (uint64_t)port[j] << 8 | proto[j]);
+			if (mask[p] != 0)
+				table[p][at] = out[j];
+		}
+	}
 }
 
 static void

@@ -7,7 +7,7 @@
 
 struct parts_queue {
 	uint32_t n;
-	uint64_t key[PARTS_QUEUE], amount[PARTS_QUEUE];
+	uint64_t item[2 * PARTS_QUEUE]; /* `words` a key: with sums its amount follows it */
 };
 
 enum { FIRST_SLOTS = 64 };
@@ -58,30 +58,35 @@ grow(struct parts64 *p, struct parts_table *t, uint32_t want)
 	return true;
 }
 
+/* Slots are asked for ahead: of the table nothing is in the nearest cache, it was another one's turn. */
 static int
 flush(struct parts64 *p, unsigned part)
 {
+	enum { AHEAD = 16 };
 	struct parts_queue *q = &p->queue[part];
 	struct parts_table *t = &p->table[part];
 	uint64_t seed = table_seed();
-	uint32_t at[PARTS_QUEUE];
-	if (!grow(p, t, t->n + q->n))
+	uint32_t at[PARTS_QUEUE + AHEAD], n = q->n, words = p->words, fresh = 0;
+	if (!grow(p, t, t->n + n))
 		return FT_EFULL;
-	for (uint32_t i = 0; i < q->n; i++) {
-		at[i] = (uint32_t)hash_mix(q->key[i], seed) & (t->slots - 1);
-		__builtin_prefetch(&t->slot[(size_t)at[i] * p->words]);
-	}
-	for (uint32_t i = 0; i < q->n; i++) {
-		uint64_t key1 = q->key[i] + 1, *slot = t->slot + (size_t)at[i] * p->words;
+	uint32_t mask = t->slots - 1;
+	for (uint32_t i = 0; i < n; i++)
+		at[i] = (uint32_t)hash_mix(q->item[(size_t)i * words], seed) & mask;
+	memset(at + n, 0, AHEAD * sizeof *at);
+	for (uint32_t i = 0; i < n; i++) {
+		const uint64_t *item = q->item + (size_t)i * words;
+		uint64_t key1 = item[0] + 1, *slot = t->slot + (size_t)at[i] * words;
+		__builtin_prefetch(t->slot + (size_t)at[i + AHEAD] * words, 1);
 		for (uint32_t a = at[i]; slot[0] != 0 && slot[0] != key1;) {
-			a = (a + 1) & (t->slots - 1);
-			slot = t->slot + (size_t)a * p->words;
+			a = (a + 1) & mask;
+			slot = t->slot + (size_t)a * words;
 		}
-		t->n += slot[0] == 0;
+		fresh += slot[0] == 0;
 		slot[0] = key1;
-		if (p->words == 2)
-			slot[1] += q->amount[i];
+		if (words == 2)
+			slot[1] += item[1];
 	}
+	t->n += fresh;
 	q->n = 0;
 	return 0;
 }
@@ -97,8 +102,10 @@ parts64_add(struct parts64 *p, const uint64_t *key, const uint64_t *amount, uint
 			continue;
 		unsigned part = (unsigned)part_of(hash_mix(key[i], seed));
 		struct parts_queue *q = &p->queue[part];
-		q->key[q->n] = key[i];
-		q->amount[q->n] = amount ? amount[i] : 0;
+		uint64_t *item = q->item + (size_t)q->n * p->words;
+		item[0] = key[i];
+		if (p->words == 2)
+			item[1] = amount[i];
 		if (++q->n == PARTS_QUEUE && flush(p, part) != 0)
 			return FT_EFULL;
 	}
@@ -123,17 +130,57 @@ parts64_count(const struct parts64 *p)
 	return n;
 }
 
+uint32_t
+parts64_part(const struct parts64 *p, uint32_t i)
+{
+	return p->table[i].n;
+}
+
+int
+parts64_each_of(
+	const struct parts64 *p, uint32_t i, int (*f)(void *ctx, uint64_t key, uint64_t sum), void *ctx)
+{
+	const struct parts_table *t = &p->table[i];
+	for (uint32_t k = 0; k < t->slots; k++) {
+		const uint64_t *slot = t->slot + (size_t)k * p->words;
+		int rc = slot[0] != 0 ? f(ctx, slot[0] - 1, p->words == 2 ? slot[1] : 0) : 0;
+		if (rc != 0)
+			return rc;
+	}
+	return 0;
+}
+
 int
 parts64_each(const struct parts64 *p, int (*f)(void *ctx, uint64_t key, uint64_t sum), void *ctx)
 {
-	for (unsigned i = 0; i < PARTS; i++) {
-		const struct parts_table *t = &p->table[i];
-		for (uint32_t k = 0; k < t->slots; k++) {
-			const uint64_t *slot = t->slot + (size_t)k * p->words;
-			int rc = slot[0] != 0 ? f(ctx, slot[0] - 1, p->words == 2 ? slot[1] : 0) : 0;
-			if (rc != 0)
-				return rc;
+	int rc = 0;
+	for (unsigned i = 0; i < PARTS && rc == 0; i++)
+		rc = parts64_each_of(p, i, f, ctx);
+	return rc;
+}
+
+int
+parts64_merge(struct parts64 *to, const struct parts64 *from, uint32_t i)
+{
+	struct parts_table *t = &to->table[i];
+	const struct parts_table *s = &from->table[i];
+	uint64_t seed = table_seed();
+	if (!grow(to, t, t->n + s->n))
+		return FT_EFULL;
+	for (uint32_t k = 0; k < s->slots; k++) {
+		const uint64_t *had = s->slot + (size_t)k * from->words;
+		if (had[0] == 0)
+			continue;
+		uint32_t at = (uint32_t)hash_mix(had[0] - 1, seed) & (t->slots - 1);
+		uint64_t *slot = t->slot + (size_t)at * to->words;
+		while (slot[0] != 0 && slot[0] != had[0]) {
+			at = (at + 1) & (t->slots - 1);
+			slot = t->slot + (size_t)at * to->words;
 		}
+		t->n += slot[0] == 0;
+		slot[0] = had[0];
+		if (to->words == 2)
+			slot[1] += had[1];
 	}
 	return 0;
 }

@@ -2,8 +2,8 @@
  * parts.h - a large set of u64, or sums by u64, that is filled at the speed of the processor's cache.
  *
  * A table of millions of keys is far larger than any cache, and each key would be waited for.  So keys are dealt by
- * hash to PARTS tables; they wait in a short queue a part, and when one is full its keys go into its table together:
- * that table is then read once for all of them.  Memory is bounded by the number of different keys, and asked of the
+ * hash to PARTS tables; they wait in a queue a part, and when one is full its keys go into its table together: that
+ * table is then read once for all of them.  Memory is bounded by the number of different keys, and asked of the
  * query's budget; FT_EFULL ends the query.  A structure belongs to one thread.
  */
 #ifndef FT_QUERYD_PARTS_H
@@ -14,7 +14,7 @@
 #ifdef FT_TINY
 enum { PARTS = 4, PARTS_QUEUE = 3 };
 #else
-enum { PARTS = 128, PARTS_QUEUE = 128 };
+enum { PARTS = 128, PARTS_QUEUE = 2048 };
 #endif
 
 struct parts64 {
@@ -36,6 +36,12 @@ int parts64_flush(struct parts64 *p);
 uint64_t parts64_count(const struct parts64 *p);
 /* every key once, with its sum (0 of a set); returns f's first non-zero answer */
 int parts64_each(const struct parts64 *p, int (*f)(void *ctx, uint64_t key, uint64_t sum), void *ctx);
+/* for several threads, each with parts of its own: keys of part i of `from`, which was flushed, into part i of `to`; as many
+ * keys as part i has; each key of part i */
+int parts64_merge(struct parts64 *to, const struct parts64 *from, uint32_t i);
+uint32_t parts64_part(const struct parts64 *p, uint32_t i);
+int parts64_each_of(
+	const struct parts64 *p, uint32_t i, int (*f)(void *ctx, uint64_t key, uint64_t sum), void *ctx);
 void parts64_free(struct parts64 *p);
 
 #endif

@@ -115,6 +115,8 @@ int query_full(struct query *q); /* FT_EFULL and the sentence */
 
 /* scan.c */
 int scan(struct query *q, const struct pass *p);
+/* f(ctx, i) for each i below n, on as many threads as the caller allows; its first failure, not explained */
+int scan_parallel(struct query *q, uint32_t n, int (*f)(void *ctx, uint32_t i), void *ctx);
 /* every row of the worker's block is selected and lies in the frame */
 bool scan_takes_all(const struct worker *w);
 /* cancelled or too late? */

@@ -307,3 +307,43 @@ scan(struct query *q, const struct pass *p)
 	}
 	return rc == 0 ? 0 : explain(q, rc);
 }
+
+/* ---- work that is no pass ------------------------------------------------------------------------------ */
+
+struct parallel {
+	uint32_t n;
+	int (*f)(void *ctx, uint32_t i);
+	void *ctx;
+	_Atomic uint32_t next;
+	_Atomic int rc;
+};
+
+static void *
+parallel_main(void *arg)
+{
+	struct parallel *p = arg;
+	for (;;) {
+		uint32_t i = atomic_fetch_add(&p->next, 1);
+		int zero = 0;
+		if (i >= p->n || atomic_load(&p->rc) != 0)
+			return NULL;
+		int rc = p->f(p->ctx, i);
+		if (rc != 0)
+			atomic_compare_exchange_strong(&p->rc, &zero, rc);
+	}
+}
+
+int
+scan_parallel(struct query *q, uint32_t n, int (*f)(void *ctx, uint32_t i), void *ctx)
+{
+	enum { MOST = 32 };
+	struct parallel p = {.n = n, .f = f, .ctx = ctx};
+	pthread_t thread[MOST];
+	unsigned want = q->context->threads < MOST ? q->context->threads : MOST, live = 0;
+	while (live + 1 < want && pthread_create(&thread[live], NULL, parallel_main, &p) == 0)
+		live++;
+	(void)parallel_main(&p);
+	for (unsigned i = 0; i < live; i++)
+		(void)pthread_join(thread[i], NULL);
+	return atomic_load(&p.rc);
+}

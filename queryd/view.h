@@ -16,6 +16,8 @@
 
 enum count_kind { COUNT_BYTES, COUNT_BITS, COUNT_PACKETS, COUNT_SESSIONS, COUNT_UPDATES, COUNT_UNIQUE };
 
+enum { VIEW_THREADS = 32 }; /* scan's most */
+
 struct view {
 	struct query *q;
 	const struct view_info *entity, *unique; /* unique NULL unless COUNT_UNIQUE */
@@ -30,6 +32,9 @@ struct view {
 	uint64_t *value; /* by id */
 	uint32_t values;
 	bool merged; /* keys hold something */
+	/* parts of the threads whose keys mean the same to all: merged part by part, by all threads */
+	struct parts64 kept[VIEW_THREADS];
+	unsigned n_kept;
 	/* UNIQUE of what is ranked, in total: each of two is the other's member, one pair says both, and `keys` are the
 	 * members */
 	bool mutual;
@@ -58,7 +63,8 @@ struct view {
 	} total;
 	struct min128 ids; /* session, row << 3 | tag -> earliest time; at once: id << 3 | tag */
 	/* at once: ids are of `hosts`; by id what a row of the table says, and what is in it twice */
-	struct tabwide hosts;
+	struct tabwide hosts,
+		member_hosts; /* of several threads: one table for all, so that ids mean the same to each */
 	struct row *full;
 	uint32_t fulls, lesses;
 	uint64_t *less;

@@ -110,6 +110,12 @@ view_open(struct view *v, struct query *q)
 	keys_init(&v->keys, v->entity, &v->texts, &q->budget);
 	if (v->unique != NULL)
 		keys_init(&v->members, v->unique, &v->texts, &q->budget);
+	if (q->context->threads > 1) {
+		tabwide_init(&v->hosts, &q->budget, true);
+		tabwide_init(&v->member_hosts, &q->budget, true);
+		v->keys.shared = &v->hosts;
+		v->members.shared = &v->member_hosts;
+	}
 	/* a series needs to know which of the two was first seen when */
 	v->mutual = v->unique == v->entity && v->entity->class == VIEW_TWO && v->direction == QUERY_TOTAL &&
 		    q->frame.slots == 0;

@@ -250,13 +250,9 @@ total_sessions(struct detail_part *p, struct worker *w, const uint64_t **session
 }
 
 static int
-detail_sessions(const struct view *v, struct detail_part *p, struct worker *w)
+detail_sessions(const struct view *v, struct detail_part *p, struct worker *w, const uint64_t *session)
 {
 	struct batch *b = &w->batch;
-	const uint64_t *session;
-	int all = total_sessions(p, w, &session);
-	if (all != 0)
-		return all;
 	for (uint32_t h = 0; h < p->hits; h++) {
 		uint32_t j = p->hit[h], initiated, accepted;
 		uint8_t how = p->counting[j];
@@ -435,25 +431,71 @@ detail_coded(struct view *v, struct detail_part *p, struct worker *w)
 	return rc ? rc : b->rc;
 }
 
+/* Entities that get all of a row: amounts and sessions in one go. */
+static void
+detail_one(struct detail_part *p, struct batch *b)
+{
+	const uint64_t *client = batch_amount(b, FT_COL_client_bytes),
+		       *server = batch_amount(b, FT_COL_server_bytes),
+		       *packets = batch_amount(b, FT_COL_client_packets),
+		       *back = batch_amount(b, FT_COL_server_packets);
+	for (uint32_t h = 0; h < p->hits; h++) {
+		uint32_t j = p->hit[h];
+		struct row *r = &p->row[p->rx[h]];
+		bool yes = p->counting[j] == COUNT_YES;
+		r->bytes[0] += client[j];
+		r->bytes[1] += server[j];
+		r->packets[0] += packets[j];
+		r->packets[1] += back[j];
+		r->sessions[0] += yes;
+		r->sessions[1] += yes;
+	}
+}
+
+/* few of the rows are of shown entities: from here on these alone are selected, and read */
+static void
+narrow(struct detail_part *p, struct batch *b)
+{
+	for (uint32_t h = 0; h < p->hits; h++) {
+		p->y[h] = p->y[p->hit[h]];
+		p->counting[h] = p->counting[p->hit[h]];
+	}
+	batch_keep(b, p->hit, p->hits);
+	for (uint32_t h = 0; h < p->hits; h++)
+		p->hit[h] = (uint16_t)h;
+}
+
 static int
 detail_batch(void *ctx, struct worker *w)
 {
 	struct view *v = ctx;
 	struct detail_part *p = w->part;
 	struct batch *b = &w->batch;
+	const uint64_t *session;
+	bool series = v->q->frame.slots > 0;
 	if (v->detail_by_code)
 		return detail_coded(v, p, w);
 	int rc = hits_of_batch(v, p, w);
-	if (rc != 0)
+	if (rc == 0)
+		rc = view_totals(&p->total, &p->whole, w);
+	if (rc == 0)
+		rc = total_sessions(p, w, &session);
+	if (rc != 0 || (p->hits == 0 && !series))
 		return rc;
+	if (!series && p->hits * 8 <= b->m) {
+		narrow(p, b);
+		session = w->several ? batch_sel64(b, FT_COL_session) : NULL;
+	}
+	if (v->entity->class == VIEW_ONE && !series && !w->several) {
+		detail_one(p, b);
+		return b->rc;
+	}
 	detail_amounts(v, p, b, false);
 	detail_amounts(v, p, b, true);
-	rc = view_totals(&p->total, &p->whole, w);
-	if (rc == 0)
-		rc = detail_sessions(v, p, w);
-	if (rc == 0 && v->q->frame.slots > 0 && v->kind == COUNT_UNIQUE)
+	rc = detail_sessions(v, p, w, session);
+	if (rc == 0 && series && v->kind == COUNT_UNIQUE)
 		rc = detail_members(v, p, w);
-	else if (rc == 0 && v->q->frame.slots > 0 && v->kind != COUNT_SESSIONS)
+	else if (rc == 0 && series && v->kind != COUNT_SESSIONS)
 		rc = detail_series(v, p, b);
 	return rc != 0 ? rc : b->rc;
 }
@@ -563,6 +605,10 @@ view_close(struct view *v)
 	keys_free(&v->keys);
 	keys_free(&v->few);
 	keys_free(&v->members);
+	tabwide_free(&v->hosts);
+	tabwide_free(&v->member_hosts);
+	for (unsigned i = 0; i < v->n_kept; i++)
+		parts64_free(&v->kept[i]);
 	budget_free(&v->q->budget, v->value, v->values * sizeof *v->value);
 	parts64_free(&v->pairs);
 	min128_free(&v->counts);

@@ -426,8 +426,7 @@ view_hosts_free(struct view *v)
 	v->less = NULL;
 	v->fulls = v->lesses = 0;
 	min128_free(&v->ids);
-	tabwide_free(&v->hosts);
-	v->keys.shared = NULL;
+	tabwide_free(&v->hosts); /* empty, and good for use again */
 }
 
 int
@@ -442,8 +441,10 @@ view_hosts(struct view *v)
 		.block = hosts_block,
 		.batch = hosts_batch,
 		.leave = hosts_leave};
-	tabwide_init(&v->hosts, &v->q->budget, v->q->context->threads > 1);
-	v->keys.shared = &v->hosts;
+	if (v->keys.shared == NULL) {
+		tabwide_init(&v->hosts, &v->q->budget, false);
+		v->keys.shared = &v->hosts;
+	}
 	v->ids.budget = &v->q->budget;
 	int rc = scan(v->q, &p);
 	if (rc == 0 && (!values_room(&v->q->budget, &v->value, &v->values, keys_bound(&v->keys) + 1) ||

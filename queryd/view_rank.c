@@ -26,10 +26,12 @@ rank_begin(void *ctx, struct worker *w)
 	if (p == NULL)
 		return FT_ENOMEM;
 	keys_init(&p->keys, v->entity, &v->texts, b);
+	p->keys.shared = v->keys.shared;
 	keymap_init(&p->map, b);
 	keymap_init(&p->member_map, b);
 	if (v->unique != NULL)
 		keys_init(&p->members, v->unique, &v->texts, b);
+	p->members.shared = v->members.shared;
 	parts64_init(&p->pairs, false, b);
 	parts64_init(&p->sums, true, b);
 	p->counts.budget = b;
@@ -80,8 +82,7 @@ rank_amounts(const struct view *v, const struct target *t, struct batch *b)
 		kernel_sum(t->sum, t->y, server, b->m);
 		break;
 	default:
-		kernel_sum(t->sum, t->x, client, b->m);
-		kernel_sum(t->sum, t->x, server, b->m);
+		kernel_sum_one(t->sum, t->x, client, server, b->m);
 	}
 }
 
@@ -177,6 +178,15 @@ rank_pairs(struct view *v, struct rank_part *p, struct worker *w)
 	return b->rc ? b->rc : parts64_add(&p->sums, p->key, p->amount, b->m);
 }
 
+/* Do ids of these elements mean the same to all threads?  Those of a table that they share do; those of pairs have a
+ * table in each thread, but are not used where pairs are added up in parts. */
+static bool
+alike(const struct view *v, const struct view_info *e)
+{
+	bool pair_ids = e->class == VIEW_PAIR && !v->by_part;
+	return v->q->context->threads == 1 || (e->element <= EL_WIDE_LAST && !pair_ids);
+}
+
 static int
 list_pair(void *ctx, uint64_t key, uint64_t sum)
 {
@@ -186,17 +196,27 @@ list_pair(void *ctx, uint64_t key, uint64_t sum)
 	return 0;
 }
 
-/* the end of a thread's part: queues are emptied, pairs get ids */
+/* the end of a thread's part: queues are emptied; tables whose keys mean the same to all are kept as they are, of others
+ * pairs get ids */
 static int
 rank_settle(struct view *v, struct rank_part *p)
 {
+	bool same = alike(v, v->entity) && v->n_kept < VIEW_THREADS;
+	struct parts64 *t = v->by_part ? &p->sums : &p->pairs;
 	int rc = parts64_flush(&p->pairs);
-	if (rc != 0 || !v->by_part)
+	if (rc == 0 && v->by_part)
+		rc = parts64_flush(&p->sums);
+	if (rc != 0)
 		return rc;
-	rc = parts64_flush(&p->sums);
-	uint64_t n = parts64_count(&p->sums);
-	if (rc != 0 || !tab64_list(&p->keys.comb, n) ||
-		!values_room(&v->q->budget, &p->value, &p->values, (uint32_t)n))
+	if (same && (v->by_part || (v->unique != NULL && (v->mutual || alike(v, v->unique))))) {
+		v->kept[v->n_kept++] = *t;
+		parts64_init(t, v->by_part, &v->q->budget);
+		return 0;
+	}
+	uint64_t n = v->by_part ? parts64_count(&p->sums) : 0;
+	if (n == 0)
+		return 0;
+	if (!tab64_list(&p->keys.comb, n) || !values_room(&v->q->budget, &p->value, &p->values, (uint32_t)n))
 		return FT_EFULL;
 	(void)parts64_each(&p->sums, list_pair, p);
 	parts64_free(&p->sums);
@@ -337,6 +357,40 @@ rank_drop(void *ctx, struct worker *w)
 	free(p);
 }
 
+/* ---- what is told after the pass ----------------------------------------------------------------------- */
+
+static int
+merge_part(void *ctx, uint32_t i)
+{
+	struct view *v = ctx;
+	int rc = 0;
+	for (unsigned k = 1; k < v->n_kept && rc == 0; k++)
+		rc = parts64_merge(&v->kept[0], &v->kept[k], i);
+	return rc;
+}
+
+/* where the pairs of a part go */
+struct listing {
+	struct view *v;
+	uint64_t at;
+};
+static int
+list_one(void *ctx, uint64_t key, uint64_t sum)
+{
+	struct listing *l = ctx;
+	l->v->keys.comb.key[l->at] = key;
+	l->v->value[l->at++] = sum;
+	return 0;
+}
+static int
+list_part(void *ctx, uint32_t i)
+{
+	struct listing l = {ctx, 0};
+	for (uint32_t k = 0; k < i; k++)
+		l.at += parts64_part(&l.v->kept[0], k);
+	return parts64_each_of(&l.v->kept[0], i, list_one, &l);
+}
+
 static int
 tally_pair(void *ctx, uint64_t key, uint64_t sum)
 {
@@ -347,6 +401,51 @@ tally_pair(void *ctx, uint64_t key, uint64_t sum)
 	if (v->mutual && x != y)
 		v->value[y]++;
 	return 0;
+}
+
+/* the same by several threads at once */
+static int
+tally_together(void *ctx, uint64_t key, uint64_t sum)
+{
+	(void)sum;
+	struct view *v = ctx;
+	uint32_t x = (uint32_t)(key >> 32), y = (uint32_t)key;
+	(void)__atomic_fetch_add(&v->value[x], 1, __ATOMIC_RELAXED);
+	if (v->mutual && x != y)
+		(void)__atomic_fetch_add(&v->value[y], 1, __ATOMIC_RELAXED);
+	return 0;
+}
+static int
+tally_part(void *ctx, uint32_t i)
+{
+	struct view *v = ctx;
+	return parts64_each_of(&v->kept[0], i, v->q->context->threads > 1 ? tally_together : tally_pair, v);
+}
+
+/* Tables of all threads become one, and its pairs ids with values, or counts. */
+static int
+rank_kept(struct view *v)
+{
+	struct query *q = v->q;
+	if (v->n_kept == 0)
+		return 0;
+	int rc = v->n_kept > 1 ? scan_parallel(q, PARTS, merge_part, v) : 0;
+	uint64_t n = v->by_part ? parts64_count(&v->kept[0]) : 0;
+	if (rc == 0 && v->by_part &&
+		(!tab64_list(&v->keys.comb, n) ||
+			!values_room(&q->budget, &v->value, &v->values, (uint32_t)n + 1)))
+		rc = FT_EFULL;
+	if (rc == 0 && v->by_part) {
+		rc = scan_parallel(q, PARTS, list_part, v);
+		v->keys.comb.n += (uint32_t)n;
+	} else if (rc == 0 && !values_room(&q->budget, &v->value, &v->values, keys_bound(&v->keys) + 1))
+		rc = FT_EFULL;
+	else if (rc == 0)
+		rc = scan_parallel(q, PARTS, tally_part, v);
+	for (unsigned i = 0; i < v->n_kept; i++)
+		parts64_free(&v->kept[i]);
+	v->n_kept = 0;
+	return rc != 0 ? query_full(q) : 0;
 }
 
 /* FT_EFULL is no failure if there is another way */
@@ -389,6 +488,8 @@ view_rank(struct view *v)
 	int rc = scan(v->q, &p);
 	if (rc == 0 && parts64_flush(&v->pairs) != 0)
 		rc = query_full(v->q);
+	if (rc == 0)
+		rc = rank_kept(v);
 	if (rc == 0 && !values_room(&v->q->budget, &v->value, &v->values, keys_bound(&v->keys)))
 		rc = query_full(v->q);
 	if (rc != 0)
