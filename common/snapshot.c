@@ -24,6 +24,7 @@
 #include <unistd.h>
 
 #include "common/catalog.h"
+#include "common/clock.h"
 #include "common/kv.h"
 #include "common/log.h"
 #include "common/segment_file.h"
@@ -46,7 +47,9 @@ struct seg {
 	uint32_t number;
 	unsigned refs;
 	int fd;
-	bool whole;       /* finished, and all its places are known */
+	bool whole; /* finished, and all its places are known */
+	ino_t ino;
+	mono_t looked;    /* when its name was last seen to lead to it */
 	uint64_t scanned; /* file size at the last scan */
 	struct {
 		uint8_t *base;
@@ -168,7 +171,7 @@ struct index_walk {
 	uint32_t segment, from, to;
 	struct zone **zone; /* to - from, NULL where there is none */
 	struct zone_segment summary;
-	bool have_summary;
+	bool have_summary, gone; /* gone: taken out on purpose, it says */
 };
 
 static int
@@ -185,6 +188,8 @@ walk_index(void *ctx)
 		struct zone_key k = zone_key(w->segment, ZONE_SEGMENT);
 		w->have_summary = kv_get(t, db, k.b, sizeof k.b, &v) == FT_OK &&
 				  zone_segment_good(v.p, v.n, &w->summary);
+		w->gone = w->have_summary && w->summary.blocks == 0;
+		w->have_summary = w->have_summary && !w->gone;
 		if (w->to == ZONE_SEGMENT)
 			w->to = w->have_summary && w->summary.blocks < 1u << 26 ? w->summary.blocks : 0;
 		if (w->to > w->from)
@@ -466,6 +471,27 @@ open_get(struct snapshot_reader *r, uint32_t segment, uint32_t block, struct ope
 	return FT_OK;
 }
 
+/* A number without a file that nobody misses: retired between others, or detached. */
+static bool
+gone_on_purpose(struct snapshot_reader *r, uint32_t number)
+{
+	struct index_walk w = {.r = r, .segment = number};
+	return index_ready(r) && guard_run_wild(walk_index, &w) == FT_OK && w.gone;
+}
+
+/* The name leads to another file, or to none on purpose: the segment was repaired (ft-store repair).  A look a second and
+ * segment. */
+static bool
+replaced(struct snapshot_reader *r, struct seg *s, const char *path)
+{
+	struct stat st;
+	mono_t now = mono_now();
+	if (mono_since(now, s->looked).us < 1000000)
+		return false;
+	s->looked = now;
+	return stat(path, &st) == 0 ? st.st_ino != s->ino : gone_on_purpose(r, s->number);
+}
+
 /* The segment, opened if need be; NULL: there is no such file. */
 static struct seg *
 seg_get(struct snapshot_reader *r, uint32_t number)
@@ -479,10 +505,14 @@ seg_get(struct snapshot_reader *r, uint32_t number)
 		else
 			hi = mid;
 	}
-	if (lo < r->n_segs && r->segs[lo]->number == number)
-		return r->segs[lo];
 	if (segment_path(path, sizeof path, r->database, number) != FT_OK)
 		return NULL;
+	if (lo < r->n_segs && r->segs[lo]->number == number) {
+		if (!replaced(r, r->segs[lo], path))
+			return r->segs[lo];
+		seg_put(r->segs[lo]);
+		memmove(r->segs + lo, r->segs + lo + 1, (--r->n_segs - lo) * sizeof *r->segs);
+	}
 	int fd = open(path, O_RDONLY | O_CLOEXEC);
 	if (fd < 0)
 		return NULL;
@@ -500,9 +530,12 @@ seg_get(struct snapshot_reader *r, uint32_t number)
 		close(fd);
 		return NULL;
 	}
+	struct stat st;
 	s->number = number;
 	s->refs = 1;
 	s->fd = fd;
+	s->ino = fstat(fd, &st) == 0 ? st.st_ino : 0;
+	s->looked = mono_now();
 	memmove(r->segs + lo + 1, r->segs + lo, (r->n_segs - lo) * sizeof *r->segs);
 	r->segs[lo] = s;
 	r->n_segs++;
@@ -579,7 +612,7 @@ take(struct snapshot_reader *r, struct snapshot *s, struct err *err)
 			catalog_read(catalog, &again);
 			if (again.first_segment > n)
 				return FT_EAGAIN; /* retired in between */
-			s->missing_segments += !active || c->block > 0;
+			s->missing_segments += active ? c->block > 0 : !gone_on_purpose(r, n);
 			continue;
 		}
 		seg_learn(r, g, active ? c->block : ZONE_SEGMENT);

@@ -268,14 +268,10 @@ look_at_images(const char *path, uint32_t number, struct segment_state *s, struc
 	return m.any ? rc : FT_ENOENT;
 }
 
-int
-segment_examine(
-	const char *database, uint32_t number, bool write, struct segment_state *s, struct journal_head *last)
+static int
+examine(const char *path, uint32_t number, bool write, struct segment_state *s, struct journal_head *last)
 {
-	char path[600];
 	*s = (struct segment_state){.kind = SEGMENT_EMPTY};
-	if (segment_path(path, sizeof path, database, number) != FT_OK)
-		return FT_EINVAL;
 	struct examine x = {.path = path, .s = s, .last = last, .write = write};
 	if (guard_run_wild(examine_file, &x) == FT_OK) {
 		s->kind = SEGMENT_GOOD;
@@ -285,6 +281,22 @@ segment_examine(
 	if (look_at_images(path, number, s, last, NULL) != FT_OK)
 		s->kind = SEGMENT_EMPTY;
 	return FT_OK;
+}
+
+int
+segment_examine(
+	const char *database, uint32_t number, bool write, struct segment_state *s, struct journal_head *last)
+{
+	char path[600];
+	if (segment_path(path, sizeof path, database, number) != FT_OK)
+		return FT_EINVAL;
+	return examine(path, number, write, s, last);
+}
+
+int
+segment_examine_file(const char *path, uint32_t number, struct segment_state *s, struct journal_head *last)
+{
+	return examine(path, number, false, s, last);
 }
 
 int

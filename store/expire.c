@@ -16,6 +16,8 @@
 #include "common/segment_file.h"
 #include "store/trim.h"
 
+enum { GAP_MOST = 1024 };
+
 static bool
 put_away(const struct store *st, uint32_t segment)
 {
@@ -26,8 +28,11 @@ put_away(const struct store *st, uint32_t segment)
 	segment_unlock(st->database, segment);
 	if (st->set.archive[0] != '\0') {
 		snprintf(to, sizeof to, "%s/%08u.seg", st->set.archive, segment);
-		if (rename(path, to) == 0)
+		if (rename(path, to) == 0) {
+			(void)unlink(
+				path); /* of an attached one the archive has the same file: rename did nothing */
 			return true;
+		}
 		if (errno != EXDEV || file_copy(path, to) != FT_OK) {
 			log_limited(LOG_L_CRITICAL, "segment %u can't be moved to the archive %s: %s",
 				segment, st->set.archive, strerror(errno));
@@ -61,7 +66,8 @@ expire_oldest(struct store *st, const char *why)
 		return false;
 	}
 	crash_point("expire: file gone");
-	index_drop_segment(st, oldest);
+	for (uint32_t k = oldest; k < st->first_segment && k - oldest < GAP_MOST; k++)
+		index_drop_segment(st, k); /* and what the index says of those that were gone already */
 	counter_add(COUNTER_store_segments_expired, 1);
 	log_high("segment %u %s: %s", oldest, st->set.archive[0] ? "moved to the archive" : "dropped", why);
 	return true;

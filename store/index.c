@@ -169,10 +169,18 @@ get(struct store *st, uint32_t segment, uint32_t block, struct zone_segment *s, 
 	return rc;
 }
 
+/* No finished segment is without a block: such a summary says that the segment is gone. */
+int
+index_put_gone(struct store *st, uint32_t segment)
+{
+	struct zone_segment none = {.blocks = 0};
+	return index_put_segment(st, segment, &none);
+}
+
 bool
 index_get_segment(struct store *st, uint32_t segment, struct zone_segment *out)
 {
-	return get(st, segment, ZONE_SEGMENT, out, NULL) == FT_OK;
+	return get(st, segment, ZONE_SEGMENT, out, NULL) == FT_OK && out->blocks > 0;
 }
 
 struct zone *

@@ -1,6 +1,7 @@
 store_SRCS := \
 	store/admin.c \
 	store/catalog.c \
+	store/change.c \
 	store/columns.c \
 	store/examine.c \
 	store/expire.c \
@@ -8,9 +9,12 @@ store_SRCS := \
 	store/index.c \
 	store/intake.c \
 	store/journal.c \
+	store/look.c \
 	store/open_block.c \
 	store/recover.c \
 	store/relate.c \
+	store/repair.c \
+	store/rescan.c \
 	store/seal.c \
 	store/segment.c \
 	store/serve.c \

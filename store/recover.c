@@ -343,8 +343,8 @@ find_and_decide(struct store *st, struct err *err)
 	return rc;
 }
 
-static void
-count_sealed(struct store *st)
+void
+store_count_sealed(struct store *st)
 {
 	uint32_t *n, count;
 	struct zone_segment s;
@@ -423,7 +423,7 @@ store_open(struct store *st, const char *shm_dir, const char *database, const st
 	if (rc == FT_OK) {
 		memcpy(st->catalog->store_uuid, st->uuid, 16);
 		memcpy(st->own->store_uuid, st->uuid, 16);
-		count_sealed(st);
+		store_count_sealed(st);
 		/* the flip, or the segment's end, was not finished; on a full disk the loop tries again */
 		if ((st->kv == NULL || store_flip_due(st)) && store_next(st, err) != FT_OK) {
 			log_critical("%s", err->text);

@@ -128,8 +128,8 @@ map_size(const struct store *st)
 	return (size_t)(rows * ROW_MOST + (64u << 20)) & ~(size_t)4095;
 }
 
-static int
-put_meta(struct store *st, struct kv_txn *t, uint32_t number, struct err *err)
+int
+segment_put_meta(struct store *st, struct kv_txn *t, uint32_t number, struct err *err)
 {
 	struct segment_meta m = {.segment = number, .version = 1, .created_us = wall_now().us};
 	struct segment_key k = segment_key(KEY_META, 0, 0);
@@ -176,7 +176,7 @@ segment_create(struct store *st, uint32_t number, const struct open_counts *coun
 	random_uuid(st->segment_uuid);
 	rc = main_begin(kv, true, &t, err);
 	if (rc == FT_OK) {
-		rc = put_meta(st, t, number, err);
+		rc = segment_put_meta(st, t, number, err);
 		if (rc == FT_OK)
 			rc = journal_put(st, t, number, 0, 0, &empty, counts, st->commit + 1, err);
 		if (rc == FT_OK)

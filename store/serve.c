@@ -267,6 +267,35 @@ groups_set(struct serve_context *x, struct rpc_call *call)
 		0, false, false);
 }
 
+/* {"changed": [numbers], "gone": [numbers]}: ft-store attach and repair (change.c) */
+static void
+segments(struct serve_context *x, struct rpc_call *call)
+{
+	enum { MOST = 65536 };
+	static uint32_t list[2][MOST];
+	static const char *const word[2] = {"changed", "gone"};
+	uint32_t n[2] = {0, 0};
+	struct err err;
+	for (unsigned k = 0; k < 2; k++) {
+		const json_t *a = json_object_get(call->request, word[k]), *v;
+		size_t i;
+		json_array_foreach (a, i, v) {
+			json_int_t number = json_integer_value(v);
+			if (number <= 0 || number >= x->st->segment || n[k] == MOST) {
+				rpc_reply_error(x->p->ctl, call, "bad_request", NULL,
+					"%s: segments before %u, and %u at most", word[k], x->st->segment,
+					MOST);
+				return;
+			}
+			list[k][n[k]++] = (uint32_t)number;
+		}
+	}
+	if (store_rescan(x->st, list[0], n[0], list[1], n[1], &err) == FT_OK)
+		rpc_reply(x->p->ctl, call, stats(x->st), NULL, 0, false, false);
+	else
+		rpc_reply_error(x->p->ctl, call, "refused", NULL, "%s", err.text);
+}
+
 void
 serve_control(void *ctx, struct rpc_call *call)
 {
@@ -279,6 +308,8 @@ serve_control(void *ctx, struct rpc_call *call)
 			rpc_reply(x->p->ctl, call, stats(x->st), NULL, 0, false, false);
 		else
 			rpc_reply_error(x->p->ctl, call, "refused", NULL, "%s", err.text);
+	} else if (strcmp(call->op, "segments") == 0) {
+		segments(x, call);
 	} else if (strcmp(call->op, "groups.list") == 0) {
 		rpc_reply(x->p->ctl, call, json_pack("{s:o}", "groups", groups_json(x->st->tags.groups)),
 			NULL, 0, false, false);

@@ -97,7 +97,7 @@ struct store {
 	uint32_t mend_first, mend_end; /* segments it looks at */
 	_Atomic bool mending_now;
 	uint32_t trim_next;    /* the next one whose free pages go back to the filesystem */
-	int64_t clock_wall_us;         /* expire.c: the wall clock when it was looked at last, 0 never */
+	int64_t clock_wall_us; /* expire.c: the wall clock when it was looked at last, 0 never */
 	mono_t clock_seen, clock_trusted_from;
 	struct codec_out pack; /* kept from block to block */
 	uint64_t *wide[4];     /* FT_BLOCK_ROWS + OPEN_ADDRS each: scratch of sealing */
@@ -122,11 +122,15 @@ struct segment_state {
 /* write: look whether it can be written to as well */
 int segment_examine(const char *database, uint32_t number, bool write, struct segment_state *s,
 	struct journal_head *last);
+/* the same of a file that lies elsewhere */
+int segment_examine_file(
+	const char *path, uint32_t number, struct segment_state *s, struct journal_head *last);
 /* Append what its journal holds to an empty block; s as segment_examine left it. */
 int segment_replay(const char *database, uint32_t number, struct segment_state *s, struct journal_head *last,
 	struct open_block *to, struct err *err);
 /* The active segment is damaged (st->damaged): the open block's rows go to a new one. */
 int store_move_on(struct store *st, struct err *err);
+void store_count_sealed(struct store *st);
 void store_close(struct store *st); /* memory and handles; commits nothing */
 
 /* ---- intake.c ---- */
@@ -169,6 +173,7 @@ struct segment_meta {
 	uint64_t checksum;
 };
 bool segment_meta_good(const void *value, size_t n, struct segment_meta *out);
+int segment_put_meta(struct store *st, struct kv_txn *t, uint32_t number, struct err *err);
 int segment_create(struct store *st, uint32_t number, const struct open_counts *counts, struct err *err);
 int segment_open(struct store *st, uint32_t number, struct err *err); /* for writing: st->kv */
 int segment_finish(struct store *st, struct err *err);                /* write the directory, close */
@@ -184,6 +189,8 @@ void index_close(struct store *st);
 int index_put_block(struct store *st, uint32_t segment, uint32_t block, const struct zone *z);
 int index_put_segment(struct store *st, uint32_t segment, const struct zone_segment *s);
 void index_drop_segment(struct store *st, uint32_t segment);
+/* It was taken out on purpose: readers do not miss it (snapshot.c).  Until there is a file of that number again. */
+int index_put_gone(struct store *st, uint32_t segment);
 bool index_get_segment(struct store *st, uint32_t segment, struct zone_segment *out);
 struct zone *index_get_block(struct store *st, uint32_t segment, uint32_t block);
 /* Look through a file's blocks, write the entries that are missing, and the summary if finished. */
@@ -201,11 +208,20 @@ int store_flip(struct store *st, uint32_t segment, uint32_t block, struct err *e
 /* The open block is full (or has to go): seal it, and if the segment is full begin the next one; then flip.  After a
  * failure it is called again and goes on where it stopped. */
 int store_next(struct store *st, struct err *err);
-bool store_flip_due(const struct store *st);             /* sealed, not flipped yet */
-void store_sweep_open(struct store *st);                 /* unlink open blocks that are not the current one */
-void store_spare(struct store *st); /* the memory of the first flip, made beforehand; if it cannot be, the flip says so */
+bool store_flip_due(const struct store *st); /* sealed, not flipped yet */
+void store_sweep_open(struct store *st);     /* unlink open blocks that are not the current one */
+void store_spare(struct store
+		*st); /* the memory of the first flip, made beforehand; if it cannot be, the flip says so */
 struct open_counts store_counts(const struct store *st); /* of the stage's record */
 void store_counts_put(struct stage *stage, const struct open_counts *c);
+
+/* ---- rescan.c: files of segments before the active one came, went or changed ---- */
+/* What the index says of `changed` is forgotten; of what is in `gone` it says that it was taken out on purpose. */
+void rescan_index(
+	struct store *st, const uint32_t *changed, uint32_t n_changed, const uint32_t *gone, uint32_t n_gone);
+/* And the folder is looked at anew, readers are told. */
+int store_rescan(struct store *st, const uint32_t *changed, uint32_t n_changed, const uint32_t *gone,
+	uint32_t n_gone, struct err *err);
 
 /* ---- expire.c ---- */
 void expire_run(struct store *st);

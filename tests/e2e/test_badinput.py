@@ -5,6 +5,7 @@ import os
 import random
 import re
 import shutil
+import signal
 import socket
 import subprocess
 
@@ -363,4 +364,50 @@ def test_a_missing_segment_is_said_in_every_answer_it_belongs_to(sealed):
         more = Traffic(many.dir, many.flow_port, 500, "v9", start=1721000000, seed=9, name="more").wait()  # and it stores on
         assert many.wait_flows(more.sent["records"], more.span)["sessions"] == 500
     finally:
+        many.down()
+
+
+def test_repair_and_attach_work_while_ft_store_runs(sealed):
+    many, t, segments = sealed
+    database, archive = many.dir + "/database", many.dir + "/archive"
+    shutil.rmtree(database)
+    shutil.copytree(many.dir + "/database.good", database)
+    os.makedirs(archive, exist_ok=True)
+    spoil(os.path.join(database, segments[1]), "payload")
+    before = many.setting("segmentcount")
+    many.up()
+    try:
+        pids = {d: many.running(d) for d in DAEMONS}
+        lost = t.sent["records"] - many.totals(t.span)["flows"]
+        assert lost > 0
+        # what is sound is kept: as many flows as before, without a warning
+        r = many.run("ft-store", "repair", "-c", many.conf, user=None)
+        assert r.returncode == 0 and "lost" in r.stdout, r.stdout + r.stderr
+        wait_for("queries to read the repaired file", lambda: not many.view("IP", "BYTES", span=t.span, rows=5)["warnings"])
+        assert many.totals(t.span)["flows"] == t.sent["records"] - lost
+        assert many.run("ft-store", "verify", "-c", many.conf, user=None).returncode == 0
+        # and with a backup everything: its segment is put in the place of the one that has lost blocks
+        shutil.copy(os.path.join(many.dir, "database.good", segments[1]), os.path.join(database, segments[1] + ".part"))
+        os.rename(os.path.join(database, segments[1] + ".part"), os.path.join(database, segments[1]))
+        wait_for("all flows", lambda: many.totals(t.span)["flows"] == t.sent["records"])
+        # the oldest goes to the archive, and comes back
+        have = len(glob.glob(database + "/segments/*.seg"))
+        many.configure({"storage/segmentcount": have - 1, "storage/archive": archive})
+        many.kill("store", signal.SIGHUP)
+        wait_for("the oldest segment to be archived", lambda: glob.glob(archive + "/*.seg"))
+        assert many.totals(t.span)["flows"] < t.sent["records"]
+        r = many.run("ft-store", "attach", archive, "-c", many.conf, user=None)
+        assert r.returncode == 1 and "raise it first" in r.stderr
+        many.configure({"storage/segmentcount": before})
+        many.kill("store", signal.SIGHUP)
+        wait_for("the configuration to be read", lambda: many.log("store").count("storage/segmentcount changed") >= 2)
+        many.ask("ft-store", "attach", archive, "-c", many.conf, user=None)
+        wait_for("all flows", lambda: many.totals(t.span)["flows"] == t.sent["records"])
+        assert not many.view("IP", "BYTES", span=t.span, rows=5)["warnings"]
+        assert {d: many.running(d) for d in DAEMONS} == pids, "a daemon was restarted"
+        many.down()
+        many.up()
+        assert many.totals(t.span)["flows"] == t.sent["records"]
+    finally:
+        many.configure({"storage/segmentcount": before, "storage/archive": '""'})
         many.down()

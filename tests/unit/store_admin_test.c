@@ -130,6 +130,143 @@ segments_are_detached_and_attached(void **s)
 	bench_close(&b);
 }
 
+/* Answers, of which none warns. */
+static void
+expect_quietly(uint64_t distinct)
+{
+	struct snapshot_reader *r;
+	struct seen o;
+	assert_int_equal(snapshot_reader_open(&r, b.shm, b.database, true, NULL), FT_OK);
+	bench_read(&b, r, SLICES, &o);
+	snapshot_reader_close(r);
+	assert_int_equal(o.distinct, distinct);
+	assert_int_equal(o.twice + o.foreign + o.bad_blocks + o.missing_segments, 0);
+}
+
+static void
+a_segment_taken_out_between_others_is_not_missed(void **s)
+{
+	char away[200];
+	struct store_settings set = bench_settings();
+	(void)s;
+	build();
+	bench_stop(&b);
+	snprintf(away, sizeof away, "%s/away", b.root);
+	assert_int_equal(mkdir(away, 0750), 0);
+	assert_int_equal(command("detach", "2", away), 0);
+	assert_int_equal(bench_start(&b, &set), FT_OK);
+	expect_quietly(SLICES - BLOCK * 2);
+	bench_stop(&b);
+	assert_int_equal(command("attach", away, NULL), 0);
+	assert_int_equal(command("attach", away, NULL), 1); /* it is there already */
+	assert_int_equal(bench_start(&b, &set), FT_OK);
+	bench_expect(&b, SLICES);
+	bench_close(&b);
+}
+
+static void
+segments_of_another_database_are_not_attached(void **s)
+{
+	char away[200];
+	(void)s;
+	build();
+	bench_stop(&b);
+	snprintf(away, sizeof away, "/tmp/ft-admin-away-%d", (int)getpid());
+	assert_int_equal(mkdir(away, 0750), 0);
+	assert_int_equal(command("detach", "1", away), 0);
+	bench_close(&b);
+	build(); /* another one */
+	bench_stop(&b);
+	char path[300];
+	snprintf(path, sizeof path, "%s/segments/00000001.seg", b.database);
+	assert_int_equal(unlink(path), 0);
+	assert_int_equal(command("attach", away, NULL), 1);
+	assert_int_not_equal(access(path, F_OK), 0);
+	remove_tree(away);
+	bench_close(&b);
+}
+
+static void
+spoil(uint32_t segment, uint32_t block)
+{
+	char path[400];
+	struct zone *z = index_get_block(&b.st, segment, block);
+	assert_non_null(z);
+	snprintf(path, sizeof path, "%s/segments/%08u.seg", b.database, segment);
+	FILE *f = fopen(path, "r+b");
+	assert_non_null(f);
+	fseek(f, (long)z->file_offset + 4096 + 300, SEEK_SET);
+	fputs("damage", f);
+	fclose(f);
+	free(z);
+}
+
+static void
+repair_keeps_what_is_sound_and_no_answer_warns_any_more(void **s)
+{
+	struct store_settings set = bench_settings();
+	(void)s;
+	build();
+	assert_int_equal(command("repair", NULL, NULL), 0); /* nothing is damaged */
+	expect_quietly(SLICES);
+	spoil(1, 0);
+	bench_stop(&b);
+	assert_int_equal(command("verify", NULL, NULL), 1);
+	assert_int_equal(command("repair", NULL, NULL), 0);
+	assert_int_equal(command("verify", NULL, NULL), 0);
+	assert_int_equal(bench_start(&b, &set), FT_OK);
+	expect_quietly(SLICES - BLOCK);
+	bench_stop(&b);
+	assert_int_equal(command("repair", NULL, NULL), 0);
+	assert_int_equal(bench_start(&b, &set), FT_OK);
+	expect_quietly(SLICES - BLOCK);
+	bench_close(&b);
+}
+
+static void
+repair_takes_what_is_lost_from_a_backup(void **s)
+{
+	char copy[200], path[300];
+	struct store_settings set = bench_settings();
+	(void)s;
+	build();
+	snprintf(copy, sizeof copy, "%s/copy", b.root);
+	assert_int_equal(command("backup", copy, NULL), 0);
+	spoil(1, 1);
+	bench_stop(&b);
+	snprintf(path, sizeof path, "%s/segments/00000002.seg", b.database);
+	assert_int_equal(truncate(path, 4096), 0); /* of this one nothing is left */
+	assert_int_equal(command("repair", copy, NULL), 0);
+	assert_int_equal(command("verify", NULL, NULL), 0);
+	assert_int_equal(bench_start(&b, &set), FT_OK);
+	bench_expect(&b, SLICES);
+	bench_stop(&b);
+	assert_int_equal(unlink(path), 0); /* nor of this one's name */
+	assert_int_equal(command("repair", copy, NULL), 0);
+	assert_int_equal(bench_start(&b, &set), FT_OK);
+	bench_expect(&b, SLICES);
+	bench_close(&b);
+}
+
+static void
+a_segment_of_which_nothing_can_be_read_is_put_away(void **s)
+{
+	char path[300];
+	struct store_settings set = bench_settings();
+	(void)s;
+	build();
+	bench_stop(&b);
+	snprintf(path, sizeof path, "%s/segments/00000002.seg", b.database);
+	assert_int_equal(truncate(path, 4096), 0);
+	assert_int_equal(command("repair", NULL, NULL), 0);
+	assert_int_equal(command("verify", NULL, NULL), 0);
+	assert_int_equal(bench_start(&b, &set), FT_OK);
+	expect_quietly(SLICES - 2 * BLOCK);
+	snprintf(path, sizeof path, "%s/damaged/00000002.seg", b.database);
+	assert_int_equal(access(path, F_OK), 0);
+	bench_close(&b);
+}
+
 static void
 clear_removes_everything_only_when_the_store_is_stopped(void **s)
 {
@@ -214,6 +351,11 @@ main(void)
 		cmocka_unit_test(damage_is_found_by_verify),
 		cmocka_unit_test(segments_are_detached_and_attached),
 		cmocka_unit_test(free_pages_of_a_finished_segment_are_given_back),
+		cmocka_unit_test(a_segment_taken_out_between_others_is_not_missed),
+		cmocka_unit_test(segments_of_another_database_are_not_attached),
+		cmocka_unit_test(repair_keeps_what_is_sound_and_no_answer_warns_any_more),
+		cmocka_unit_test(repair_takes_what_is_lost_from_a_backup),
+		cmocka_unit_test(a_segment_of_which_nothing_can_be_read_is_put_away),
 		cmocka_unit_test(clear_removes_everything_only_when_the_store_is_stopped),
 	};
 	log_open("store_admin_test", NULL, LOG_L_ALWAYS);
