@@ -151,7 +151,8 @@ fill(struct plain *p, mono_t end, struct err *err)
 			p->to += (size_t)n;
 			return 0;
 		}
-		if ((n == 0 || errno == ECONNRESET) && !p->greeted) /* it did not like our greeting: it expects encryption */
+		if ((n == 0 || errno == ECONNRESET) &&
+			!p->greeted) /* it did not like our greeting: it expects encryption */
 			return err_set(err, FT_ETIME, "no answer");
 		if (n == 0)
 			return err_set(err, FT_ESYS, "the server closed the connection");
