@@ -81,11 +81,11 @@ keymap_free(struct keymap *m, struct budget *b)
 	budget_free(b, m->map, m->room * sizeof *m->map);
 	for (int i = 0; i < KEYMAP_PROTOS; i++)
 		budget_free(b, m->by_port[i], PORTS * sizeof *m->by_port[i]);
-	budget_free(b, m->app_text, m->app_room * sizeof *m->app_text);
-	budget_free(b, m->port_text, m->port_room * sizeof *m->port_text);
+	budget_free(b, m->app_id, m->app_room * sizeof *m->app_id);
+	budget_free(b, m->port_id, m->port_room * sizeof *m->port_id);
 	tab64_free(&m->app);
 	tab64_free(&m->port);
-	m->map = m->app_text = m->port_text = NULL;
+	m->map = m->app_id = m->port_id = NULL;
 }
 
 static enum ft_dict
@@ -462,30 +462,6 @@ services_of(struct finder *f, uint32_t *out, uint32_t *client)
 	f->full |= !tab64_many(&f->k->comb, f->make, key, b->m, out);
 }
 
-/* text id of a key, remembered: *memo grows with the table */
-static uint32_t
-remember(struct finder *f, struct tab64 *t, uint32_t **memo, uint32_t *room, uint64_t key, const char *text)
-{
-	uint32_t n = t->n, id = tab64_intern(t, key);
-	if (id != ID_NONE && id >= *room) {
-		uint32_t more = *room ? *room * 2 : 256;
-		uint32_t *p = budget_realloc(t->budget, *memo, *room * sizeof *p, more * sizeof *p);
-		if (p == NULL)
-			id = ID_NONE;
-		else {
-			*memo = p;
-			*room = more;
-		}
-	}
-	if (id == ID_NONE) {
-		f->full = true;
-		return ID_NONE;
-	}
-	if (id == n)
-		(*memo)[id] = find_text(f, text, strlen(text));
-	return (*memo)[id];
-}
-
 static void
 port_proto_text(char *out, size_t n, unsigned port, unsigned proto)
 {
@@ -494,6 +470,48 @@ port_proto_text(char *out, size_t n, unsigned port, unsigned proto)
 		snprintf(out, n, "%u/%s", port, word);
 	else
 		snprintf(out, n, "%u/%u", port, proto);
+}
+
+/* of an application without a name: by its number, or by port and protocol */
+static uint32_t
+of_nameless(struct finder *f, bool number, uint64_t key)
+{
+	char text[64];
+	const char *name = NULL;
+	if (number)
+		snprintf(text, sizeof text, "%u:%llu", (unsigned)(key >> 56),
+			(unsigned long long)(key & (((uint64_t)1 << 56) - 1)));
+	else {
+		name = services_name(f->w->q->services, (uint16_t)(key >> 8), (uint8_t)key);
+		if (name == NULL)
+			port_proto_text(text, sizeof text, (unsigned)(key >> 8), (unsigned)(key & 255));
+	}
+	name = name ? name : text;
+	uint32_t id = find_text(f, name, strlen(name));
+	return id == ID_NONE ? id : find64(f, &f->k->narrow, id);
+}
+
+/* n keys of the rows `row`; a text is made for a key that is new only */
+static void
+nameless(struct finder *f, bool number, const uint64_t *key, const uint16_t *row, uint32_t n, uint32_t *out)
+{
+	struct keymap *m = f->m;
+	struct tab64 *t = number ? &m->app : &m->port;
+	uint32_t **memo = number ? &m->app_id : &m->port_id, *room = number ? &m->app_room : &m->port_room;
+	uint32_t id[BATCH], had = t->n;
+	bool full = n > 0 && !tab64_many(t, true, key, n, id);
+	if (!full && t->n > *room) {
+		uint32_t more = t->n * 2;
+		uint32_t *p = budget_realloc(t->budget, *memo, *room * sizeof *p, more * sizeof *p);
+		full = p == NULL;
+		*memo = full ? *memo : p;
+		*room = full ? *room : more;
+	}
+	f->full |= full;
+	for (uint32_t i = had; i < t->n && !full; i++)
+		(*memo)[i] = of_nameless(f, number, t->key[i]);
+	for (uint32_t j = 0; j < n; j++)
+		out[row[j]] = full ? ID_NONE : (*memo)[id[j]];
 }
 
 static void
@@ -505,23 +523,23 @@ apps(struct finder *f, uint32_t *out)
 	const uint32_t *port = batch_sel32(b, FT_COL_server_port), *proto = batch_sel32(b, FT_COL_proto);
 	codes(f, FT_COL_app_name, out);
 	const uint32_t *name = batch_sel32(b, FT_COL_app_name);
+	uint64_t number[BATCH], service[BATCH];
+	uint16_t numbered[BATCH], served[BATCH];
+	uint32_t numbers_n = 0, services_n = 0;
 	for (uint32_t j = 0; j < b->m; j++) {
-		char text[64];
-		if (name[j] == 0 && (present[j] & FT_HAS_APP)) {
-			snprintf(text, sizeof text, "%u:%llu", (unsigned)(app[j] >> 56),
-				(unsigned long long)(app[j] & (((uint64_t)1 << 56) - 1)));
-			out[j] = remember(f, &f->m->app, &f->m->app_text, &f->m->app_room, app[j], text);
-		} else if (name[j] == 0) {
-			const char *service =
-				services_name(f->w->q->services, (uint16_t)port[j], (uint8_t)proto[j]);
-			if (service == NULL)
-				port_proto_text(text, sizeof text, port[j], proto[j]);
-			out[j] = remember(f, &f->m->port, &f->m->port_text, &f->m->port_room,
-				(uint64_t)port[j] << 8 | proto[j], service ? service : text);
+		if (name[j] != 0) {
+			if (out[j] != ID_NONE)
+				out[j] = find64(f, &f->k->narrow, out[j]);
+		} else if (present[j] & FT_HAS_APP) {
+			number[numbers_n] = app[j];
+			numbered[numbers_n++] = (uint16_t)j;
+		} else {
+			service[services_n] = (uint64_t)port[j] << 8 | proto[j];
+			served[services_n++] = (uint16_t)j;
 		}
-		if (out[j] != ID_NONE)
-			out[j] = find64(f, &f->k->narrow, out[j]);
 	}
+	nameless(f, true, number, numbered, numbers_n, out);
+	nameless(f, false, service, served, services_n, out);
 }
 
 /* FLOW entities are there only where their direction has a flow */

@@ -86,7 +86,7 @@ struct keymap {
 	uint32_t direct[KEYMAP_DIRECT];   /* ids of small numbers, for the whole query */
 	uint32_t *by_port[KEYMAP_PROTOS]; /* ids of the commonest protocols' ports; NULL: none met yet */
 	struct tab64 app, port;           /* applications by number, by port and protocol … */
-	uint32_t *app_text, *port_text;   /* … to ids of texts */
+	uint32_t *app_id, *port_id;       /* … to ids */
 	uint32_t app_room, port_room;
 };
 

@@ -50,6 +50,7 @@ struct view {
 	uint64_t all;      /* sum of their values */
 	/* detail pass */
 	bool detail_by_code;
+	bool alone;          /* a series of all needs no other ids than those shown, see view_top.c */
 	struct sieve sieve;  /* of `few` */
 	struct keys few;     /* only the shown ones, unless a series needs the others too */
 	struct keys *detail; /* &few or &keys; ids of the detail pass are of it */

@@ -17,6 +17,8 @@ struct detail_part {
 	uint16_t hit[BATCH], back[BATCH];
 	uint32_t backs;
 	struct coded_rows code;
+	struct coded_codes codes; /* by code, with a series: one code an address … */
+	const uint32_t *cx, *cy;  /* … of the selected rows' sides */
 	bool whole; /* all rows of the block are selected and lie in the frame: its sums are in the total */
 	uint8_t counting[BATCH], total_counting[BATCH]; /* for entities; for the total */
 };
@@ -61,6 +63,7 @@ detail_drop(void *ctx, struct worker *w)
 	min128_free(&p->ids);
 	min128_free(&p->first_seen);
 	coded_rows_free(&p->code, &v->q->budget);
+	coded_codes_free(&p->codes, &v->q->budget);
 	free(p);
 }
 
@@ -90,6 +93,8 @@ detail_block(void *ctx, struct worker *w, struct block_view *b)
 	int rc = v->detail_by_code ? 0 : keymap_block(&p->map, v->detail, b, &v->q->budget);
 	if (v->detail_by_code)
 		coded_rows_block(&p->code, b);
+	if (v->detail_by_code && v->alone)
+		rc = coded_codes_block(&p->codes, b, &v->q->budget);
 	if (rc == 0 && v->unique != NULL && v->q->frame.slots > 0)
 		rc = keymap_block(&p->member_map, &v->members, b, &v->q->budget);
 	return rc;
@@ -273,33 +278,85 @@ detail_sessions(const struct view *v, struct detail_part *p, struct worker *w, c
 	return b->rc;
 }
 
-/* v over [first, last] into the slots of one series; i and end are the slots of first and last */
+/* Where in a series one side's amount of a row goes: into that of all so many times, into those of shown rows once. */
+struct target {
+	uint64_t *all, *own[2]; /* own[i] NULL: none */
+	uint32_t times;
+};
+static inline void
+target_add(const struct target *t, uint32_t slot, uint64_t v)
+{
+	t->all[slot] += t->times * v;
+	if (t->own[0] != NULL)
+		t->own[0][slot] += v;
+	if (t->own[1] != NULL)
+		t->own[1][slot] += v;
+}
+
+/* v over [first, last] into the slots; i and end are the slots of first and last */
 static void
-series_add(const struct frame *f, uint64_t *series, uint64_t v, int64_t first, int64_t last, uint32_t i,
+series_add(const struct frame *f, const struct target *t, uint64_t v, int64_t first, int64_t last, uint32_t i,
 	uint32_t end)
 {
 	if (first >= last) {
 		if (first >= f->from && first < f->to)
-			series[i] += v;
+			target_add(t, i, v);
 		return;
 	}
 	if (i == end && first >= f->from && last < f->to) {
-		series[i] += v;
+		target_add(t, i, v);
 		return;
 	}
 	uint64_t before = frame_until(v, first, last, f->from);
 	for (; i <= end; i++) {
 		int64_t until = i == end ? f->to : frame_slot_start(f, i + 1);
 		uint64_t after = frame_until(v, first, last, until);
-		series[i] += after - before;
+		target_add(t, i, after - before);
 		before = after;
 	}
 }
 
-static uint64_t
-raw(struct batch *b, enum ft_column c, uint32_t j)
+/* Rows come nearly in the order of their times: mostly the slot is the one found last, which takes no division. */
+struct slot_hint {
+	int64_t from, to; /* of the slot */
+	uint32_t slot;
+};
+static inline uint32_t
+slot_of(const struct frame *f, struct slot_hint *h, int64_t t)
 {
-	return batch_is_wide(c) ? batch_sel64(b, c)[j] : batch_sel32(b, c)[j];
+	if (t >= h->from && t < h->to)
+		return h->slot;
+	h->slot = frame_slot(f, t);
+	h->from = frame_slot_start(f, h->slot);
+	h->to = frame_slot_start(f, h->slot + 1);
+	return h->slot;
+}
+
+/* what a row counts for, and which of it is shown (row + 1; 0 not) */
+static inline unsigned
+series_shares(
+	const struct view *v, const struct detail_part *p, uint32_t j, struct share share[2], uint32_t row[2])
+{
+	unsigned n = 0, all;
+	if (v->detail_by_code) {
+		n = view_shares(v, p->cx[j], p->cy[j], share); /* one code an address: as good as ids here */
+		for (unsigned k = 0; k < n; k++)
+			row[k] = p->code.row[share[k].id];
+		return n;
+	}
+	if (v->alone) {
+		share[0] = (struct share){p->x[j], 1, 1};
+		row[0] = p->x[j] == ID_NONE ? 0 : v->row_of[p->x[j]];
+		return 1;
+	}
+	all = view_shares(v, p->x[j], p->y[j], share);
+	for (unsigned k = 0; k < all; k++) {
+		if (v->permitted != NULL && !v->permitted[share[k].id])
+			continue;
+		share[n] = share[k];
+		row[n++] = v->row_of[share[k].id];
+	}
+	return n;
 }
 
 static int
@@ -307,25 +364,30 @@ detail_series(const struct view *v, struct detail_part *p, struct batch *b)
 {
 	const uint64_t *first = batch_sel64(b, FT_COL_first_us), *last = batch_sel64(b, FT_COL_last_us);
 	const struct frame *f = &v->q->frame;
+	bool wide[2] = {batch_is_wide(v->amount[0]), batch_is_wide(v->amount[1])};
+	const void *amounts[2];
+	for (int side = 0; side < 2; side++)
+		amounts[side] = wide[side] ? (const void *)batch_sel64(b, v->amount[side])
+					   : (const void *)batch_sel32(b, v->amount[side]);
 	uint64_t *all = p->series + (size_t)v->rows * f->slots;
+	struct slot_hint begin = {0}, end = {0};
 	for (uint32_t j = 0; j < b->m; j++) {
 		struct share share[2];
-		unsigned n = view_shares(v, p->x[j], p->y[j], share);
-		uint64_t amount[2] = {raw(b, v->amount[0], j), raw(b, v->amount[1], j)};
-		int64_t a = (int64_t)first[j], z = (int64_t)last[j];
-		uint32_t from = frame_slot(f, a), to = frame_slot(f, z);
-		for (unsigned k = 0; k < n; k++) {
-			uint32_t row = v->row_of[share[k].id];
-			uint64_t *own = row ? p->series + (size_t)(row - 1) * f->slots : NULL;
-			if (v->permitted != NULL && !v->permitted[share[k].id])
-				continue;
-			for (int side = 0; side < 2; side++) {
-				if (!(side ? share[k].server : share[k].client) || amount[side] == 0)
+		uint32_t row[2], to = slot_of(f, &end, (int64_t)last[j]),
+				 from = slot_of(f, &begin, (int64_t)first[j]);
+		unsigned n = series_shares(v, p, j, share, row);
+		for (int side = 0; side < 2; side++) {
+			uint64_t amount = wide[side] ? ((const uint64_t *)amounts[side])[j]
+						     : ((const uint32_t *)amounts[side])[j];
+			struct target t = {.all = all};
+			for (unsigned k = 0; k < n; k++) {
+				if (!(side ? share[k].server : share[k].client))
 					continue;
-				series_add(f, all, amount[side], a, z, from, to);
-				if (own != NULL)
-					series_add(f, own, amount[side], a, z, from, to);
+				t.own[t.times++] =
+					row[k] ? p->series + (size_t)(row[k] - 1) * f->slots : NULL;
 			}
+			if (amount != 0 && t.times > 0)
+				series_add(f, &t, amount, (int64_t)first[j], (int64_t)last[j], from, to);
 		}
 	}
 	return b->rc;
@@ -431,6 +493,14 @@ detail_coded(struct view *v, struct detail_part *p, struct worker *w)
 	return rc ? rc : b->rc;
 }
 
+static int
+coded_series(const struct view *v, struct detail_part *p, struct batch *b)
+{
+	p->cx = coded_codes_of(&p->codes, b, FT_COL_client, p->x);
+	p->cy = coded_codes_of(&p->codes, b, FT_COL_server, p->y);
+	return b->rc ? b->rc : detail_series(v, p, b);
+}
+
 /* Entities that get all of a row: amounts and sessions in one go. */
 static void
 detail_one(struct detail_part *p, struct batch *b)
@@ -473,8 +543,10 @@ detail_batch(void *ctx, struct worker *w)
 	struct batch *b = &w->batch;
 	const uint64_t *session;
 	bool series = v->q->frame.slots > 0;
-	if (v->detail_by_code)
-		return detail_coded(v, p, w);
+	if (v->detail_by_code) {
+		int rc = detail_coded(v, p, w);
+		return rc == 0 && series ? coded_series(v, p, b) : rc;
+	}
 	int rc = hits_of_batch(v, p, w);
 	if (rc == 0)
 		rc = view_totals(&p->total, &p->whole, w);
@@ -581,8 +653,8 @@ view_detail(struct view *v)
 		return 0;
 	}
 	v->ids.budget = v->first_seen.budget = &v->q->budget;
-	v->detail_by_code =
-		v->by_code && v->detail == &v->few && v->q->frame.slots == 0 && v->rows <= CODED_ROWS_MOST;
+	v->detail_by_code = v->by_code && v->detail == &v->few && (v->q->frame.slots == 0 || v->alone) &&
+			    v->rows <= CODED_ROWS_MOST;
 	if (v->detail_by_code)
 		coded_sieve(&v->sieve, &v->few);
 	for (uint32_t r = 0; r < v->rows; r++) {

@@ -482,9 +482,9 @@ view_rank(struct view *v)
 		.block = rank_block,
 		.batch = rank_batch,
 		.leave = rank_leave};
-	/* sessions that are counted by distinct id, and series, need the ids of pairs while rows are read */
-	v->by_part = v->entity->class == VIEW_PAIR && v->kind != COUNT_UNIQUE && v->q->frame.slots == 0 &&
-		     (v->kind != COUNT_SESSIONS || v->q->several.n == 0);
+	/* sessions that are counted by distinct id, and their series, need the ids of pairs while rows are read */
+	v->by_part = v->entity->class == VIEW_PAIR && v->kind != COUNT_UNIQUE &&
+		     (v->kind != COUNT_SESSIONS || (v->q->several.n == 0 && v->q->frame.slots == 0));
 	int rc = scan(v->q, &p);
 	if (rc == 0 && parts64_flush(&v->pairs) != 0)
 		rc = query_full(v->q);

@@ -43,16 +43,44 @@ sift_up(const struct view *v, uint32_t *heap, uint32_t i)
 	}
 }
 
-/* The detail pass looks keys up once more.  Where only shown rows matter a table of just these is enough, which
- * stays in the processor's cache; the series of "other" needs every entity. */
+/*
+ * The detail pass looks keys up once more.  Where only shown rows matter a table of just these is enough, which stays in
+ * the processor's cache.  The series of "other" is that of all less those shown, and that of all needs to know of a row of
+ * the database how many entities it counts for: none, one, or two.  Of most entities that follows from the view: every
+ * row has a pair of addresses, a port, an application.  Of addresses themselves it is two, or one where both sides are
+ * the same, which codes tell (coded.h).  Where some rows have no entity (groups, interfaces), or the filter permits some
+ * entities only, all ids are needed.
+ */
+static bool
+stands_alone(const struct view *v)
+{
+	enum element e = v->entity->element;
+	if (v->q->frame.slots == 0 || v->permitted != NULL || v->kind == COUNT_SESSIONS ||
+		v->kind == COUNT_UNIQUE)
+		return false;
+	switch (v->entity->class) {
+	case VIEW_TWO:
+		return v->by_code && v->rows <= CODED_ROWS_MOST;
+	case VIEW_PAIR:
+		return e == EL_IP || e == EL_COUNTRY || e == EL_ASN;
+	case VIEW_ONE:
+		return e == EL_PORTPROTO || e == EL_PROTO || e == EL_APP || e == EL_SERVICE ||
+		       e == EL_CLIENTSERVICE;
+	default:
+		return false;
+	}
+}
+
 static int
 detail_keys(struct view *v)
 {
 	const uint32_t *shown = v->top + v->offset;
 	int rc = FT_ENOENT;
 	keys_init(&v->few, v->entity, &v->texts, &v->q->budget);
-	if (!v->at_once && (v->q->frame.slots == 0 || v->kind == COUNT_UNIQUE))
+	v->alone = stands_alone(v);
+	if (!v->at_once && (v->q->frame.slots == 0 || v->kind == COUNT_UNIQUE || v->alone))
 		rc = keys_subset(&v->few, &v->keys, shown, v->rows);
+	v->alone = v->alone && rc == 0;
 	if (rc == FT_EFULL)
 		return query_full(v->q);
 	v->detail = rc == 0 ? &v->few : &v->keys;

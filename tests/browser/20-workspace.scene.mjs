@@ -152,8 +152,9 @@ export async function play(s) {
 		}],
 		['every screen is readable on a phone', async () => {
 			await page.setViewportSize({ width: 390, height: 844 });
-			for (const [path, shot] of [[`/workspace?v=1&${frame.query}`, 'workspace'], [`/sessions?v=1&${frame.query}`, 'sessions'], ['/exporters', 'exporters'], ['/admin/users', 'users']]) {
+			for (const [path, shot, there] of [[`/workspace?v=1&${frame.query}`, 'workspace', '[data-drawn]'], [`/sessions?v=1&${frame.query}`, 'sessions', '[data-testid=sessions-total]'], ['/exporters', 'exporters', '[data-testid=exporters]'], ['/admin/users', 'users', '[data-testid=users]'], ['/account', 'account', 'h1'], ['/start', 'start', 'h1']]) {
 				await page.goto(path);
+				await page.locator(there).first().waitFor();
 				await page.waitForLoadState('networkidle');
 				await page.screenshot({ path: `${s.shots}/phone-${shot}.png` });
 				ensure(await page.evaluate(() => document.documentElement.scrollWidth <= innerWidth + 1), `${path} is wider than a phone`);

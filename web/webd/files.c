@@ -4,7 +4,8 @@
  * A path has no dot segments when it comes here (http_parse.h).  What has an extension that is not in the table below, or a
  * segment that begins with a dot, is not there.  A path without an extension is one of the interface's own screens, so it is
  * answered with index.html; in that file __NONCE__ becomes a word that styles may be allowed by, new each time.
- * Names below /assets/ change with their content, so browsers may keep them for ever.  FILE.br and FILE.gz are sent instead of
+ * Names below /assets/ change with their content, so browsers may keep them for ever; the icon, which they ask for each time
+ * the address changes, for an hour.  FILE.br and FILE.gz are sent instead of
  * FILE to who takes them.
  */
 #include <errno.h>
@@ -165,6 +166,7 @@ send_file(struct web *w, struct http_call *call, const char *type)
 		suffix);
 	http_add(call, "Cache-Control", "%s",
 		strncmp(call->head.path, "/assets/", 8) == 0 ? "public, max-age=31536000, immutable"
+		: strncmp(type, "image/", 6) == 0            ? "public, max-age=3600"
 							     : "no-cache");
 	http_add(call, "ETag", "%s", tag);
 	http_add(call, "Vary", "Accept-Encoding");

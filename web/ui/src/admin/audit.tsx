@@ -1,9 +1,10 @@
 // The audit log: who did what, from where.  Lines are `time user="…" from=… act=… name=value …` (docs of queryd).
-import { Button, Group, SegmentedControl, Table, Text, TextInput } from '@mantine/core';
+import { Button, Group, Table, Text, TextInput } from '@mantine/core';
 import { IconDownload, IconSearch } from '@tabler/icons-react';
 import { useMemo, useState } from 'react';
 import { useOp } from '@/api/query';
 import { Empty, Panel, Problem, Waiting } from '@/shell/parts';
+import { Segments } from '@/shell/segments';
 import { useZone } from '@/state/zone';
 import { dateTime } from '@/words/clock';
 import { Head } from './head';
@@ -31,7 +32,7 @@ export default function Audit() {
 			<Head title="Audit log" text="Every administrative act, newest first, written before it was done.">
 				<Group gap="xs">
 					<TextInput aria-label="Search the log" placeholder="Search" leftSection={<IconSearch size={15} />} value={search} onChange={(e) => setSearch(e.currentTarget.value)} />
-					<SegmentedControl size="sm" aria-label="Lines" data={['100', '300', '1000']} value={lines} onChange={setLines} />
+					<Segments label="Lines" data={['100', '300', '1000'].map((value) => ({ value, label: value }))} value={lines} onChange={setLines} />
 					<Button variant="default" leftSection={<IconDownload size={15} />} onClick={save} disabled={!data?.lines.length}>
 						Save
 					</Button>
@@ -42,7 +43,7 @@ export default function Audit() {
 			{data && rows.length === 0 && <Empty title={data.lines.length ? 'No line matches' : 'Nothing yet'}>{data.lines.length ? 'Another word, or more lines, may find it.' : 'What administrators do is written here.'}</Empty>}
 			{rows.length > 0 && (
 				<Panel pad={false}>
-					<div className={classes.scroll}>
+					<div className={classes.scroll} tabIndex={0} role="region" aria-label="Table">
 						<Table className={classes.table} data-testid="audit">
 							<Table.Thead>
 								<Table.Tr>

@@ -37,7 +37,7 @@ export function Capacity() {
 		<Panel title="What sizes hold" aside={<Text size="sm" c="dimmed">Try sizes here; nothing is set by it</Text>}>
 			{error && <Problem error={error} onRetry={() => void refetch()} />}
 			<Stack gap="sm">
-				<div className={classes.scroll}>
+				<div className={classes.scroll} tabIndex={0} role="region" aria-label="Table">
 					<Table className={classes.table} data-testid="capacity">
 						<Table.Thead>
 							<Table.Tr>

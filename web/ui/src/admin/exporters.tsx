@@ -1,5 +1,5 @@
 // Exporters: state and cause, what they send and what of it got lost, their settings and interfaces.
-import { Badge, Button, Checkbox, Drawer, Group, NumberInput, Radio, Stack, Table, Text, TextInput, Title, Tooltip } from '@mantine/core';
+import { Badge, Button, Checkbox, Drawer, Group, NumberInput, Radio, Stack, Table, Text, TextInput, Title } from '@mantine/core';
 import { IconPlus } from '@tabler/icons-react';
 import { useState, type FormEvent } from 'react';
 import type { Reply } from '@/api/client';
@@ -7,6 +7,7 @@ import { op } from '@/api/client';
 import { queryClient, useOp } from '@/api/query';
 import { Empty, Page, Panel, Problem, Waiting } from '@/shell/parts';
 import { Link, navigate } from '@/shell/router';
+import { Tooltip } from '@/shell/tip';
 import { useMe } from '@/state/me';
 import { useZone } from '@/state/zone';
 import { dateTime, serverNowMs } from '@/words/clock';
@@ -296,7 +297,7 @@ export default function Exporters() {
 			)}
 			{full.length > 0 && (
 				<Panel pad={false}>
-					<div className={classes.scroll}>
+					<div className={classes.scroll} tabIndex={0} role="region" aria-label="Table">
 						<Table className={classes.table} highlightOnHover data-testid="exporters">
 							<Table.Thead>
 								<Table.Tr>
@@ -308,7 +309,7 @@ export default function Exporters() {
 									<Table.Th>Sampling</Table.Th>
 									{LOSSES.map((l) => (
 										<Table.Th key={l.key} className={classes.num}>
-											<Tooltip label={l.help} multiline w={280}>
+											<Tooltip label={l.help}>
 												<span>{l.title}</span>
 											</Tooltip>
 										</Table.Th>

@@ -1,11 +1,12 @@
 // Friendly names: what people call addresses, groups, ports …  One's own beats the administrator's.
-import { ActionIcon, Badge, Button, Group, Select, Table, TextInput, Tooltip } from '@mantine/core';
+import { ActionIcon, Badge, Button, Group, Select, Table, TextInput } from '@mantine/core';
 import { IconPencil, IconPlus, IconSearch, IconTrash } from '@tabler/icons-react';
 import { useQuery } from '@tanstack/react-query';
 import { useMemo, useState } from 'react';
 import { op } from '@/api/client';
 import { queryClient } from '@/api/query';
 import { Empty, Panel, Problem, Waiting } from '@/shell/parts';
+import { Tooltip } from '@/shell/tip';
 import { useMe } from '@/state/me';
 import { Ask } from './ask';
 import { Head } from './head';
@@ -66,7 +67,7 @@ export default function Names() {
 			{data && rows.length === 0 && <Empty title={data.names.length ? 'No name matches' : 'No names yet'}>Names can also be given by a click on any value in the workspace.</Empty>}
 			{rows.length > 0 && (
 				<Panel pad={false}>
-					<div className={classes.scroll}>
+					<div className={classes.scroll} tabIndex={0} role="region" aria-label="Table">
 						<Table className={classes.table} data-testid="names">
 							<Table.Thead>
 								<Table.Tr>

@@ -1,10 +1,11 @@
 // Sizes and memory: how full the database is, how far back it reaches and how long it lasts; and the settings behind it.
-import { Button, Group, Table, Text, TextInput, Tooltip } from '@mantine/core';
+import { Button, Group, Table, Text, TextInput } from '@mantine/core';
 import { IconSearch } from '@tabler/icons-react';
 import { useMemo, useState } from 'react';
 import { op, type Reply } from '@/api/client';
 import { queryClient, useOp } from '@/api/query';
 import { Panel, Problem, Waiting } from '@/shell/parts';
+import { Tooltip } from '@/shell/tip';
 import { useZone } from '@/state/zone';
 import { dateTime } from '@/words/clock';
 import { bytes, count, duration, short } from '@/words/format';
@@ -105,7 +106,7 @@ export default function Storage() {
 				{settings.error && <Problem error={settings.error} onRetry={() => void settings.refetch()} />}
 				{!settings.data && !settings.error && <Waiting />}
 				{settings.data && (
-					<div className={classes.scroll}>
+					<div className={classes.scroll} tabIndex={0} role="region" aria-label="Table">
 						<Table className={classes.table} data-testid="settings">
 							<Table.Thead>
 								<Table.Tr>

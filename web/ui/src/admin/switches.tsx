@@ -78,7 +78,7 @@ export default function Switches() {
 			{data && data.switches.length === 0 && <Empty title="No switches yet">Devices that are set up to send sFlow by their own configuration need not be here.</Empty>}
 			{data && data.switches.length > 0 && (
 				<Panel pad={false}>
-					<div className={classes.scroll}>
+					<div className={classes.scroll} tabIndex={0} role="region" aria-label="Table">
 						<Table className={classes.table} data-testid="switches">
 							<Table.Thead>
 								<Table.Tr>

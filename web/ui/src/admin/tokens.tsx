@@ -1,11 +1,12 @@
 // Tokens: what scripts log in with, and who is logged in by the browser.
-import { ActionIcon, Alert, Button, Code, CopyButton, Group, Select, Stack, Switch, Table, Text, TextInput, Tooltip } from '@mantine/core';
+import { ActionIcon, Alert, Button, Code, CopyButton, Group, Select, Stack, Switch, Table, Text, TextInput } from '@mantine/core';
 import { IconPlus, IconTrash } from '@tabler/icons-react';
 import { useQuery } from '@tanstack/react-query';
 import { useState } from 'react';
 import { opLoose } from '@/api/client';
 import { queryClient } from '@/api/query';
 import { Empty, Panel, Problem, Waiting } from '@/shell/parts';
+import { Tooltip } from '@/shell/tip';
 import { useMe } from '@/state/me';
 import { useZone } from '@/state/zone';
 import { dateTime, serverNowMs } from '@/words/clock';
@@ -104,7 +105,7 @@ export default function Tokens() {
 			{data && data.tokens.length === 0 && <Empty title="No tokens">Make one for each script, so that each can be revoked alone.</Empty>}
 			{data && data.tokens.length > 0 && (
 				<Panel pad={false}>
-					<div className={classes.scroll}>
+					<div className={classes.scroll} tabIndex={0} role="region" aria-label="Table">
 						<Table className={classes.table} data-testid="tokens">
 							<Table.Thead>
 								<Table.Tr>

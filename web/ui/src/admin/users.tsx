@@ -114,7 +114,7 @@ export default function Users() {
 			{!data && !error && <Waiting />}
 			{data && (
 				<Panel pad={false}>
-					<div className={classes.scroll}>
+					<div className={classes.scroll} tabIndex={0} role="region" aria-label="Table">
 						<Table className={classes.table} data-testid="users">
 							<Table.Thead>
 								<Table.Tr>

@@ -1,6 +1,7 @@
 // One session with every field it has, each a filter.
-import { ActionIcon, Button, Drawer, Group, Stack, Text, Title, Tooltip } from '@mantine/core';
+import { ActionIcon, Button, Drawer, Group, Stack, Text, Title } from '@mantine/core';
 import { IconFilter, IconFilterOff } from '@tabler/icons-react';
+import { Tooltip } from '@/shell/tip';
 import { COLUMNS, filterOf, textOf, type Column, type Row } from './columns';
 import classes from './explorer.module.css';
 

@@ -1,5 +1,5 @@
 // The session explorer: every session of a frame and filter, or of a saved file.  State is in the address (link.ts).
-import { ActionIcon, Button, CloseButton, FileButton, Group, Menu, NumberInput, Progress, Switch, Text, TextInput, Tooltip } from '@mantine/core';
+import { ActionIcon, Button, CloseButton, FileButton, Group, Menu, NumberInput, Progress, Switch, Text, TextInput } from '@mantine/core';
 import { IconArrowBarToDown, IconChartAreaLine, IconCopy, IconDownload, IconFilter, IconFilterOff, IconFolderOpen, IconSearch } from '@tabler/icons-react';
 import { notifications } from '@mantine/notifications';
 import { useCallback, useEffect, useMemo, useRef, useState } from 'react';
@@ -7,6 +7,7 @@ import { opCsv, type Progress as QueryProgress } from '@/api/client';
 import { useKeys } from '@/shell/keyboard';
 import { Empty, Problem, Waiting } from '@/shell/parts';
 import { navigate, usePlace } from '@/shell/router';
+import { Tooltip } from '@/shell/tip';
 import { usePref } from '@/state/prefs';
 import { useZone } from '@/state/zone';
 import { FilterBar } from '@/filter/bar';

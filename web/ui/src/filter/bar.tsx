@@ -1,9 +1,11 @@
 // The filter of a screen: its text, always, and its lines beside it where it has that form.  Both change a draft; Enter or
 // Apply makes it the screen's.
-import { ActionIcon, Button, Group, SegmentedControl, Select, TagsInput, Text, TextInput, Tooltip } from '@mantine/core';
+import { ActionIcon, Button, Group, Select, TagsInput, Text, TextInput } from '@mantine/core';
 import { IconFilter, IconPlus, IconTrash, IconX } from '@tabler/icons-react';
-import { useEffect, useMemo, useRef, useState } from 'react';
+import { memo, useEffect, useMemo, useRef, useState } from 'react';
 import { nonce } from '@/shell/nonce';
+import { Segments } from '@/shell/segments';
+import { Tooltip } from '@/shell/tip';
 import type { Editor } from './editor_view';
 import { offers, type Offer } from './complete';
 import { useGrammar, type Grammar } from './grammar';
@@ -11,6 +13,19 @@ import { RELATIONS, fromLines, toLines, type Line, type Lines } from './lines';
 import classes from './bar.module.css';
 
 const library = () => import('./editor_view');
+
+/**
+ * The editor comes when there is nothing better to do, or when it is wanted: the first chart does not wait for it.
+ * Until then a plain box takes what is typed.
+ */
+function whenIdle(f: () => void): () => void {
+	if (typeof requestIdleCallback === 'undefined') {
+		const t = setTimeout(f, 500);
+		return () => clearTimeout(t);
+	}
+	const id = requestIdleCallback(f, { timeout: 4000 });
+	return () => cancelIdleCallback(id);
+}
 
 interface BarProps {
 	filter: string;
@@ -109,7 +124,7 @@ function Builder({ lines, grammar, onChange }: { lines: Line[]; grammar: Grammar
 	);
 }
 
-export function FilterBar({ filter, mode, onApply, focusRef }: BarProps) {
+export const FilterBar = memo(function FilterBar({ filter, mode, onApply, focusRef }: BarProps) {
 	const grammar = useGrammar();
 	const latestGrammar = useRef(grammar);
 	latestGrammar.current = grammar;
@@ -120,6 +135,10 @@ export function FilterBar({ filter, mode, onApply, focusRef }: BarProps) {
 	const [lines, setLines] = useState<Line[] | null>(null);
 	const [word, setWord] = useState<string | null>(null);
 	const [ready, setReady] = useState(false);
+	const [wanted, setWanted] = useState(false);
+	const plain = useRef<HTMLInputElement>(null);
+	const latestDraft = useRef(draft);
+	latestDraft.current = draft;
 	const box = useRef<HTMLDivElement>(null);
 	const editor = useRef<Editor | null>(null);
 
@@ -135,11 +154,13 @@ export function FilterBar({ filter, mode, onApply, focusRef }: BarProps) {
 		editor.current?.set(filter);
 	}, [filter, mode]);
 	useEffect(() => {
+		if (!wanted) return whenIdle(() => setWanted(true));
 		let gone = false;
 		void library().then(({ mount }) => {
 			if (gone || !box.current) return;
+			const focused = document.activeElement === plain.current;
 			editor.current = mount(box.current, {
-				text: filter,
+				text: latestDraft.current,
 				nonce: nonce(),
 				label: 'Filter',
 				grammar: () => latestGrammar.current,
@@ -150,6 +171,7 @@ export function FilterBar({ filter, mode, onApply, focusRef }: BarProps) {
 				onRun: () => run.current(),
 				onWord: setWord,
 			});
+			if (focused) editor.current.focus();
 			setReady(true);
 		});
 		return () => {
@@ -158,9 +180,9 @@ export function FilterBar({ filter, mode, onApply, focusRef }: BarProps) {
 			editor.current = null;
 		};
 		// the editor is made once; its text follows below
-	}, []);
+	}, [wanted]);
 	useEffect(() => {
-		if (focusRef) focusRef.current = () => editor.current?.focus();
+		if (focusRef) focusRef.current = () => (editor.current ?? plain.current)?.focus();
 	}, [focusRef, ready]);
 
 	const shownLines = lines ?? parsed?.lines;
@@ -190,17 +212,15 @@ export function FilterBar({ filter, mode, onApply, focusRef }: BarProps) {
 				</Tooltip>
 				<div className={classes.text} data-wrong={word !== null || undefined}>
 					<div ref={box} className={classes.editor} />
-					{!ready && <TextInput aria-label="Filter" variant="unstyled" className={classes.fallback} value={draft} readOnly />}
+					{!ready && <TextInput ref={plain} aria-label="Filter" variant="unstyled" className={classes.fallback} value={draft} onFocus={() => setWanted(true)} onChange={(e) => { setDraft(e.currentTarget.value); setLines(null); }} onKeyDown={(e) => e.key === 'Enter' && run.current()} />}
 					{draft !== '' && (
 						<ActionIcon className={classes.clear} aria-label="Clear the filter" size="sm" onClick={() => onApply('', 'all')}>
 							<IconX size={14} />
 						</ActionIcon>
 					)}
 				</div>
-				<SegmentedControl
-					size="xs"
-					className={classes.mode}
-					aria-label="How lines are joined"
+				<Segments
+					label="How lines are joined"
 					data={[{ value: 'all', label: 'ALL', disabled: !shownLines }, { value: 'any', label: 'ANY', disabled: !shownLines }, { value: 'raw', label: 'Raw' }]}
 					value={current || 'raw'}
 					onChange={choose}
@@ -218,4 +238,4 @@ export function FilterBar({ filter, mode, onApply, focusRef }: BarProps) {
 			{draft.length > 200 && <Text size="xs" c="dimmed">{draft.length} characters of 65,536</Text>}
 		</section>
 	);
-}
+});

@@ -120,6 +120,7 @@ export function mount(
 		parent,
 		state: EditorState.create({
 			doc: how.text,
+			selection: { anchor: how.text.length },
 			extensions: [
 				EditorView.cspNonce.of(how.nonce),
 				EditorView.contentAttributes.of({ 'aria-label': how.label, spellcheck: 'false', autocapitalize: 'off', autocorrect: 'off' }),

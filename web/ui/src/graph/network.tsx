@@ -1,11 +1,12 @@
 // The connection graph: sigma draws (WebGL), graphology holds, ForceAtlas2 lays out - a few steps a frame on the page's
 // own thread, since the content security policy has no room for workers made of text, and a few hundred nodes need none.
-import { ActionIcon, Slider, Tooltip, useComputedColorScheme } from '@mantine/core';
+import { ActionIcon, Slider, useComputedColorScheme } from '@mantine/core';
 import { IconDownload, IconFocusCentered, IconMinus, IconPlus, IconRefresh } from '@tabler/icons-react';
 import Graph from 'graphology';
 import forceAtlas2 from 'graphology-layout-forceatlas2';
 import { useEffect, useMemo, useRef, useState } from 'react';
 import Sigma from 'sigma';
+import { Tooltip } from '@/shell/tip';
 import { colour } from '@/words/palette';
 import { Empty } from '@/shell/parts';
 import { pairNetwork, scaleSize, type PairLink, type PairNode } from './layout';

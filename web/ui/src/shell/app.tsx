@@ -5,13 +5,15 @@ import { useEffect, useState } from 'react';
 import { ApiError, onSignedOut, session, type Me } from '@/api/client';
 import { queryClient } from '@/api/query';
 import { MeContext } from '@/state/me';
-import { fetchPrefs, forgetPrefs } from '@/state/prefs';
+import { forgetPrefs } from '@/state/prefs';
+import { enter } from './enter';
 import { Frame } from './frame';
 import { Login } from './login';
 import { NewPassword } from './new_password';
 import { nonce } from './nonce';
 import { Problem } from './parts';
 import { theme, variables } from './theme';
+import { TipLayer } from './tip';
 
 type State = { at: 'asking' } | { at: 'out'; expired: boolean } | { at: 'in'; me: Me } | { at: 'trouble'; error: unknown };
 
@@ -35,10 +37,10 @@ function know(yes: boolean): void {
 
 function Session() {
 	const [state, setState] = useState<State>({ at: 'asking' });
-	const entered = (me: Me) => {
+	const entered = async (me: Me): Promise<void> => {
 		know(true);
+		if (!me.must_change_password) await enter().catch(() => undefined);
 		setState({ at: 'in', me });
-		if (!me.must_change_password) void fetchPrefs();
 	};
 	const ask = () => {
 		// who never logged in here is not asked about: the answer would be no
@@ -82,7 +84,7 @@ function Session() {
 				setState({ at: 'out', expired: false });
 			};
 			if (me.must_change_password)
-				return <NewPassword user={me.user} onDone={() => entered({ ...me, must_change_password: false })} onLeave={leave} />;
+				return <NewPassword user={me.user} onDone={() => void entered({ ...me, must_change_password: false })} onLeave={leave} />;
 			return (
 				<MeContext.Provider value={me}>
 					<Frame onLeave={leave} />
@@ -96,6 +98,7 @@ export function App() {
 	return (
 		<MantineProvider theme={theme} cssVariablesResolver={variables} defaultColorScheme="auto" getStyleNonce={nonce}>
 			<Notifications position="bottom-right" />
+			<TipLayer />
 			<QueryClientProvider client={queryClient}>
 				<Session />
 			</QueryClientProvider>

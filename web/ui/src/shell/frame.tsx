@@ -1,5 +1,5 @@
 // Around every screen: the top bar with the screens, the command palette, the keyboard, the user's menu.
-import { ActionIcon, Burger, Drawer, Group, Menu, NavLink, Text, Tooltip, UnstyledButton, useMantineColorScheme } from '@mantine/core';
+import { ActionIcon, Burger, Drawer, Group, Menu, NavLink, Text, UnstyledButton, useMantineColorScheme } from '@mantine/core';
 import { useDisclosure } from '@mantine/hooks';
 import { IconDeviceDesktop, IconKeyboard, IconLogout, IconMoon, IconSearch, IconSun, IconUser, IconWorld } from '@tabler/icons-react';
 import { Suspense, useEffect } from 'react';
@@ -10,8 +10,9 @@ import { KeyboardHelp } from './keyboard_help';
 import { Logo } from './logo';
 import { Palette, openPalette } from './palette';
 import { Empty, Fence, Waiting } from './parts';
-import { Link, navigate, usePlace } from './router';
+import { Link, navigate, usePath } from './router';
 import { screenOf, screens, type Screen } from './screens';
+import { Tooltip } from './tip';
 import { ZoneDialog } from './zone';
 import { useHome } from './home';
 import classes from './frame.module.css';
@@ -65,16 +66,16 @@ function UserMenu({ mine, onLeave, onZone, onKeys }: { mine: Screen[]; onLeave: 
 
 export function Frame({ onLeave }: { onLeave: () => void }) {
 	const me = useMe();
-	const place = usePlace();
+	const path = usePath();
 	const [drawer, { toggle, close }] = useDisclosure(false);
 	const [zone, zoneDialog] = useDisclosure(false);
 	const [keys, keysDialog] = useDisclosure(false);
 	const { colorScheme, setColorScheme } = useMantineColorScheme();
 	const dark = colorScheme === 'dark';
 	const mine = screens.filter((s) => s.right === 'all' || me.admin);
-	const here = screenOf(place.path);
+	const here = screenOf(path);
 	useKeyboard(mine, keysDialog.toggle);
-	useHome(place.path === '/');
+	useHome(path === '/');
 	useEffect(() => {
 		document.title = here ? `${here.title} · Flowtrove` : 'Flowtrove';
 		close();
@@ -124,13 +125,13 @@ export function Frame({ onLeave }: { onLeave: () => void }) {
 					))}
 			</Drawer>
 			<main id="main" className={classes.main} tabIndex={-1}>
-				<Fence name={place.path}>
+				<Fence name={path}>
 					<Suspense fallback={<Waiting />}>
 						{here && allowed ? (
 							<here.view />
 						) : here ? (
 							<Empty title="Only administrators see this screen">Ask one of them, or log in as one.</Empty>
-						) : place.path === '/' ? (
+						) : path === '/' ? (
 							<Waiting />
 						) : (
 							<Empty title="There is no such screen">

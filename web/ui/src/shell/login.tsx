@@ -1,14 +1,19 @@
 import { Button, PasswordInput, Stack, Text, TextInput } from '@mantine/core';
-import { useState, type FormEvent } from 'react';
+import { useEffect, useState, type FormEvent } from 'react';
 import { ApiError, session, type Me } from '@/api/client';
+import { preloadFirst } from './enter';
 import { Gate } from './gate';
 import { Problem } from './parts';
 
-export function Login({ expired, onEntered }: { expired: boolean; onEntered: (me: Me) => void }) {
+export function Login({ expired, onEntered }: { expired: boolean; onEntered: (me: Me) => Promise<void> }) {
 	const [name, setName] = useState('');
 	const [password, setPassword] = useState('');
 	const [busy, setBusy] = useState(false);
 	const [error, setError] = useState<unknown>(null);
+	useEffect(() => {
+		if (document.readyState === 'complete') preloadFirst();
+		else window.addEventListener('load', preloadFirst, { once: true });
+	}, []);
 	const submit = (e: FormEvent) => {
 		e.preventDefault();
 		setBusy(true);

@@ -40,6 +40,16 @@ export function usePlace(): Place {
 		() => place,
 	);
 }
+/** the path alone: who asks for it is not drawn again when the query string changes */
+export function usePath(): string {
+	return useSyncExternalStore(
+		(f) => {
+			listeners.add(f);
+			return () => listeners.delete(f);
+		},
+		() => place.path,
+	);
+}
 export function currentPlace(): Place {
 	return place;
 }

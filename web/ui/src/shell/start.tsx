@@ -121,9 +121,9 @@ export default function Start() {
 			<Panel
 				title="Point a device here"
 				aside={
-					<Group gap={8} wrap="nowrap">
+					<Group gap={8}>
 						<TextInput size="xs" w={170} aria-label="Address of this machine, as devices reach it" placeholder="this machine’s address" value={host} onChange={(e) => setHost(e.currentTarget.value)} />
-						<Select size="xs" w={240} aria-label="Device" data={devices.map((d) => d.title)} value={device} searchable allowDeselect={false} onChange={(v) => v && setDevice(v)} />
+						<Select size="xs" w={240} maw="100%" aria-label="Device" data={devices.map((d) => d.title)} value={device} searchable allowDeselect={false} onChange={(v) => v && setDevice(v)} />
 					</Group>
 				}
 			>

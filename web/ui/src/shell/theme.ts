@@ -20,7 +20,6 @@ export const theme = createTheme({
 		PasswordInput: { defaultProps: { size: 'sm' } },
 		Select: { defaultProps: { size: 'sm', checkIconPosition: 'right' } },
 		ActionIcon: { defaultProps: { variant: 'subtle', color: 'gray' } },
-		Tooltip: { defaultProps: { openDelay: 350, withArrow: true, fz: 'xs' } },
 		Menu: { defaultProps: { shadow: 'md', position: 'bottom-start' } },
 		Modal: { defaultProps: { centered: true } },
 	},

@@ -1,8 +1,9 @@
 // Which time: presets, a box for any expression, a calendar; before, after, now, out.
-import { ActionIcon, Button, Group, Menu, Popover, Text, TextInput, Tooltip, UnstyledButton } from '@mantine/core';
+import { ActionIcon, Button, Group, Menu, Popover, Text, TextInput, UnstyledButton } from '@mantine/core';
 import { DatePicker } from '@mantine/dates';
 import { IconArrowBackUp, IconCalendar, IconChevronDown, IconChevronLeft, IconChevronRight, IconPlayerTrackNext, IconRefresh, IconZoomOut } from '@tabler/icons-react';
-import { useEffect, useRef, useState, type FormEvent } from 'react';
+import { memo, useEffect, useRef, useState, type FormEvent } from 'react';
+import { Tooltip } from '@/shell/tip';
 import { useZone } from '@/state/zone';
 import { dateText, serverNowMs, timeText } from '@/words/clock';
 import { PRESETS, describe, follows, parseFrame, pinned, rangeText, resolveFrame, shifted, toLast, zoomedOut, type Frame, type Range } from './frame';
@@ -95,7 +96,7 @@ function Chooser({ frame, onFrame }: { frame: Frame; onFrame: (f: Frame) => void
 	);
 }
 
-export function TimeControl({ frame, onFrame, refresh, onRefresh, onReload, busy, openRef, shown }: Props) {
+export const TimeControl = memo(function TimeControl({ frame, onFrame, refresh, onRefresh, onReload, busy, openRef, shown }: Props) {
 	const [zone] = useZone();
 	const [open, setOpen] = useState(false);
 	const before = useRef<Frame[]>([]);
@@ -195,7 +196,7 @@ export function TimeControl({ frame, onFrame, refresh, onRefresh, onReload, busy
 			</Menu>
 		</Group>
 	);
-}
+});
 
 /** Reload every so many seconds: not while a query runs, not for a fixed frame, not in a hidden tab. */
 export function useRefresh(frame: Frame, seconds: number, busy: boolean, reload: () => void): void {

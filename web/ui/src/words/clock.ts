@@ -20,7 +20,10 @@ function format(zone: string, options: Intl.DateTimeFormatOptions): Intl.DateTim
 	return f;
 }
 
-export const localZone = (): string => Intl.DateTimeFormat().resolvedOptions().timeZone || 'UTC';
+// asked for by everything that shows a time, and slow to find out
+let local: string | undefined;
+if (typeof document !== 'undefined') document.addEventListener('visibilitychange', () => (local = undefined)); // one may have travelled
+export const localZone = (): string => (local ??= Intl.DateTimeFormat().resolvedOptions().timeZone || 'UTC');
 
 export interface Parts {
 	year: number;

@@ -37,6 +37,31 @@ export interface Drawing {
 	dispose: () => void;
 }
 
+/** Draws something nobody sees. */
+export function rehearse(): void {
+	const el = document.createElement('div');
+	el.style.cssText = 'position:absolute;visibility:hidden;pointer-events:none;width:800px;height:280px;left:-900px;top:0';
+	document.body.append(el);
+	const font = getComputedStyle(document.documentElement).getPropertyValue('--mantine-font-family') || 'sans-serif';
+	const times = Array.from({ length: 120 }, (_, i) => i * 1000);
+	const drawing = mount(el);
+	drawing.draw({
+		type: 'area',
+		from: 0,
+		to: 120_000,
+		times,
+		slots: times.map((_, i) => i),
+		slotMs: 1000,
+		series: Array.from({ length: 11 }, (_, row) => ({ name: String(row), row, colour: '#888888', values: times.map((t) => t * row) })),
+		ticks: [0, 30_000, 60_000, 90_000].map((at) => ({ at, text: '00:00' })),
+		axis: String,
+		incomplete: 100_000,
+		look: { dark: true, dim: '#888888', line: '#888888', hatch: '#888888', font },
+	});
+	drawing.dispose();
+	el.remove();
+}
+
 export function mount(el: HTMLElement): Drawing {
 	const chart: EChartsType = init(el, undefined, { renderer: 'canvas' });
 	let lit: number | null = null;

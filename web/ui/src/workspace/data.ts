@@ -1,9 +1,10 @@
 // The answer to the view shown: asked for once, with progress, kept on screen until the next one is there.
-import { useQuery } from '@tanstack/react-query';
+import { skipToken, useQuery } from '@tanstack/react-query';
 import { useMemo, useSyncExternalStore } from 'react';
 import { ApiError, op, type Progress, type Reply, type Request } from '@/api/client';
 import { queryClient } from '@/api/query';
 import { frameQuery, type Workspace } from '@/state/view';
+import { entityWords } from './words';
 
 export type View = Reply<'stat'>['view'];
 export type Row = View['rows'][number];
@@ -42,22 +43,23 @@ export function useProgress(): Progress | null {
 	);
 }
 
-export function useView(w: Workspace, slots: number) {
-	const key = useMemo(() => {
-		try {
-			// the frame as written: a relative one is the same question a second later
-			return { key: ['stat', { ...statRequest(w, slots), from: w.from, to: w.to, last: undefined }] as const, error: null };
-		} catch (e) {
-			return { key: null, error: new ApiError(e instanceof Error ? e.message : String(e), 400, 'bad_time') };
-		}
-	}, [w, slots]);
-	const query = useQuery<View, ApiError>({
-		queryKey: key.key ?? ['stat', null],
-		enabled: key.key !== null,
-		queryFn: async ({ signal }) => {
+/** points of the chart: none for a picture of pairs, fewer on a phone */
+function slotsOf(w: Workspace): number {
+	const entity = w.views[w.tab]?.entity ?? '';
+	if ((w.type === 'graph' || w.type === 'sankey') && entityWords(entity).pair) return 0;
+	return innerWidth < 660 ? 60 : 120;
+}
+
+/** The question a workspace is: the same object for whoever asks it.  Throws if its time can't be read. */
+function viewQuery(w: Workspace) {
+	const request = statRequest(w, slotsOf(w));
+	return {
+		// the frame as written: a relative one is the same question a second later
+		queryKey: ['stat', { ...request, from: w.from, to: w.to, last: undefined }] as const,
+		queryFn: async ({ signal }: { signal: AbortSignal }): Promise<View> => {
 			tell({});
 			try {
-				const { view } = await op('stat', statRequest(w, slots), { signal, onProgress: tell });
+				const { view } = await op('stat', statRequest(w, slotsOf(w)), { signal, onProgress: tell });
 				return view;
 			} finally {
 				tell(null);
@@ -65,7 +67,29 @@ export function useView(w: Workspace, slots: number) {
 		},
 		staleTime: 5_000,
 		gcTime: 120_000,
-		placeholderData: (before) => before,
+	};
+}
+
+/** Asks now what will be shown: the server works while the screen is drawn. */
+export function askView(w: Workspace): void {
+	try {
+		void queryClient.prefetchQuery(viewQuery(w));
+	} catch {
+		// a time that can't be read: the screen says so
+	}
+}
+
+export function useView(w: Workspace) {
+	const key = useMemo(() => {
+		try {
+			return { query: viewQuery(w), error: null };
+		} catch (e) {
+			return { query: null, error: new ApiError(e instanceof Error ? e.message : String(e), 400, 'bad_time') };
+		}
+	}, [w]);
+	const query = useQuery<View, ApiError>({
+		...(key.query ?? { queryKey: ['stat', null], queryFn: skipToken }),
+		placeholderData: (before: View | undefined) => before,
 	});
 	return { ...query, error: key.error ?? query.error, cancel: () => void queryClient.cancelQueries({ queryKey: ['stat'] }) };
 }

@@ -14,6 +14,9 @@ import classes from './saved.module.css';
 
 export type SavedHead = Reply<'workspaces.list'>['workspaces'][number];
 
+/** nobody, users without a user filter, those with one too */
+type Share = 'none' | 'all' | 'everyone';
+
 const ICONS = { chart: IconChartAreaLine, world: IconWorld, alert: IconAlertTriangle, terminal: IconTerminal2, desktop: IconDeviceDesktop, lock: IconLock, mail: IconMail, browser: IconBrowser, search: IconSearch, users: IconUsers, film: IconMovie, phone: IconPhone, puzzle: IconPuzzle, star: IconStar };
 export function WorkspaceIcon({ name, size = 16 }: { name: string; size?: number }) {
 	const I = (ICONS as Record<string, typeof IconStar>)[name] ?? IconChartAreaLine;
@@ -35,7 +38,7 @@ export function SaveDialog({ opened, onClose, w, current, onSaved }: { opened: b
 	const [description, setDescription] = useState('');
 	const [notes, setNotes] = useState('');
 	const [icon, setIcon] = useState('chart');
-	const [share, setShare] = useState(false);
+	const [share, setShare] = useState<Share>('none');
 	const [error, setError] = useState<unknown>(null);
 	const [busy, setBusy] = useState(false);
 	useEffect(() => {
@@ -44,13 +47,13 @@ export function SaveDialog({ opened, onClose, w, current, onSaved }: { opened: b
 		setDescription(current?.description ?? '');
 		setNotes(current?.notes ?? '');
 		setIcon(current?.icon || 'chart');
-		setShare((mine?.share ?? 'none') !== 'none');
+		setShare((mine?.share as Share | undefined) ?? 'none');
 		setError(null);
 	}, [opened]);
 	const save = (id: string | undefined) => {
 		setBusy(true);
 		setError(null);
-		op('workspaces.save', { ...(id ? { workspace: id } : {}), name: name.trim(), description, notes, icon, share: share ? 'all' : 'none', state: stateOf(w) } as never)
+		op('workspaces.save', { ...(id ? { workspace: id } : {}), name: name.trim(), description, notes, icon, share, state: stateOf(w) } as never)
 			.then(
 				({ workspace }) => {
 					stale();
@@ -83,7 +86,15 @@ export function SaveDialog({ opened, onClose, w, current, onSaved }: { opened: b
 							))}
 						</Group>
 					</div>
-					<Switch label="Everybody here may open it" checked={share} onChange={(e) => setShare(e.currentTarget.checked)} />
+					<Switch label="Everybody here may open it" checked={share !== 'none'} onChange={(e) => setShare(e.currentTarget.checked ? 'all' : 'none')} />
+					{share !== 'none' && (
+						<Switch
+							label="Users that have a user filter too"
+							description="They read its name, text and filter; what it finds is cut by their user filter."
+							checked={share === 'everyone'}
+							onChange={(e) => setShare(e.currentTarget.checked ? 'everyone' : 'all')}
+						/>
+					)}
 					{error !== null && <Problem error={error} />}
 					<Group justify="flex-end">
 						{mine && (
@@ -109,9 +120,9 @@ function Entry({ s, onOpen }: { s: SavedHead; onOpen: () => void }) {
 		}, setError);
 	};
 	const remove = () => op('workspaces.delete', { workspace: s.id }).then(stale, setError);
-	const share = () =>
+	const share = (how: Share) =>
 		op('workspaces.get', { workspace: s.id })
-			.then(({ workspace: w }) => op('workspaces.save', { workspace: w.id, name: w.name, description: w.description, notes: w.notes, icon: w.icon, state: w.state, share: s.share === 'none' ? 'all' : 'none' } as never))
+			.then(({ workspace: w }) => op('workspaces.save', { workspace: w.id, name: w.name, description: w.description, notes: w.notes, icon: w.icon, state: w.state, share: how } as never))
 			.then(stale, setError);
 	return (
 		<div className={classes.entry}>
@@ -122,7 +133,7 @@ function Entry({ s, onOpen }: { s: SavedHead; onOpen: () => void }) {
 					<span>{s.description || (s.mine || s.built_in ? '' : `by ${s.owner ?? 'nobody'}`)}</span>
 				</span>
 			</UnstyledButton>
-			{s.mine && s.share !== 'none' && <Text size="xs" c="dimmed">shared</Text>}
+			{s.mine && s.share !== 'none' && <Text size="xs" c="dimmed">{s.share === 'everyone' ? 'shared with everybody' : 'shared'}</Text>}
 			{!s.built_in && !s.mine && <Text size="xs" c="dimmed">{s.owner}</Text>}
 			<Menu position="bottom-end">
 				<Menu.Target>
@@ -132,7 +143,9 @@ function Entry({ s, onOpen }: { s: SavedHead; onOpen: () => void }) {
 				</Menu.Target>
 				<Menu.Dropdown>
 					<Menu.Item onClick={file}>Save as a .ws file</Menu.Item>
-					{s.mine && <Menu.Item onClick={share}>{s.share === 'none' ? 'Share with everybody' : 'Share no longer'}</Menu.Item>}
+					{s.mine && s.share === 'none' && <Menu.Item onClick={() => share('all')}>Share with users that have no user filter</Menu.Item>}
+					{s.mine && s.share !== 'everyone' && <Menu.Item onClick={() => share('everyone')}>Share with users that have a user filter too</Menu.Item>}
+					{s.mine && s.share !== 'none' && <Menu.Item onClick={() => share('none')}>Share no longer</Menu.Item>}
 					{s.mine && (
 						<Menu.Item color="red" leftSection={<IconTrash size={15} />} onClick={remove}>
 							Delete

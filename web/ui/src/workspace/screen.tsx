@@ -1,16 +1,18 @@
 // The workspace: source, time and filter above, the views below.  All of its state is its address.
-import { ActionIcon, Button, CopyButton, Group, Menu, Modal, Stack, Text, Tooltip } from '@mantine/core';
+import { ActionIcon, Button, CopyButton, Group, Menu, Modal, Stack, Text } from '@mantine/core';
 import { useDisclosure } from '@mantine/hooks';
 import { notifications } from '@mantine/notifications';
 import { IconBookmark, IconCheck, IconCode, IconCopy, IconDeviceFloppy, IconDownload, IconFileTypeCsv, IconLink, IconListDetails, IconPhoto, IconPin, IconPrinter, IconShare } from '@tabler/icons-react';
-import { useCallback, useEffect, useMemo, useRef, useState } from 'react';
+import { useIsFetching } from '@tanstack/react-query';
+import { memo, useCallback, useEffect, useMemo, useRef, type ComponentProps } from 'react';
 import { useOp } from '@/api/query';
 import { FilterBar } from '@/filter/bar';
 import { useKeys } from '@/shell/keyboard';
 import { useCommands, type Command } from '@/shell/palette';
-import { base, navigate } from '@/shell/router';
+import { base, currentPlace, navigate } from '@/shell/router';
+import { Tooltip } from '@/shell/tip';
 import { useZone } from '@/state/zone';
-import { frameSearch, workspaceSearch, type Scope } from '@/state/view';
+import { frameSearch, workspaceSearch, type Workspace } from '@/state/view';
 import { TimeControl } from '@/time/control';
 import { describe, pinned, resolveFrame, shifted, zoomedOut, type Frame } from '@/time/frame';
 import { serverNowMs, setServerNow } from '@/words/clock';
@@ -20,7 +22,7 @@ import { callsOf, saveCsv, savePng } from './export';
 import { NameDialog } from './name_dialog';
 import { SaveDialog, SavedDrawer, WorkspaceIcon, openSaved } from './saved';
 import { SourcePicker } from './source';
-import { useWorkspace } from './state';
+import { readWorkspace, useWorkspace, type Change } from './state';
 import { Tabs } from './tabs';
 import { ValueMenu } from './value_menu';
 import { ViewPanel, type PanelShown } from './view_panel';
@@ -47,10 +49,42 @@ function Code({ label, text }: { label: string; text: string }) {
 	);
 }
 
+/** what the palette offers here; draws nothing */
+const Commands = memo(function Commands({ change, onSave, onCsv, onCode }: { change: Change; onSave: () => void; onCsv: () => void; onCode: () => void }) {
+	const examples = useOp('workspaces.list', {}, { staleTime: 60_000, retry: false });
+	const commands = useMemo((): Command[] => {
+		const views: [string, string, string][] = [['IP', 'BYTES', 'hosts'], ['IPPAIR', 'BYTES', 'pairs'], ['PORTPROTO', 'BYTES', 'ports'], ['APP', 'BYTES', 'applications'], ['COUNTRY', 'BYTES', 'countries'], ['ASN', 'BYTES', 'as'], ['EXPORTER', 'BYTES', 'exporters'], ['IP', 'UNIQUE IP', 'peers scan'], ['IP', 'SESSIONS', 'sessions']];
+		return [
+			...views.map(([entity, c, words]): Command => ({ id: `view-${entity}-${c}`, label: viewTitle({ entity, count: c, direction: 'total' }), words, run: () => change((now) => ({ views: now.views.map((v, i) => (i === now.tab ? { entity, count: c, direction: 'total' as const } : v)), sort: '' })) })),
+			...(examples.data?.workspaces ?? []).slice(0, 60).map((s): Command => ({ id: `ws-${s.id}`, label: s.name, description: s.description || undefined, words: 'workspace saved', icon: <WorkspaceIcon name={s.icon} />, run: () => void openSaved(s.id).catch(say) })),
+			{ id: 'ws-save', label: 'Save this workspace', run: onSave },
+			{ id: 'ws-csv', label: 'Save as CSV', run: onCsv },
+			{ id: 'ws-api', label: 'The API call for this view', run: onCode },
+		];
+	}, [examples.data, change, onSave, onCsv, onCode]);
+	useCommands('Workspace', commands);
+	return null;
+});
+
+/** relative frames go by the server's clock */
+function ServerClock() {
+	const { data } = useOp('status', {}, { refetchInterval: 60_000 });
+	useEffect(() => {
+		if (data) setServerNow(data.now_us);
+	}, [data]);
+	return null;
+}
+
+/** the control of time, which shows that a view is asked for */
+function Time(props: Omit<ComponentProps<typeof TimeControl>, 'busy'>) {
+	return <TimeControl {...props} busy={useIsFetching({ queryKey: ['stat'] }) > 0} />;
+}
+
+const say = (e: unknown) => notifications.show({ color: 'red', title: trouble(e).title, message: trouble(e).text });
+
 export default function WorkspaceScreen() {
 	const [w, change] = useWorkspace();
 	const [zone] = useZone();
-	const [busy, setBusy] = useState(false);
 	const shown = useRef<PanelShown | null>(null);
 	const reload = useRef<() => void>(() => undefined);
 	const focusFilter = useRef<(() => void) | null>(null);
@@ -58,14 +92,18 @@ export default function WorkspaceScreen() {
 	const [saving, saveDialog] = useDisclosure(false);
 	const [list, listDrawer] = useDisclosure(false);
 	const [code, codeDialog] = useDisclosure(false);
-	const status = useOp('status', {}, { refetchInterval: 60_000 });
 	const saved = useOp('workspaces.get', { workspace: w.saved ?? '' }, { enabled: !!w.saved, retry: false });
-	useEffect(() => {
-		if (status.data) setServerNow(status.data.now_us);
-	}, [status.data]);
 	const spec = w.views[w.tab] ?? w.views[0];
 	const title = spec ? viewTitle(spec) : 'View';
-	const setFrame = (f: Frame) => change({ from: f.from, to: f.to });
+	const setFrame = useCallback((f: Frame) => change({ from: f.from, to: f.to }), [change]);
+	const frame = useMemo((): Frame => ({ from: w.from, to: w.to }), [w.from, w.to]);
+	const source = useMemo(() => ({ exporter: w.exporter, exporterIf: w.exporterIf, border: w.border }), [w.exporter, w.exporterIf, w.border]);
+	const onFilter = useCallback((filter: string, mode: Workspace['mode']) => {
+		const same = filter === readWorkspace(currentPlace().search).filter.trim();
+		change(same ? { mode } : { filter, mode }, { replace: same });
+	}, [change]);
+	const onRefresh = useCallback((s: number) => change({ refresh: s }, { replace: true }), [change]);
+	const onReload = useCallback(() => reload.current(), []);
 	const onShown = useCallback((s: PanelShown | null) => {
 		shown.current = s;
 	}, []);
@@ -86,7 +124,6 @@ export default function WorkspaceScreen() {
 		{ key: 's', help: 'Sessions behind this view', run: () => navigate(`/sessions?${frameSearch(w)}`) },
 		...Array.from({ length: 9 }, (_, i) => ({ key: String(i + 1), help: i === 0 ? 'First view (2 … 9: the others)' : '', run: () => change((now) => (i < now.views.length ? { tab: i, sort: '' } : {})) })).slice(0, 9),
 	]);
-	const say = (e: unknown) => notifications.show({ color: 'red', title: trouble(e).title, message: trouble(e).text });
 	const link = (pin: boolean) => {
 		const f = pin ? pinned(resolveFrame(w, serverNowMs(), zone)) : w;
 		const text = `${location.origin}${base}/workspace?${workspaceSearch({ ...w, from: f.from, to: f.to, refresh: pin ? 0 : w.refresh })}`;
@@ -100,20 +137,9 @@ export default function WorkspaceScreen() {
 		if (s) savePng(s.drawing, s.picture, title, `${describe(w, serverNowMs(), zone)}${w.filter ? ` · ${w.filter}` : ''}`, s);
 		else notifications.show({ message: 'There is no chart to save yet.' });
 	};
-	const examples = useOp('workspaces.list', {}, { staleTime: 60_000, retry: false });
-	const commands = useMemo((): Command[] => {
-		const views: [string, string, string][] = [['IP', 'BYTES', 'hosts'], ['IPPAIR', 'BYTES', 'pairs'], ['PORTPROTO', 'BYTES', 'ports'], ['APP', 'BYTES', 'applications'], ['COUNTRY', 'BYTES', 'countries'], ['ASN', 'BYTES', 'as'], ['EXPORTER', 'BYTES', 'exporters'], ['IP', 'UNIQUE IP', 'peers scan'], ['IP', 'SESSIONS', 'sessions']];
-		return [
-			...views.map(([entity, c, words]): Command => ({ id: `view-${entity}-${c}`, label: viewTitle({ entity, count: c, direction: 'total' }), words, run: () => change((now) => ({ views: now.views.map((v, i) => (i === now.tab ? { entity, count: c, direction: 'total' as const } : v)), sort: '' })) })),
-			...(examples.data?.workspaces ?? []).slice(0, 60).map((s): Command => ({ id: `ws-${s.id}`, label: s.name, description: s.description || undefined, words: 'workspace saved', icon: <WorkspaceIcon name={s.icon} />, run: () => void openSaved(s.id).catch(say) })),
-			{ id: 'ws-save', label: 'Save this workspace', run: saveDialog.open },
-			{ id: 'ws-csv', label: 'Save as CSV', run: () => csvRef.current() },
-			{ id: 'ws-api', label: 'The API call for this view', run: codeDialog.open },
-		];
-	}, [examples.data, change, saveDialog.open, codeDialog.open]);
 	const csvRef = useRef(csv);
 	csvRef.current = csv;
-	useCommands('Workspace', commands);
+	const onCsv = useCallback(() => csvRef.current(), []);
 	const calls = useMemo(() => {
 		if (!code) return null;
 		try {
@@ -127,8 +153,8 @@ export default function WorkspaceScreen() {
 			<h1 className="visually-hidden">Workspace</h1>
 			<div className={`${classes.bar} no-print`}>
 				<div className={classes.first}>
-					<SourcePicker scope={w} onChange={(s: Partial<Scope>) => change(s)} />
-					<TimeControl frame={w} onFrame={setFrame} refresh={w.refresh} onRefresh={(s) => change({ refresh: s }, { replace: true })} onReload={() => reload.current()} busy={busy} openRef={openTime} />
+					<SourcePicker scope={source} onChange={change} />
+					<Time frame={frame} onFrame={setFrame} refresh={w.refresh} onRefresh={onRefresh} onReload={onReload} openRef={openTime} />
 					<span className={classes.gap} />
 					<Group gap={4} wrap="nowrap" className={classes.actions}>
 						<Tooltip label="The sessions behind this view">
@@ -177,11 +203,12 @@ export default function WorkspaceScreen() {
 						</Tooltip>
 					</Group>
 				</div>
-				<FilterBar filter={w.filter} mode={w.mode} onApply={(filter, mode) => (filter === w.filter.trim() ? change({ mode }, { replace: true }) : change({ filter, mode }))} focusRef={focusFilter} />
+				<FilterBar filter={w.filter} mode={w.mode} onApply={onFilter} focusRef={focusFilter} />
 			</div>
 			<div className={classes.printHead}>
 				<b>{title}</b> · {describe(w, serverNowMs(), zone)} {w.filter && <>· <code>{w.filter}</code></>}
 			</div>
+			{saved.error?.status === 404 && <div className={classes.saved}><span>The workspace that this link names is no longer there, or not shared with you. What the link itself says is shown.</span></div>}
 			{saved.data && (
 				<div className={classes.saved}>
 					<WorkspaceIcon name={saved.data.workspace.icon} />
@@ -192,8 +219,10 @@ export default function WorkspaceScreen() {
 			)}
 			<section className={classes.views}>
 				<Tabs w={w} change={change} />
-				<ViewPanel w={w} change={change} reloadRef={reload} onBusy={setBusy} onShown={onShown} />
+				<ViewPanel w={w} change={change} reloadRef={reload} onShown={onShown} />
 			</section>
+			<ServerClock />
+			<Commands change={change} onSave={saveDialog.open} onCsv={onCsv} onCode={codeDialog.open} />
 			<ValueMenu />
 			<NameDialog />
 			<SaveDialog opened={saving} onClose={saveDialog.close} w={w} current={saved.data?.workspace} onSaved={(id) => change({ saved: id }, { replace: true })} />

@@ -1,7 +1,9 @@
 // Whose flows: all exporters, one, one of its interfaces; at the border only.
-import { Group, Select, Switch, Tooltip } from '@mantine/core';
+import { Group, Select, Switch } from '@mantine/core';
 import { IconRouter } from '@tabler/icons-react';
+import { memo } from 'react';
 import { useOp } from '@/api/query';
+import { Tooltip } from '@/shell/tip';
 import type { Scope } from '@/state/view';
 import classes from './source.module.css';
 
@@ -12,7 +14,9 @@ function unique(list: { value: string; label: string }[], chosen: string | undef
 	return [...seen.values()];
 }
 
-export function SourcePicker({ scope, onChange }: { scope: Scope; onChange: (s: Partial<Scope>) => void }) {
+type Source = Pick<Scope, 'exporter' | 'exporterIf' | 'border'>;
+
+export const SourcePicker = memo(function SourcePicker({ scope, onChange }: { scope: Source; onChange: (s: Partial<Scope>) => void }) {
 	const { data } = useOp('exporters.list', {}, { staleTime: 60_000 });
 	const one = useOp('exporters.get', { exporter: scope.exporter ?? '' }, { enabled: !!scope.exporter, staleTime: 60_000, retry: false });
 	// an address may be listed more than once: behind a proxy, or by several domains
@@ -57,4 +61,4 @@ export function SourcePicker({ scope, onChange }: { scope: Scope; onChange: (s: 
 			</Tooltip>
 		</Group>
 	);
-}
+});

@@ -2,6 +2,7 @@
 import { useCallback, useMemo } from 'react';
 import { currentPlace, navigate, usePlace } from '@/shell/router';
 import { getPref, setPref } from '@/state/prefs';
+import { askView } from './data';
 import { DEFAULT, workspaceOf, workspaceSearch, type Workspace } from '@/state/view';
 
 export type Patch = Partial<Workspace>;
@@ -31,8 +32,13 @@ export const changeWorkspace: Change = (patch, { replace = false } = {}) => {
 	if (p.page === undefined && ASKS.some((k) => k in p)) next.page = 0;
 	if (p.unit) setPref('unit', p.unit);
 	if (p.rows) setPref('rows', p.rows);
-	navigate(`/workspace?${workspaceSearch(next)}`, { replace });
+	const search = workspaceSearch(next);
+	askView(readWorkspace(search));
+	navigate(`/workspace?${search}`, { replace });
 };
+
+/** the view that the address shows */
+export const askFirst = (): void => askView(readWorkspace(currentPlace().search));
 
 export function useWorkspace(): [Workspace, Change] {
 	const { search } = usePlace();

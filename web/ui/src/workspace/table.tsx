@@ -1,9 +1,10 @@
 // The table under the chart is its legend: the colour, the value, what it was ranked by, its part, both directions.
-import { Tooltip } from '@mantine/core';
-import { useEffect, useRef, type MouseEvent } from 'react';
+
+import { memo, useEffect, useMemo, useRef, type MouseEvent } from 'react';
+import { Tooltip } from '@/shell/tip';
 import { colour } from '@/words/palette';
 import { bytes, count, percent, short } from '@/words/format';
-import type { Looked, Row, View } from './data';
+import { useLookup, type Looked, type Row, type View } from './data';
 import { flag, shown, thingsOf, countryName } from './things';
 import { openValueMenu } from './value_menu';
 import { countWords, directionWords, entityWords, type Measure } from './words';
@@ -47,14 +48,13 @@ interface Props {
 	w: Workspace;
 	measure: Measure;
 	dark: boolean;
-	lookup: Record<string, Looked>;
 	lit: number | null;
 	marked: number | null;
 	onLit: (row: number | null) => void;
 	onSort: (sort: string) => void;
 }
 
-function Key({ spec, row, lookup }: { spec: ViewSpec; row: Row; lookup: Record<string, Looked> }) {
+const Key = memo(function Key({ spec, row, lookup }: { spec: ViewSpec; row: Row; lookup: Record<string, Looked> }) {
 	const things = thingsOf(spec.entity, row.key);
 	const single = things.length === 1;
 	const menu = (i: number) => (e: MouseEvent<HTMLButtonElement>) => {
@@ -90,9 +90,11 @@ function Key({ spec, row, lookup }: { spec: ViewSpec; row: Row; lookup: Record<s
 			{!single && !row.labels?.some((x) => x) && row.label && <span className={classes.more}>{row.label}</span>}
 		</span>
 	);
-}
+});
 
-export function ViewTable({ view, rows, spec, w, measure, dark, lookup, lit, marked, onLit, onSort }: Props) {
+export function ViewTable({ view, rows, spec, w, measure, dark, lit, marked, onLit, onSort }: Props) {
+	const addresses = useMemo(() => rows.flatMap((r) => thingsOf(view.entity, r.row.key).filter((t) => t.kind === 'address').map((t) => t.key)), [rows, view]);
+	const lookup = useLookup(addresses, w);
 	const columns = columnsOf(spec, measure);
 	const unique = spec.count.startsWith('UNIQUE');
 	const box = useRef<HTMLTableSectionElement>(null);

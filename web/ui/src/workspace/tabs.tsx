@@ -1,14 +1,16 @@
 // Up to ten views beside each other, and the picker of the one shown: entity × count × direction.
-import { ActionIcon, Menu, SegmentedControl, Select, Tooltip } from '@mantine/core';
+import { ActionIcon, Menu, Select } from '@mantine/core';
 import { IconDots, IconPlus, IconX } from '@tabler/icons-react';
-import { useMemo } from 'react';
+import { memo, useMemo } from 'react';
 import { useGrammar } from '@/filter/grammar';
+import { Segments } from '@/shell/segments';
+import { Tooltip } from '@/shell/tip';
 import { TABS_MOST, type Direction, type ViewSpec, type Workspace } from '@/state/view';
 import type { Change } from './state';
 import { COUNTS, ENTITIES, countWords, directionWords, entityWords, viewTitle } from './words';
 import classes from './tabs.module.css';
 
-export function Tabs({ w, change }: { w: Workspace; change: Change }) {
+export const Tabs = memo(function Tabs({ w, change }: { w: Workspace; change: Change }) {
 	const only = w.views.length === 1;
 	const close = (i: number) => change({ views: w.views.filter((_, j) => j !== i), tab: Math.max(0, i < w.tab || w.tab === w.views.length - 1 ? w.tab - 1 : w.tab) });
 	return (
@@ -47,7 +49,7 @@ export function Tabs({ w, change }: { w: Workspace; change: Change }) {
 			)}
 		</div>
 	);
-}
+});
 
 /** what a new tab shows: the first usual view that is not there yet */
 function nextView(views: ViewSpec[]): ViewSpec {
@@ -84,7 +86,7 @@ export function ViewPicker({ w, change }: { w: Workspace; change: Change }) {
 			<Select size="xs" aria-label="What is ranked" className={classes.entity} data={entities} value={spec.entity} searchable allowDeselect={false} maxDropdownHeight={420} comboboxProps={{ width: 260, position: 'bottom-start' }} onChange={(v) => v && set({ entity: v, direction: entityWords(v).sides ? spec.direction : 'total' })} />
 			<Select size="xs" aria-label="By what" className={classes.count} data={counts} value={spec.count} allowDeselect={false} maxDropdownHeight={420} comboboxProps={{ width: 210, position: 'bottom-start' }} onChange={(v) => v && set({ count: v })} />
 			{sides && (
-				<SegmentedControl size="xs" aria-label="Direction" data={(['total', 'sent', 'received'] as Direction[]).map((d) => ({ value: d, label: directionWords(spec, d) }))} value={spec.direction} onChange={(d) => set({ direction: d as Direction })} />
+				<Segments label="Direction" data={(['total', 'sent', 'received'] as Direction[]).map((d) => ({ value: d, label: directionWords(spec, d) }))} value={spec.direction} onChange={(d) => set({ direction: d as Direction })} />
 			)}
 		</>
 	);

@@ -1,10 +1,12 @@
 // One view: its picker, chart, what was scanned for it, its table.
-import { ActionIcon, Button, Group, Pagination, Progress, SegmentedControl, Select, Text, Tooltip, useComputedColorScheme } from '@mantine/core';
+import { ActionIcon, Button, Group, Pagination, Progress, Select, Text, useComputedColorScheme } from '@mantine/core';
 import { useElementSize } from '@mantine/hooks';
 import { IconChartArea, IconChartBar, IconChartLine, IconChartSankey, IconCpu, IconDatabase, IconTopologyStar3 } from '@tabler/icons-react';
-import { useDeferredValue, useEffect, useMemo, useRef, useState } from 'react';
+import { memo, useCallback, useDeferredValue, useEffect, useMemo, useRef, useState } from 'react';
 import { PairGraph, PairSankey, type PairRow } from '@/graph';
 import { Empty, Problem, Waiting } from '@/shell/parts';
+import { Segments } from '@/shell/segments';
+import { Tooltip } from '@/shell/tip';
 import { useZone } from '@/state/zone';
 import { ROWS, type ChartType, type Workspace } from '@/state/view';
 import { follows, iso } from '@/time/frame';
@@ -13,7 +15,7 @@ import { count, milliseconds, plural } from '@/words/format';
 import { dateTime, timeText } from '@/words/clock';
 import { Chart } from './chart';
 import type { Drawing } from './chart_draw';
-import { SORT_MOST, useLookup, useProgress, useView, type Row } from './data';
+import { SORT_MOST, useProgress, useView, type Row } from './data';
 import { pictureOf, type Picture } from './picture';
 import type { Change } from './state';
 import { ViewTable, type ShownRow } from './table';
@@ -78,7 +80,30 @@ function Busy({ fetching, cancel }: { fetching: boolean; cancel: () => void }) {
 	);
 }
 
-export function ViewPanel({ w, change, reloadRef, onBusy, onShown }: { w: Workspace; change: Change; reloadRef: { current: () => void }; onBusy: (b: boolean) => void; onShown: (s: PanelShown | null) => void }) {
+/** what is above the chart: not drawn again while one points at it */
+const Head = memo(function Head({ w, change }: { w: Workspace; change: Change }) {
+	const spec = w.views[w.tab] ?? w.views[0];
+	const { pair } = entityWords(spec?.entity ?? '');
+	return (
+		<div className={`${classes.head} no-print`}>
+			<ViewPicker w={w} change={change} />
+			<span className={classes.gap} />
+			{(spec?.count === 'BYTES' || spec?.count === 'BITS') && <Segments label="Unit" data={UNITS} value={w.unit} onChange={(u) => change({ unit: u as 'bits' | 'bytes' }, { replace: true })} />}
+			<Group gap={0} wrap="nowrap" role="radiogroup" aria-label="Picture">
+				{TYPES.filter((t) => !t.pair || pair).map((t) => (
+					<Tooltip key={t.value} label={t.label}>
+						<ActionIcon role="radio" aria-checked={w.type === t.value} aria-label={t.label} size={30} variant={w.type === t.value ? 'light' : 'subtle'} color={w.type === t.value ? undefined : 'gray'} onClick={() => change({ type: t.value })}>
+							<t.icon size={17} stroke={1.7} />
+						</ActionIcon>
+					</Tooltip>
+				))}
+			</Group>
+		</div>
+	);
+});
+const UNITS = [{ value: 'bits', label: 'bits' }, { value: 'bytes', label: 'bytes' }];
+
+export function ViewPanel({ w, change, reloadRef, onShown }: { w: Workspace; change: Change; reloadRef: { current: () => void }; onShown: (s: PanelShown | null) => void }) {
 	const spec = w.views[w.tab] ?? w.views[0] ?? { entity: 'IP', count: 'BYTES', direction: 'total' as const };
 	const words = entityWords(spec.entity);
 	const dark = useComputedColorScheme('dark') === 'dark';
@@ -86,14 +111,13 @@ export function ViewPanel({ w, change, reloadRef, onBusy, onShown }: { w: Worksp
 	const { ref, width } = useElementSize();
 	const narrow = width > 0 && width < 620;
 	const pairPicture = words.pair === true && (w.type === 'graph' || w.type === 'sankey');
-	const { data: view, error, isFetching, isPlaceholderData, refetch, cancel } = useView(w, pairPicture ? 0 : narrow ? 60 : 120);
+	const { data: view, error, isFetching, isPlaceholderData, refetch, cancel } = useView(w);
 	const measure = useMemo(() => measureOf(spec.count, w.unit), [spec.count, w.unit]);
 	const [lit, setLit] = useState<number | null>(null);
 	const [marked, setMarked] = useState<number | null>(null);
 	const drawing = useRef<Drawing | null>(null);
 	const reload = () => void refetch();
 	reloadRef.current = reload;
-	useEffect(() => onBusy(isFetching), [isFetching, onBusy]);
 	useRefresh(w, w.refresh, isFetching, reload);
 	useEffect(() => {
 		setMarked(null);
@@ -113,8 +137,6 @@ export function ViewPanel({ w, change, reloadRef, onBusy, onShown }: { w: Worksp
 		} else list = list.slice(0, w.rows);
 		return list.map((r, i) => ({ ...r, colour: i }));
 	}, [view, w.sort, w.page, w.rows]);
-	const addresses = useMemo(() => rows.flatMap((r) => thingsOf(view?.entity ?? '', r.row.key).filter((t) => t.kind === 'address').map((t) => t.key)), [rows, view]);
-	const lookup = useLookup(addresses, w);
 
 	const deferredWidth = useDeferredValue(Math.round(width / 60) * 60);
 	const picture = useMemo(
@@ -134,6 +156,7 @@ export function ViewPanel({ w, change, reloadRef, onBusy, onShown }: { w: Worksp
 		onShown(picture && drawing.current ? { drawing: drawing.current, picture, ground: css('--ft-panel'), text: css('--ft-text'), dim: css('--ft-dim') } : null);
 	}, [picture, onShown]);
 
+	const onSort = useCallback((s: string) => change({ sort: s }), [change]);
 	const pairs = useMemo(
 		() => ({
 			rows: rows.filter((r) => Array.isArray(r.row.key)).map((r): PairRow => ({ key: r.row.key as [string, string], label: r.row.labels as PairRow['label'], value: r.row.value, colour: r.colour })),
@@ -150,20 +173,7 @@ export function ViewPanel({ w, change, reloadRef, onBusy, onShown }: { w: Worksp
 	const title = viewTitle(spec);
 	return (
 		<div className={classes.panel} ref={ref}>
-			<div className={`${classes.head} no-print`}>
-				<ViewPicker w={w} change={change} />
-				<span className={classes.gap} />
-				{(spec.count === 'BYTES' || spec.count === 'BITS') && <SegmentedControl size="xs" aria-label="Unit" data={[{ value: 'bits', label: 'bits' }, { value: 'bytes', label: 'bytes' }]} value={w.unit} onChange={(u) => change({ unit: u as 'bits' | 'bytes' }, { replace: true })} />}
-				<Group gap={0} wrap="nowrap" role="radiogroup" aria-label="Picture">
-					{TYPES.filter((t) => !t.pair || words.pair).map((t) => (
-						<Tooltip key={t.value} label={t.label}>
-							<ActionIcon role="radio" aria-checked={w.type === t.value} aria-label={t.label} size={30} variant={w.type === t.value ? 'light' : 'subtle'} color={w.type === t.value ? undefined : 'gray'} onClick={() => change({ type: t.value })}>
-								<t.icon size={17} stroke={1.7} />
-							</ActionIcon>
-						</Tooltip>
-					))}
-				</Group>
-			</div>
+			<Head w={w} change={change} />
 			<Busy fetching={isFetching} cancel={cancel} />
 			{error ? (
 				<div className={classes.problem}>
@@ -228,7 +238,7 @@ export function ViewPanel({ w, change, reloadRef, onBusy, onShown }: { w: Worksp
 							{dateTime(view.from_us, zone)} – {dateTime(view.to_us, zone)} {zone === 'UTC' ? 'UTC' : ''}
 						</span>
 					</div>
-					<ViewTable view={view} rows={rows} spec={answered} w={w} measure={measure} dark={dark} lookup={lookup} lit={lit} marked={marked} onLit={setLit} onSort={(s) => change({ sort: s })} />
+					<ViewTable view={view} rows={rows} spec={answered} w={w} measure={measure} dark={dark} lit={lit} marked={marked} onLit={setLit} onSort={onSort} />
 					<div className={`${classes.pages} no-print`}>
 						<Group gap={8}>
 							<Text size="xs" c="dimmed">Rows</Text>
