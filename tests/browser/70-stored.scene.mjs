@@ -81,7 +81,9 @@ export async function play(s) {
 			await page.screenshot({ path: `${s.shots}/wire-names-dark.png` });
 			await page.goto(`/sessions?v=1&${here}`);
 			await page.getByTestId('sessions-total').waitFor();
-			await page.locator('#session-row-0').click();
+			await page.getByTestId('sessions').focus();
+			await page.keyboard.press('Home');
+			await page.locator('#session-row-0[aria-selected=true]').waitFor();
 			await page.keyboard.press('Enter');
 			await page.getByRole('dialog', { name: 'Session' }).getByText(WIRE.app).first().waitFor();
 			await harmless();
@@ -90,7 +92,8 @@ export async function play(s) {
 			await page.goto(`/workspace?v=1&${here}&exp=127.0.1.9`);
 			await page.getByRole('textbox', { name: 'Filter' }).click();
 			await page.keyboard.press('Control+A');
-			await page.keyboard.type('APP == <img');
+			await page.keyboard.type('APP == ');
+			await page.keyboard.press('Alt+/');
 			await page.locator('.cm-tooltip-autocomplete').getByText(WIRE.app).first().waitFor();
 			await harmless();
 			await page.keyboard.press('Escape');

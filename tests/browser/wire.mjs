@@ -30,6 +30,6 @@ export async function tell(port, { from, client, inside, outside, app }) {
 	const number = u32((NBAR << 24) | 700);
 	await send(options(261, [[1, 4]], [[95, 4], [96, NAME]]), options(262, [[2, 4]], [[82, NAME], [83, NAME]]), set(0, u16(260, FLOW.length, ...FLOW.flat())));
 	await send(set(261, u32(1), number, fixed(app, NAME)), set(262, u32(1), fixed(inside, NAME), fixed(inside, NAME), u32(2), fixed(outside, NAME), fixed(outside, NAME)));
-	await send(set(260, ip(client), ip('10.9.0.1'), u16(40000, 443), Buffer.from([6]), u32(5000, 7, 990_000, 995_000, 1, 2), number));
+	await send(set(260, ip(client), ip('10.9.0.1'), u16(40000, 443), Buffer.from([6]), u32(900_000_000, 700_000, 990_000, 995_000, 1, 2), number));
 	s.close();
 }

@@ -150,6 +150,31 @@ def test_wrong_passwords_are_throttled_by_the_address_of_who_is_behind_the_gatew
     restart_with(i, {"web/behindproxy": "203.0.113.1"})
 
 
+def test_a_thousand_wrong_passwords_are_throttled_and_disturb_nobody_elsewhere(system, web):
+    """More than a minute's worth, as fast as they go, from one address, for a name that is there and many that are not."""
+    i = system
+    restart_with(i, {"web/behindproxy": "127.0.0.1"})
+
+    def attempt(n, address="203.0.113.66", user=None, password=None):
+        return web.ask("POST", "/api/v1/session", {"username": user or ("admin" if n % 2 else "user%d" % n), "password": password or "wrong%d" % n},
+                       {"X-Forwarded-For": address, "X-Forwarded-Proto": "https"})
+    good = attempt(0, "203.0.113.77", "admin", i.password)
+    assert good.status == 200
+    mine = {"X-Forwarded-For": "203.0.113.77", "X-Forwarded-Proto": "https", "Cookie": good.cookie, "X-Flowtrove": "1"}
+    guessed = i.counter("queryd", "logins_refused")
+    with concurrent.futures.ThreadPoolExecutor(8) as pool:
+        attack = [pool.submit(attempt, n) for n in range(1000)]
+        others = [pool.submit(web.ask, "POST", "/api/v1/op/whoami", {}, mine) for _ in range(50)]
+        logins = [pool.submit(attempt, 0, "203.0.113.78", "admin", i.password) for _ in range(3)]
+        status = [a.result().status for a in attack]
+        assert {o.result().status for o in others} == {200}, "who is logged in goes on"
+        assert {x.result().status for x in logins} == {200}, "who knows the password logs in from elsewhere"
+    assert set(status) == {401, 429} and status.count(401) <= 60, "few of them were tried at all: %d" % status.count(401)
+    assert i.counter("queryd", "logins_refused") - guessed == status.count(401), "a throttled one costs no hashing"
+    assert attempt(1, password=i.password).status == 429, "nor does guessing right help then"
+    restart_with(i, {"web/behindproxy": "203.0.113.1"})
+
+
 def test_the_generated_password_must_be_changed_first(launch):
     i = launch("first", first_run=True)
     web = webclient.Web(i)

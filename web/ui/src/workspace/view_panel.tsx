@@ -3,6 +3,7 @@ import { ActionIcon, Button, Group, Pagination, Progress, Select, Text, useCompu
 import { useElementSize } from '@mantine/hooks';
 import { IconChartArea, IconChartBar, IconChartLine, IconChartSankey, IconCpu, IconDatabase, IconTopologyStar3 } from '@tabler/icons-react';
 import { memo, useCallback, useDeferredValue, useEffect, useMemo, useRef, useState } from 'react';
+import { useOp } from '@/api/query';
 import { PairGraph, PairSankey, type PairRow } from '@/graph';
 import { Empty, Problem, Waiting } from '@/shell/parts';
 import { Segments } from '@/shell/segments';
@@ -103,6 +104,12 @@ const Head = memo(function Head({ w, change }: { w: Workspace; change: Change })
 });
 const UNITS = [{ value: 'bits', label: 'bits' }, { value: 'bytes', label: 'bytes' }];
 
+/** the names that administrators gave to exporters: the label where there is no friendly name */
+function useExporterNames(wanted: boolean): Map<string, string> | null {
+	const { data } = useOp('exporters.list', {}, { enabled: wanted, staleTime: 60_000 });
+	return useMemo(() => (wanted && data ? new Map(data.exporters.filter((e) => e.name && e.name !== e.address).map((e) => [e.address, e.name])) : null), [wanted, data]);
+}
+
 export function ViewPanel({ w, change, reloadRef, onShown }: { w: Workspace; change: Change; reloadRef: { current: () => void }; onShown: (s: PanelShown | null) => void }) {
 	const spec = w.views[w.tab] ?? w.views[0] ?? { entity: 'IP', count: 'BYTES', direction: 'total' as const };
 	const words = entityWords(spec.entity);
@@ -126,9 +133,11 @@ export function ViewPanel({ w, change, reloadRef, onShown }: { w: Workspace; cha
 
 	// what the answer is of: while the next is on its way, the last one stays
 	const answered = view && view.entity === spec.entity ? spec : view ? { entity: view.entity, count: view.count, direction: view.direction } : spec;
+	const tags = useExporterNames(view?.entity === 'EXPORTER');
 	const rows = useMemo((): ShownRow[] => {
 		if (!view) return [];
-		let list = view.rows.map((row, i): ShownRow => ({ row, rank: view.offset + i, colour: view.offset + i, name: nameOf(view.entity, row) }));
+		const tagged = tags ? view.rows.map((r) => (r.label || typeof r.key !== 'string' ? r : { ...r, label: tags.get(r.key) ?? null })) : view.rows;
+		let list = tagged.map((row, i): ShownRow => ({ row, rank: view.offset + i, colour: view.offset + i, name: nameOf(view.entity, row) }));
 		if (w.sort !== '') {
 			const key = w.sort.replace('-', '') as keyof Row;
 			const sign = w.sort.startsWith('-') ? -1 : 1;
@@ -136,7 +145,7 @@ export function ViewPanel({ w, change, reloadRef, onShown }: { w: Workspace; cha
 			list = list.slice(w.page * w.rows, (w.page + 1) * w.rows);
 		} else list = list.slice(0, w.rows);
 		return list.map((r, i) => ({ ...r, colour: i }));
-	}, [view, w.sort, w.page, w.rows]);
+	}, [view, tags, w.sort, w.page, w.rows]);
 
 	const deferredWidth = useDeferredValue(Math.round(width / 60) * 60);
 	const picture = useMemo(
