@@ -307,6 +307,7 @@ ingest_housekeeping(struct ingest *g)
 	if (mono_since(now, g->synced).us >= 1000000) {
 		struct err err;
 		g->synced = now;
+		interfaces_settle(&g->interfaces);
 		if (kv_sync(g->kv, &err) != 0)
 			log_limited(LOG_L_CRITICAL, "%s", err.text);
 	}

@@ -13,15 +13,12 @@
 #include "common/guid.h"
 #include "common/hash.h"
 #include "common/log.h"
+#include "ingest/interface_store.h"
 #include "ingest/label.h"
 
-struct stored_key {
-	uint8_t address[16], guid[16];
-	uint32_t index;
-	uint32_t kind;
-	int64_t since_us;
-};
 static const uint8_t no_guid[16];
+/* Of a batch that changes n, FLUSH_LEAST + n / FLUSH_SHARE are written; SETTLE by housekeeping. */
+enum { FLUSH_LEAST = 16, FLUSH_SHARE = 16, SETTLE = 2000 };
 
 /* ---- the segment ------------------------------------------------------------------------------ */
 
@@ -55,90 +52,21 @@ change_end(struct interface_table *x)
 		(atomic_load_explicit(&x->t->version, memory_order_relaxed) | 1) + 1, memory_order_release);
 }
 
-static struct stored_key
-key_of(const struct ft_interface *i)
-{
-	struct stored_key k = {.index = i->index, .kind = i->kind, .since_us = i->since_us};
-	memcpy(k.address, i->address, 16);
-	memcpy(k.guid, i->guid, 16);
-	return k;
-}
-
-/* ---- the file --------------------------------------------------------------------------------- */
-
-/* Exporters may tell of thousands of interfaces in a datagram, and a transaction costs more than decoding them: what changes
- * is collected, and written before the batch is committed that it came with.  Killed between, the file lacks what the
- * segment has; the next start fills the segment from the file, and the datagrams are decoded again. */
-enum { CHANGES = 256 };
-struct interface_change {
-	bool drop;
-	struct stored_key key;
-	struct ft_interface put; /* .used 0: nothing */
-};
-
-static int
-write_changes(struct interface_table *x, struct kv_txn *t, uint32_t n, struct err *err)
-{
-	unsigned db;
-	int rc = kv_db(t, "interfaces", &db, err);
-	for (uint32_t i = 0; rc == 0 && i < n; i++) {
-		const struct interface_change *c = &x->change[i];
-		if (c->drop) {
-			rc = kv_del(t, db, &c->key, sizeof c->key, err);
-			rc = rc == FT_ENOENT ? 0 : rc;
-		}
-		if (rc == 0 && c->put.used) {
-			struct stored_key k = key_of(&c->put);
-			rc = kv_put(t, db, &k, sizeof k, &c->put, sizeof c->put, err);
-		}
-	}
-	return rc;
-}
-
-static void
-flush(struct interface_table *x)
-{
-	struct kv_txn *t;
-	struct err err;
-	uint32_t n = atomic_load_explicit(&x->changes, memory_order_relaxed);
-	if (n == 0)
-		return;
-	int rc = kv_begin(x->kv, true, &t, &err);
-	if (rc == 0) {
-		rc = write_changes(x, t, n, &err);
-		if (rc == 0)
-			rc = kv_commit(t, &err);
-		else
-			kv_abort(t);
-	}
-	if (rc != 0)
-		log_limited(LOG_L_CRITICAL, "what is told of interfaces can't be remembered: %s", err.text);
-	atomic_store_explicit(&x->changes, 0, memory_order_relaxed);
-}
-
-/* drop: key of a version to take out, or NULL; put: version to write, or NULL */
-static void
-remember(struct interface_table *x, const struct stored_key *drop, const struct ft_interface *put)
-{
-	static const struct ft_interface nothing;
-	if (x->kv == NULL)
-		return;
-	uint32_t n = atomic_load_explicit(&x->changes, memory_order_relaxed);
-	x->change[n] = (struct interface_change){.drop = drop != NULL, .put = put ? *put : nothing};
-	if (drop)
-		x->change[n].key = *drop;
-	atomic_store_explicit(&x->changes, n + 1, memory_order_relaxed);
-	if (n + 1 == CHANGES)
-		flush(x);
-}
-
 void
 interfaces_flush(struct interface_table *x)
 {
-	if (atomic_load_explicit(&x->changes, memory_order_relaxed) == 0)
+	if (atomic_load_explicit(&x->waiting, memory_order_relaxed) == 0)
 		return; /* this thread's own changes it would see */
 	pthread_mutex_lock(&x->mutex);
-	flush(x);
+	interface_store_write(x, FLUSH_LEAST + interface_store_news(x) / FLUSH_SHARE);
+	pthread_mutex_unlock(&x->mutex);
+}
+
+void
+interfaces_settle(struct interface_table *x)
+{
+	pthread_mutex_lock(&x->mutex);
+	interface_store_write(x, SETTLE);
 	pthread_mutex_unlock(&x->mutex);
 }
 
@@ -195,6 +123,17 @@ versions_of(const struct interface_table *x, const uint8_t *address, const uint8
 		if (same(&x->t->slot[s - 1], address, guid, kind, index))
 			v.slot[v.n++] = s - 1;
 	return v;
+}
+
+uint32_t
+interface_slot(const struct interface_table *x, const struct ft_interface *i)
+{
+	uint32_t s = *chain(x, i->address, i->guid, i->kind, i->index);
+	for (; s; s = x->next[s - 1])
+		if (same(&x->t->slot[s - 1], i->address, i->guid, i->kind, i->index) &&
+			x->t->slot[s - 1].since_us == i->since_us)
+			return s - 1;
+	return x->t->capacity;
 }
 
 /* in force at a time: the latest not after it, else the first; -1: there is none */
@@ -283,7 +222,6 @@ free_slot(const struct interface_table *x)
 static bool
 add(struct interface_table *x, const struct versions *v, const struct ft_interface *i)
 {
-	struct stored_key drop;
 	bool full = v->n >= FT_INTERFACE_VERSIONS;
 	uint32_t slot;
 	if (full) {
@@ -292,16 +230,15 @@ add(struct interface_table *x, const struct versions *v, const struct ft_interfa
 			if (x->t->slot[v->slot[k]].since_us < x->t->slot[v->slot[oldest]].since_us)
 				oldest = k;
 		slot = v->slot[oldest];
-		drop = key_of(&x->t->slot[slot]);
 	} else if (!has_room(x, i->exporter) || (slot = free_slot(x)) == x->t->capacity)
 		return false;
-	remember(x, full ? &drop : NULL, i);
 	if (full)
 		unchain(x, slot);
 	else if (x->hole)
 		x->hole = x->next[slot];
 	write_slot(x, slot, i);
 	enchain(x, slot);
+	interface_store_note(x, slot);
 	return true;
 }
 
@@ -324,8 +261,8 @@ learn(struct interface_table *x, const struct interface_says *s)
 	if (now < 0)
 		return add(x, &v, &i);
 	if (news == NEWS_FILLED || i.since_us == s->at_us) {
-		remember(x, NULL, &i);
 		write_slot(x, v.slot[now], &i);
+		interface_store_note(x, v.slot[now]);
 		return true;
 	}
 	i.since_us = s->at_us;
@@ -435,7 +372,7 @@ interfaces_rule_add(struct interface_table *x, struct role_rule *r, struct err *
 {
 	pthread_mutex_lock(&x->mutex);
 	int rc = rule_add(x, r, err);
-	flush(x);
+	interface_store_write(x, UINT32_MAX);
 	apply_rules(x);
 	pthread_mutex_unlock(&x->mutex);
 	return rc;
@@ -467,16 +404,15 @@ interfaces_forget(struct interface_table *x, const uint8_t *address, const uint8
 			k++;
 	for (uint32_t s = 0; s < x->t->count; s++) {
 		struct ft_interface *i = &x->t->slot[s];
-		struct stored_key k = key_of(i);
 		if (!i->used || memcmp(i->address, address, 16) != 0 || memcmp(i->guid, guid, 16) != 0)
 			continue;
-		remember(x, &k, NULL);
 		unchain(x, s);
 		write_slot(x, s, &(struct ft_interface){.used = 0});
 		x->next[s] = x->hole;
 		x->hole = s + 1;
+		interface_store_note(x, s);
 	}
-	flush(x);
+	interface_store_write(x, UINT32_MAX);
 	pthread_mutex_unlock(&x->mutex);
 }
 
@@ -503,44 +439,44 @@ load_rules(struct interface_table *x, struct kv_txn *t, struct err *err)
 	return rc;
 }
 
+/* What the segment has is true, if nobody was killed writing it: it may have more than the file. */
 static int
-load_slots(struct interface_table *x, struct kv_txn *t, struct err *err)
+load_slots(struct interface_table *x, bool whole, struct kv_txn *t, struct err *err)
 {
-	struct kv_cursor *c = NULL;
-	struct kv_bytes k, v;
-	unsigned db;
-	int rc = kv_db(t, "interfaces", &db, err);
-	if (rc == 0)
-		rc = kv_cursor_open(t, db, &c);
-	for (int at = rc ? rc : kv_cursor_seek(c, NULL, 0, &k, &v); at == 0; at = kv_cursor_next(c, &k, &v)) {
-		if (x->t->count == x->t->capacity || v.n != sizeof(struct ft_interface))
-			continue;
-		struct ft_interface *i = &x->t->slot[x->t->count];
-		memcpy(i, v.p, sizeof *i);
-		i->name[sizeof i->name - 1] = i->description[sizeof i->description - 1] = 0;
-		i->role = role_of(&x->rules, i);
-		enchain(x, x->t->count++);
+	int rc = 0;
+	if (!whole) {
+		x->t->count = 0;
+		rc = interface_store_load(x, t, err);
 	}
-	kv_cursor_close(c);
-	return rc;
+	for (uint32_t s = 0; s < x->t->count; s++) {
+		struct ft_interface *i = &x->t->slot[s];
+		if (i->used) {
+			i->role = role_of(&x->rules, i);
+			enchain(x, s);
+		} else {
+			x->next[s] = x->hole;
+			x->hole = s + 1;
+		}
+	}
+	for (uint32_t s = x->t->count; s < x->t->capacity && x->t->slot[s].used; s++)
+		memset(&x->t->slot[s], 0, sizeof x->t->slot[s]);
+	return rc == 0 && whole ? interface_store_compare(x, t, err) : rc;
 }
 
 static int
-load(struct interface_table *x, struct err *err)
+load(struct interface_table *x, bool made, struct err *err)
 {
 	struct kv_txn *t;
+	bool torn = atomic_load_explicit(&x->t->version, memory_order_relaxed) & 1;
 	if (x->kv == NULL)
 		return 0;
 	int rc = kv_begin(x->kv, true, &t, err);
 	if (rc != 0)
 		return rc;
 	change_begin(x);
-	x->t->count = 0;
 	rc = load_rules(x, t, err);
 	if (rc == 0)
-		rc = load_slots(x, t, err);
-	for (uint32_t s = x->t->count; s < x->t->capacity && x->t->slot[s].used; s++)
-		memset(&x->t->slot[s], 0, sizeof x->t->slot[s]);
+		rc = load_slots(x, !made && !torn && x->t->count <= x->t->capacity, t, err);
 	change_end(x);
 	if (rc == 0)
 		return kv_commit(t, err);
@@ -571,19 +507,19 @@ interfaces_open(struct interface_table *x, const char *shm_dir, struct kv *kv, u
 	x->bucket = calloc((size_t)x->mask + 1, sizeof *x->bucket);
 	x->next = calloc(x->t->capacity, sizeof *x->next);
 	x->by_exporter = calloc((size_t)exporters + 1, sizeof *x->by_exporter);
-	x->change = calloc(CHANGES, sizeof *x->change);
-	if (x->change == NULL || x->bucket == NULL || x->next == NULL || x->by_exporter == NULL)
+	x->store = interface_store_new(x->t->capacity);
+	if (x->store == NULL || x->bucket == NULL || x->next == NULL || x->by_exporter == NULL)
 		return err_set(err, FT_ENOMEM, "out of memory for %u interfaces", x->t->capacity);
-	rc = load(x, err);
+	rc = load(x, made, err);
 	return rc == 0 && made ? shm_publish(&x->shm, err) : rc;
 }
 
 void
 interfaces_close(struct interface_table *x)
 {
-	if (x->change)
-		interfaces_flush(x);
-	free(x->change);
+	if (x->store)
+		interface_store_write(x, UINT32_MAX);
+	interface_store_free(x->store);
 	free(x->bucket);
 	free(x->next);
 	free(x->by_exporter);

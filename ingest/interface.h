@@ -12,7 +12,7 @@
 #include "common/shm.h"
 #include "ingest/role.h"
 
-struct interface_change;
+struct interface_store;
 struct interface_table {
 	struct shm shm;
 	struct ft_interfaces *t;
@@ -21,9 +21,10 @@ struct interface_table {
 	uint32_t *bucket, *next; /* slot + 1; chains of slots with one hash */
 	uint32_t mask, exporters;
 	uint32_t *by_exporter; /* versions that each brought */
-	uint32_t hole; /* slots that were given up: slot + 1, chained by `next` */
-	struct interface_change *change; /* not yet in the file */
-	_Atomic uint32_t changes;
+	uint32_t hole;         /* slots that were given up: slot + 1, chained by `next` */
+	struct interface_store *store;
+	_Atomic uint32_t waiting; /* slots that are not yet in the file as they are */
+	uint64_t written;         /* slots, since the start */
 	struct role_rules rules;
 };
 
@@ -42,11 +43,15 @@ struct interface_says {
 int interfaces_open(struct interface_table *x, const char *shm_dir, struct kv *kv, uint32_t most,
 	uint32_t exporters, struct err *err);
 void interfaces_close(struct interface_table *x);
-/* false: there was no room.  Readers see it at once; it is in the file after interfaces_flush(), which is to come before
- * the flows of the same datagram. */
+/* false: there was no room.  Readers see it at once; interfaces_flush() is to come before the flows of the same
+ * datagram. */
 bool interfaces_learn(struct interface_table *x, const struct interface_says *says);
-/* Write what was learnt, in one transaction.  What can't be written is said in the log, and lost with the next start. */
+/* Write some of what was learnt, in one transaction (interface_store.h). */
 void interfaces_flush(struct interface_table *x);
+/* Write more of what is left; once a second. */
+void interfaces_settle(struct interface_table *x);
+/* Where this version is; capacity: nowhere.  Under the mutex. */
+uint32_t interface_slot(const struct interface_table *x, const struct ft_interface *i);
 
 /* Forget what was told of an exporter's interfaces and VRFs, and of one that sends here itself what was said of their roles
  * by hand. */

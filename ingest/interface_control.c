@@ -191,7 +191,7 @@ put(struct interface_table *x, const json_t *request, struct err *err)
 		if (index >= 0 && index <= UINT32_MAX)
 			room = interfaces_learn(x, &s) && room;
 	}
-	interfaces_flush(x);
+	interfaces_settle(x);
 	if (!room)
 		log_limited(LOG_L_HIGH, "there is no room for all interfaces: raise netflow/maxinterfaces");
 	return json_object();

@@ -93,6 +93,6 @@ interfaces_file(struct interface_table *x, const char *path, struct err *err)
 		why = strlen(line) == sizeof line - 1 ? "the line is too long" : one_line(x, line, now_us);
 	}
 	(void)fclose(f);
-	interfaces_flush(x);
+	interfaces_settle(x);
 	return why ? err_set(err, FT_EINVAL, "interfacesfile %s, line %u: %s", path, number, why) : 0;
 }

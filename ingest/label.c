@@ -88,8 +88,9 @@ load(struct label_table *x, struct err *err)
 	struct kv_cursor *c = NULL;
 	struct kv_bytes k, v;
 	unsigned db;
-	/* what the segment has is as good: LMDB may have been damaged and begun anew */
-	uint32_t n = atomic_load_explicit(&x->t->count, memory_order_relaxed);
+	/* what the segment has is as good, or better: after a kill LMDB may lack the last ones, or have been damaged and
+	 * begun anew */
+	uint32_t n = atomic_load_explicit(&x->t->count, memory_order_relaxed), saved = 0;
 	for (uint32_t id = 1; id <= n && id <= x->t->capacity; id++) {
 		struct ft_label l = x->t->slot[id - 1];
 		publish(x, id, &l);
@@ -109,8 +110,11 @@ load(struct label_table *x, struct err *err)
 		memcpy(&l, v.p, sizeof l);
 		if (id > n && id <= x->t->capacity && l.bytes <= FT_LABEL_BYTES)
 			publish(x, id, &l);
+		saved = id > saved ? id : saved;
 	}
 	kv_cursor_close(c);
+	n = atomic_load_explicit(&x->t->count, memory_order_relaxed);
+	atomic_store(&x->saved, saved < n ? saved : n);
 	return kv_commit(t, err);
 }
 
@@ -144,6 +148,8 @@ labels_open(struct label_table *x, const char *shm_dir, struct kv *kv, uint32_t 
 void
 labels_close(struct label_table *x)
 {
+	if (x->index)
+		labels_flush(x);
 	free(x->index);
 	free(x->by_exporter);
 	shm_close(&x->shm);
@@ -151,21 +157,42 @@ labels_close(struct label_table *x)
 }
 
 static int
-remember(struct label_table *x, uint32_t id, const struct ft_label *l, struct err *err)
+save(struct label_table *x, uint32_t n, struct err *err)
 {
-	const uint8_t key[4] = {(uint8_t)(id >> 24), (uint8_t)(id >> 16), (uint8_t)(id >> 8), (uint8_t)id};
 	struct kv_txn *t;
 	unsigned db;
 	int rc = kv_begin(x->kv, true, &t, err);
 	if (rc != 0)
 		return rc;
 	rc = kv_db(t, "labels", &db, err);
-	if (rc == 0)
-		rc = kv_put(t, db, key, sizeof key, l, sizeof *l, err);
+	for (uint32_t id = atomic_load_explicit(&x->saved, memory_order_relaxed) + 1; rc == 0 && id <= n;
+		id++) {
+		const uint8_t key[4] = {
+			(uint8_t)(id >> 24), (uint8_t)(id >> 16), (uint8_t)(id >> 8), (uint8_t)id};
+		rc = kv_put(t, db, key, sizeof key, &x->t->slot[id - 1], sizeof x->t->slot[0], err);
+	}
 	if (rc == 0)
 		return kv_commit(t, err);
 	kv_abort(t);
 	return rc;
+}
+
+void
+labels_flush(struct label_table *x)
+{
+	struct err err;
+	if (atomic_load_explicit(&x->saved, memory_order_relaxed) ==
+		atomic_load_explicit(&x->t->count, memory_order_relaxed))
+		return; /* this thread's own it would see */
+	pthread_mutex_lock(&x->mutex);
+	uint32_t n = atomic_load_explicit(&x->t->count, memory_order_relaxed);
+	x->full = save(x, n, &err) != 0;
+	if (x->full)
+		log_limited(
+			LOG_L_CRITICAL, "new names can't be remembered, so no more are taken: %s", err.text);
+	else
+		atomic_store_explicit(&x->saved, n, memory_order_relaxed);
+	pthread_mutex_unlock(&x->mutex);
 }
 
 /* Once false it stays so: nothing is ever taken out. */
@@ -181,15 +208,9 @@ room(const struct label_table *x, uint32_t exporter)
 static uint32_t
 add(struct label_table *x, const struct ft_label *l)
 {
-	struct err err;
 	uint32_t id = atomic_load_explicit(&x->t->count, memory_order_relaxed) + 1;
-	if (!room(x, l->exporter))
+	if (x->full || !room(x, l->exporter))
 		return 0;
-	if (remember(x, id, l, &err) != 0) {
-		log_limited(
-			LOG_L_CRITICAL, "a new name can't be remembered, so it is not taken: %s", err.text);
-		return 0;
-	}
 	publish(x, id, l);
 	return id;
 }

@@ -12,6 +12,7 @@ ingest_SRCS := \
 	ingest/interface.c \
 	ingest/interface_control.c \
 	ingest/interface_file.c \
+	ingest/interface_store.c \
 	ingest/ipfix.c \
 	ingest/label.c \
 	ingest/kept.c \

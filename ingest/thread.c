@@ -89,6 +89,8 @@ commit(struct ingest_thread *t)
 	struct err err;
 	if (t->interfaces)
 		interfaces_flush(t->interfaces);
+	if (t->labels)
+		labels_flush(t->labels);
 	/* What cannot be written costs data after the next restart, which is better than to stop now. */
 	if (learn_flush(&t->learn, &err) != 0) {
 		log_limited(LOG_L_CRITICAL, "what exporters taught can't be remembered: %s", err.text);

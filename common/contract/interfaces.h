@@ -3,8 +3,8 @@
  * roles, each with the time from which it is true; and the names of their VRFs by id, which are as much.
  *
  * 1 Ingest writes (all its threads, under one mutex of the process); queryd reads, and whoever wants to.
- * 2 Segment "interfaces", made by ingest when absent, removed by nobody.  The truth is ingest.lmdb, database
- *   "interfaces": the segment is filled from it at each start of ingest.
+ * 2 Segment "interfaces", made by ingest when absent, removed by nobody, and filled then from ingest.lmdb, database
+ *   "interfaces".  After that the segment is the truth; the file follows it, some slots a batch.
  * 3 A header line, then `capacity` slots of 256 bytes, of which those below `count` may be in use (`used`).  A slot is
  *   one version of an interface or VRF: of several of one (address, guid, kind, index) the one with the latest since_us not after
  *   a moment was true at that moment; before the first, the first counts.  Indexes get renumbered: a new name is a
@@ -15,9 +15,8 @@
  *   what it had.
  * 5 Full (config netflow/maxinterfaces; an interface has FT_INTERFACE_VERSIONS at most, the oldest goes; one exporter
  *   may fill half): what was told is not taken, counted in `bound_hits`.
- * 6 Crash: an odd version stays until the next start of ingest, which writes the slots anew from LMDB and makes it
- *   even; readers stay with what they had.  LMDB is written before the flows of the
- *   datagrams that told it are seen.
+ * 6 Crash: a start of ingest that finds the version even writes into the file what that lacks.  An odd one (killed while
+ *   it changed a slot) stays until then; the slots are written anew from LMDB, and readers stay with what they had.
  * 7 Version 1.0.   8 Tests: tests/unit/interface_test.c, tests/e2e/test_names.py.
  */
 #ifndef FT_CONTRACT_INTERFACES_H
@@ -45,7 +44,7 @@ struct ft_interface {
 	uint32_t index;                /* ifIndex; of a VRF its id (element 234) */
 	uint8_t used, role;
 	uint8_t from_name, from_description, from_speed; /* FT_FROM_* */
-	uint8_t kind; /* FT_KIND_* */
+	uint8_t kind;                                    /* FT_KIND_* */
 	uint8_t pad[2];
 	uint32_t exporter; /* id of who told it first; 0: an administrator */
 	int64_t since_us;

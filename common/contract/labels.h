@@ -6,13 +6,12 @@
  *   "labels": a number means the same text for ever, also after the segment was lost.
  * 3 A header line, then `capacity` slots of one line; number = slot index + 1, 0 is "none".  Texts are UTF-8
  *   without control characters, cut at FT_LABEL_BYTES, and stand there once, whoever sent them.
- * 4 A slot is filled in, then `count` is stored with release; slots below count never change.  LMDB is written
- *   first.  A flow that names a number is published after the number is: a reader that finds a number in a ring
- *   finds its text.
+ * 4 A slot is filled in, then `count` is stored with release; slots below count never change.  LMDB follows before any
+ *   flow that names the number is published; a reader that finds a number in a ring finds its text.
  * 5 Full (config netflow/maxlabels, of which one exporter may fill half): the flow goes on without a name,
  *   counted in `bound_hits`.
- * 6 Crash: a number that LMDB has and the segment lacks is put in at the next start; one that no flow refers to
- *   costs its slot.  Which number a text gets is decided once: a datagram that is decoded again after a kill
+ * 6 Crash: a number that LMDB has and the segment lacks is put in at the next start, and the other way round; one that no flow
+ *   refers to costs its slot.  Which number a text gets is decided once: a datagram that is decoded again after a kill
  *   gets the same.  That the name is the one in force when the flow was decoded is thereby part of the flow,
  *   whatever store is behind.
  * 7 Version 1.0.   8 Tests: tests/unit/label_test.c, tests/e2e/test_names.py.

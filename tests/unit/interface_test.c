@@ -140,10 +140,10 @@ what_a_datagram_tells_is_written_in_one_go(void **state)
 		snprintf(name, sizeof name, "port %u", i);
 		assert_true(tell(router, i, 1000, name, NULL, 0, FT_FROM_EXPORTER));
 	}
-	assert_int_equal(atomic_load(&x.changes), 6);
+	assert_int_equal(atomic_load(&x.waiting), 6);
 	assert_string_equal(then(router, 5, 1000), "port 5||0|none"); /* seen at once */
 	interfaces_flush(&x);
-	assert_int_equal(atomic_load(&x.changes), 0);
+	assert_int_equal(atomic_load(&x.waiting), 0);
 	again();
 	assert_string_equal(then(router, 5, 1000), "port 5||0|none");
 	/* what was forgotten makes room that is found without a search */
@@ -154,6 +154,58 @@ what_a_datagram_tells_is_written_in_one_go(void **state)
 	again();
 	assert_string_equal(then(other, 0, 1000), "again||0|none");
 	assert_string_equal(then(router, 0, 1000), "-");
+}
+
+static void
+what_is_told_all_the_time_is_written_seldom(void **state)
+{
+	char name[16];
+	(void)state;
+	for (int64_t at = 0; at < 64000; at++) {
+		snprintf(name, sizeof name, "name %d", (int)at % 999);
+		assert_true(tell(router, (uint32_t)(at % 2), at / 1000, name, NULL, 0, FT_FROM_EXPORTER));
+		if (at % 10000 == 9999)
+			interfaces_flush(&x);
+	}
+	print_message("64000 names: %llu written\n", (unsigned long long)x.written);
+	assert_true(x.written < 200);
+	assert_true(atomic_load(&x.waiting) <= 16);
+}
+
+static void
+a_kill_loses_nothing_that_readers_saw(void **state)
+{
+	(void)state;
+	assert_true(tell(router, 1, 1000, "one", NULL, 0, FT_FROM_EXPORTER));
+	assert_true(tell(router, 2, 1000, "two", NULL, 0, FT_FROM_EXPORTER));
+	assert_true(tell(other, 3, 1000, "three", NULL, 0, FT_FROM_EXPORTER));
+	interfaces_settle(&x);
+	interfaces_forget(&x, router, no_guid);
+	assert_true(tell(router, 2, 2000, "new", "to be", 0, FT_FROM_EXPORTER));
+	assert_true(tell(other, 3, 1500, "other", NULL, 7, FT_FROM_EXPORTER));
+	/* as after a kill: nothing more is written */
+	x.kv = NULL;
+	again();
+	assert_int_equal(atomic_load(&x.waiting), 2);
+	for (int pass = 0; pass < 3; pass++, again()) {
+		assert_string_equal(then(router, 1, 1000), "-");
+		assert_string_equal(then(router, 2, 2000), "new|to be|0|none");
+		assert_string_equal(then(other, 3, 1000), "three||0|none");
+		assert_string_equal(then(other, 3, 1500), "other||7|none");
+		if (pass == 1) { /* the machine was switched off, too */
+			interfaces_close(&x);
+			away("interfaces");
+			assert_int_equal(interfaces_open(&x, folder, kv, CAPACITY, 8, &err), 0);
+		}
+	}
+	/* killed while it wrote a slot: what the file has counts */
+	atomic_fetch_or(&x.t->version, 1);
+	assert_true(tell(other, 4, 1500, "half", NULL, 7, FT_FROM_EXPORTER));
+	atomic_fetch_or(&x.t->version, 1);
+	x.kv = NULL;
+	again();
+	assert_string_equal(then(other, 4, 1500), "-");
+	assert_string_equal(then(other, 3, 1500), "other||7|none");
 }
 
 static void
@@ -364,6 +416,8 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(an_index_has_the_name_of_the_time, up, down),
 		cmocka_unit_test_setup_teardown(what_a_datagram_tells_is_written_in_one_go, up, down),
+		cmocka_unit_test_setup_teardown(what_is_told_all_the_time_is_written_seldom, up, down),
+		cmocka_unit_test_setup_teardown(a_kill_loses_nothing_that_readers_saw, up, down),
 		cmocka_unit_test_setup_teardown(a_vrf_is_no_interface_of_that_index, up, down),
 		cmocka_unit_test_setup_teardown(the_administrators_file_goes_before_the_exporter, up, down),
 		cmocka_unit_test_setup_teardown(names_read_by_snmp_go_before_the_exporters, up, down),

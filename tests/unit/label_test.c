@@ -98,6 +98,28 @@ a_number_means_the_same_after_the_segment_was_lost(void **state)
 }
 
 static void
+new_names_are_written_many_at_once(void **state)
+{
+	(void)state;
+	assert_int_equal(id(1, "alpha"), 1);
+	assert_int_equal(id(1, "beta"), 2);
+	assert_int_equal(atomic_load(&x.saved), 0);
+	labels_flush(&x);
+	assert_int_equal(atomic_load(&x.saved), 2);
+	assert_int_equal(id(1, "gamma"), 3);
+	/* killed before it was written: the segment has it, and the next start writes it */
+	atomic_store(&x.saved, 3);
+	labels_close(&x);
+	assert_int_equal(labels_open(&x, folder, kv, CAPACITY, 4, &err), 0);
+	assert_int_equal(atomic_load(&x.saved), 2);
+	assert_int_equal(id(1, "gamma"), 3);
+	labels_close(&x);
+	away("labels");
+	assert_int_equal(labels_open(&x, folder, kv, CAPACITY, 4, &err), 0);
+	assert_int_equal(id(1, "gamma"), 3);
+}
+
+static void
 one_exporter_fills_half_of_the_table_and_no_more(void **state)
 {
 	char name[16];
@@ -228,6 +250,8 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(
+			new_names_are_written_many_at_once, make_folder, remove_folder),
 		cmocka_unit_test_setup_teardown(
 			a_text_has_one_number_whoever_sends_it, make_folder, remove_folder),
 		cmocka_unit_test_setup_teardown(
