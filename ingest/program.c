@@ -99,6 +99,9 @@ static const struct {
 	{TARGET(s.observed_ms), HAS_OBSERVED, 0, 0},
 	{TARGET(s.observed_s), HAS_OBSERVED_S, 0, 0},
 	{TARGET(s.duration_ms), HAS_DURATION, 0, 0},
+	{TARGET(s.duration_us), HAS_DURATION_US, 0, 0},
+	{TARGET(s.observed_ntp), HAS_OBSERVED_NTP, 0, 0},
+	{TARGET(s.dscp), HAS_DSCP, 0, 0},
 	{TARGET(s.init_ms), HAS_INIT_TIME, 0, 0},
 	{TARGET(s.rev_first_ms), HAS_REV_TIME, 0, 0},
 	{TARGET(s.rev_first_uptime), HAS_REV_UPTIME, 0, 0},
@@ -193,6 +196,44 @@ static bool
 carries_any(const struct program *g, enum program_has a, enum program_has b)
 {
 	return program_carries(g, a) || program_carries(g, b);
+}
+
+static bool
+moves_to(const struct program *g, uint16_t target)
+{
+	for (unsigned i = 0; i < g->n_ops; i++)
+		if (g->op[i].target == target)
+			return true;
+	return false;
+}
+
+/* Elements that are used where there is none of those that say it better. */
+static void
+stand_in(struct program *g)
+{
+	static const struct {
+		uint16_t has, target, better[4];
+	} all[] = {
+		/* the frame's addresses as they left: some probes tell one side so, and one so */
+		{TARGET(s.post_dst_mac), TARGET(x.dst_mac), {TARGET(x.dst_mac)}},
+		{TARGET(s.post_src_mac), TARGET(x.src_mac), {TARGET(x.src_mac)}},
+		/* flows of layer 2: bytes of frames */
+		{TARGET(s.frame_bytes), TARGET(f.bytes),
+			{TARGET(f.bytes), TARGET(s.bytes_total), TARGET(s.out_bytes), TARGET(s.init_bytes)}},
+		/* wireless controllers: of both ends they tell the station alone */
+		{TARGET(s.station4), TARGET(s.src4),
+			{TARGET(s.src4), TARGET(s.dst4), TARGET(s.src6), TARGET(s.dst6)}},
+	};
+	for (size_t k = 0; k < sizeof all / sizeof all[0]; k++) {
+		bool better = false;
+		for (unsigned i = 0; i < 4 && all[k].better[i]; i++)
+			better |= moves_to(g, all[k].better[i]);
+		for (unsigned i = 0; !better && i < g->n_ops; i++)
+			if (g->op[i].target == all[k].has) {
+				g->op[i].target = all[k].target;
+				note(g, all[k].target);
+			}
+	}
 }
 
 /* With one pair of addresses or one kind of VLAN there is nothing to choose: its elements go straight into the flow. */
@@ -351,6 +392,7 @@ program_compile(const struct template_field *fields, unsigned n, uint8_t version
 		least += length == PROGRAM_VARIABLE ? 1 : length;
 	}
 	g->record_bytes = (uint16_t)(least > 65535 ? 65535 : least);
+	stand_in(g);
 	settle_early(g);
 	order(g);
 	return with_shuffles(g);

@@ -25,18 +25,18 @@ enum { PROGRAM_FIELDS = 512, PROGRAM_VARIABLE = 65535 };
 struct scratch {
 	uint8_t src4[16], dst4[16], src6[16], dst6[16];
 	uint8_t next_hop4[16], bgp_next_hop4[16], next_hop6[16], bgp_next_hop6[16], nat_src4[16],
-		nat_dst4[16];
+		nat_dst4[16], station4[16];
 	uint64_t out_bytes, out_packets, bytes_total, packets_total;
 	uint64_t init_bytes, resp_bytes, init_packets, resp_packets, rev_bytes, rev_packets;
 	uint64_t first_ms, last_ms, first_ntp, last_ntp, first_s, last_s, init_ms, observed_s, observed_ms;
-	uint64_t rev_first_ms, rev_last_ms;
+	uint64_t rev_first_ms, rev_last_ms, observed_ntp, frame_bytes, duration_us;
 	uint64_t sampler, forwarding;
 	uint32_t first_uptime, last_uptime, first_delta, last_delta, duration_ms;
 	uint32_t rev_first_uptime, rev_last_uptime;
 	uint32_t sampling, sampler_interval, psamp_interval, psamp_space, psamp_size, psamp_population, mpls;
 	uint16_t icmp4, icmp6, vlan, post_vlan, dot1q, post_dot1q;
 	uint8_t src_mask4, dst_mask4, src_mask6, dst_mask6, icmp_type, icmp_code, ip_version, biflow;
-	uint8_t sampler_mode, nat_event, rev_tos, rev_flags;
+	uint8_t dscp, sampler_mode, nat_event, rev_tos, rev_flags;
 	uint8_t first_flags, more_flags, rev_first_flags, rev_more_flags;
 	uint8_t post_dst_mac[6], post_src_mac[6];
 	const uint8_t *frame, *ip_packet; /* first bytes of a sampled packet (IE 315, 313), in the record */
@@ -115,6 +115,9 @@ enum program_has {
 	HAS_FRAME,
 	HAS_APP_NAME,
 	HAS_YAF_FLAGS,
+	HAS_DSCP,
+	HAS_OBSERVED_NTP,
+	HAS_DURATION_US,
 };
 
 struct program_op {

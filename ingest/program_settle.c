@@ -52,6 +52,19 @@ or_else(int64_t t, int64_t other)
 	return t ? t : other;
 }
 
+/* one end and how long it lasted */
+static void
+settle_duration(const struct program *g, const struct scratch *s, int64_t *first, int64_t *last)
+{
+	uint64_t us = program_carries(g, HAS_DURATION_US) ? s->duration_us : (uint64_t)s->duration_ms * 1000;
+	if (us > UINT64_C(366) * 86400 * 1000000)
+		return;
+	if (*first && !*last)
+		*last = *first + (int64_t)us;
+	else if (*last && !*first)
+		*first = *last - (int64_t)us;
+}
+
 static void
 settle_times(const struct program *g, const struct record_context *c, struct decoded *d)
 {
@@ -89,8 +102,10 @@ settle_times(const struct program *g, const struct record_context *c, struct dec
 	/* begun at 152, this event seen at 323: it lasted until then (firewalls) */
 	if (program_carries(g, HAS_OBSERVED) && first && !last && s->observed_ms > s->first_ms)
 		last = absolute(s->observed_ms, 1000, fix);
-	if (program_carries(g, HAS_DURATION) && first && !last)
-		last = first + (int64_t)s->duration_ms * 1000;
+	if (program_carries(g, HAS_OBSERVED_NTP) && first == 0 && s->observed_ntp)
+		first = ntp_us(s->observed_ntp) + fix;
+	if (program_carries(g, HAS_DURATION) || program_carries(g, HAS_DURATION_US))
+		settle_duration(g, s, &first, &last);
 	if (first == 0 && last == 0) {
 		first = last = c->export_time.us;
 		f->bits |= FT_FLOW_NOTIME;
@@ -261,6 +276,10 @@ program_settle(const struct program *g, const struct record_context *c, struct d
 				      ? s->post_vlan
 				      : s->post_dot1q;
 		f->bits |= FT_FLOW_HAS_OUT_VLAN;
+	}
+	if (program_carries(g, HAS_DSCP) && !program_carries(g, HAS_TOS)) {
+		f->tos = (uint8_t)(s->dscp << 2);
+		f->bits |= FT_FLOW_HAS_TOS;
 	}
 	if (program_carries(g, HAS_YAF_FLAGS))
 		f->flags |= s->first_flags | s->more_flags;

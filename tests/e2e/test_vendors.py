@@ -288,9 +288,80 @@ def psamp():
     return x, [dict(SAID, bytes=60, packets=1, sampling=500, tcp_flags=2, in_if=1, first_ms=MS - 1000)], 2
 
 
+def fnf_dscp():
+    # match ipv4 dscp instead of tos
+    x = Exporter(9).flows(256, PLAIN + [(195, 1), (22, 4), (21, 4)], VALUES + [46, UPTIME - 10, UPTIME - 5])
+    return x, [dict(SAID, dscp=46, first_ms=MS - 10)], 0
+
+
+def wireless_controller():
+    # Cisco WLC: of both ends the station alone, by application and direction
+    fields = [(365, 6), (366, 4), (147, 33), (367, 6), (61, 1), (95, 4), (1, 8), (2, 8), (98, 1), (195, 1)]
+    x = Exporter(9).flows(261, fields, [mac("00:11:22:33:44:55"), A, text("guests", 33), mac("00:11:22:33:44:66"), 1, 13 << 24 | 80,
+                                        1500, 3, 10, 46])
+    return x, [{"bytes": 1500, "packets": 3, "dscp": 46, "app_id": "13:80",
+                "staIPv4Address": "10.0.0.1", "wlanSSID": "guests", "direction": 1}], 0
+
+
+def nokia_layer_2():
+    m = [mac("00:11:22:33:44:5%d" % i) for i in range(2)]
+    fields = [(56, 6), (80, 6), (256, 2), (243, 2), (245, 2), (10, 4), (14, 4), (352, 8), (2, 8), (152, 8), (153, 8)]
+    x = Exporter(10).flows(300, fields, [*m, 0x88cc, 100, 200, 1, 2, 6400, 100, MS - 50, MS])
+    return x, [{"src_mac": "00:11:22:33:44:50", "dst_mac": "00:11:22:33:44:51", "ethertype": 0x88cc, "dot1q_vlan": 100,
+                "dot1q_cvlan": 200, "layer2OctetDeltaCount": 6400, "packets": 100, "first_ms": MS - 50}], 0
+
+
+def port_block():
+    # a block of ports for a subscriber (RFC 7659, bulk port allocation): no destination, no protocol, no counts
+    x = Exporter(9).flows(256, [(234, 4), (8, 4), (225, 4), (361, 2), (364, 2), (363, 2), (230, 1), (324, 8)],
+                          [7, A, C, 1024, 512, 1, 16, ntp(MS - 500)])
+    return x, [{"src_ip": "10.0.0.1", "nat_src_ip": "10.0.0.254", "in_vrf": 7, "nat_event": 16, "portRangeStart": 1024,
+                "portRangeNumPorts": 512, "first_ms": MS - 500, "last_ms": MS - 500}], 0
+
+
+def one_end_and_a_duration():
+    x = Exporter(10).flows(256, PLAIN + [(153, 8), (161, 4)], VALUES + [MS - 5, 2000])
+    x.flows(257, PLAIN + [(152, 8), (162, 8)], VALUES + [MS - 5000, 3000000])
+    return x, [dict(SAID, first_ms=MS - 2005, last_ms=MS - 5), dict(SAID, first_ms=MS - 5000, last_ms=MS - 2000)], 0
+
+
+def huawei_netstream():
+    # one board samples: its interface's rate comes in options of scope interface (RFC 3954 section 6.1)
+    x = Exporter(9).options(256, [(2, 4)], [(34, 4), (35, 1)], [7, 512, 2])
+    x.flows(257, PLAIN + [(22, 4), (21, 4), (10, 4), (14, 4), (61, 1), (15, 4)],
+            VALUES + [UPTIME - 10, UPTIME - 5, 7, 8, 0, C], VALUES[:2] + [4001, 443, 6, 1500, 3, UPTIME - 10, UPTIME - 5, 9, 10, 0, C])
+    return x, [dict(SAID, in_if=7, sampling=512, next_hop="10.0.0.254"), dict(SAID, src_port=4001, in_if=9)], 1
+
+
+def nsx():
+    # identities of virtual machines and of the rule, in Broadcom's elements; a list (RFC 6313) in the middle
+    fields = PLAIN + [(950, 4, VMWARE), (291, 65535), (951, 16, VMWARE), (952, 65535, VMWARE), (239, 1), (152, 8), (153, 8)]
+    listed = b"\3" + struct.pack(">HH", 6, 2) + b"\0\2\0\x10"
+    x = Exporter(10).flows(300, fields, VALUES + [1004, varying(listed), bytes(range(16)), varying(b"vm-17"), 1, MS - 50, MS], pad=False)
+    return x, [dict(SAID, biflow_direction=1, first_ms=MS - 50, last_ms=MS)], 0
+
+
+def cisco_sd_wan():
+    PEN = 41916
+    fields = PLAIN + [(4321, 4, PEN), (85, 8), (86, 8), (195, 1), (196, 1), (5, 1), (150, 4), (151, 4), (136, 1), (10, 4), (14, 4)]
+    x = Exporter(10).flows(257, fields, VALUES + [10, 99000, 900, 46, 5, 0xb8, SECS - 9, SECS - 1, 1, 1, 2])
+    return x, [{**SAID, "41916.4321": 10, "bytes_total": 99000, "tos": 184, "first_ms": MS - 9000, "last_ms": MS - 1000}], 0
+
+
+def ipt_netflow():
+    # Linux, Ubiquiti and others: NAT events in templates of their own, MACs and VLANs, stamps of seconds
+    x = Exporter(10).flows(256, PLAIN + [(56, 6), (80, 6), (256, 2), (243, 2), (150, 4), (151, 4), (61, 1), (206, 1)],
+                           VALUES + [mac("00:11:22:33:44:50"), mac("00:11:22:33:44:51"), 0x800, 12, SECS - 9, SECS - 1, 0, 0])
+    x.flows(257, [(323, 8), (230, 1), (8, 4), (225, 4), (12, 4), (226, 4), (7, 2), (227, 2), (11, 2), (228, 2), (4, 1)],
+            [MS - 5, 1, A, C, B, B, 4000, 5000, 443, 443, 6])
+    return x, [dict(SAID, dot1q_vlan=12, src_mac="00:11:22:33:44:50", first_ms=MS - 9000),
+               {"src_ip": "10.0.0.1", "nat_src_ip": "10.0.0.254", "nat_event": 1, "event_ms": MS - 5, "first_ms": MS - 5}], 0
+
+
 @pytest.mark.parametrize("vendor", [
     ios_xe, ios_xe_avc, nx_os, ios_xr, asa, junos_inline, mikrotik, pan_os, fortios, vyos, nprobe_v9, nprobe_ipfix, yaf, vmware,
-    citrix, sonicwall, huawei, carrier_nat, open_vswitch, psamp], ids=lambda f: f.__name__)
+    citrix, sonicwall, huawei, carrier_nat, open_vswitch, psamp, fnf_dscp, wireless_controller, nokia_layer_2, port_block,
+    one_end_and_a_duration, huawei_netstream, nsx, cisco_sd_wan, ipt_netflow], ids=lambda f: f.__name__)
 def test_what_a_vendor_sends_is_read(tmp_path, vendor):
     exporter, said, options = vendor()
     flows, told = decode(tmp_path, exporter)
@@ -321,3 +392,27 @@ def test_a_biflow_of_yaf_becomes_a_session_with_both_sides_flags(instance):
     rows = instance.session_objects(span, "EXPIP == 127.22.0.1")
     assert {(r["client_port"], r["client_bytes"], r["server_bytes"], r["client_flags"], r["server_flags"]) for r in rows} == {
         (5000, 500, 900, 0x1a, 0x1a), (5001, 500, 900, 0x1a, 0x1a)}
+
+
+def test_what_only_one_element_says_is_in_the_session(instance):
+    """Classes of service without TOS, MACs as they left, bytes of frames, one end alone: what stands in for what is not told."""
+    m = [mac("00:11:22:33:44:5%d" % i) for i in range(4)]
+    when, stamps = [(152, 8), (153, 8)], [MS - 50, MS]
+    x = Exporter(10)
+    x.flows(256, PLAIN + [(195, 1), (56, 6), (57, 6)] + when, VALUES + [46, m[0], m[1]] + stamps)
+    x.flows(257, PLAIN + [(56, 6), (80, 6), (57, 6), (81, 6)] + when, [A, B, 4001, 443, 6, 1500, 3, *m] + stamps)
+    x.flows(258, PLAIN[:5] + [(352, 8), (2, 8)] + when, [A, B, 4002, 443, 6, 1542, 3] + stamps)
+    x.flows(259, [(366, 4), (7, 2), (1, 4), (2, 4)] + when, [A, 4003, 1500, 3] + stamps)
+    x.send()
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as s:
+        s.bind(("127.22.0.2", 0))
+        for datagram in x.datagrams:
+            s.sendto(datagram, ("127.0.0.1", instance.flow_port))
+    span = (SECS - 60) * 1000000, (SECS + 60) * 1000000
+    instance.wait_flows(4, span, where="EXPIP == 127.22.0.2")
+    rows = {r["client_port"] or r["server_port"]: r for r in instance.session_objects(span, "EXPIP == 127.22.0.2")}
+    assert rows[4000]["client_tos"] == 184
+    assert (rows[4000]["client_mac"], rows[4000]["server_mac"]) == ("00:11:22:33:44:50", "00:11:22:33:44:51")
+    assert (rows[4001]["client_mac"], rows[4001]["server_mac"]) == ("00:11:22:33:44:50", "00:11:22:33:44:51")
+    assert rows[4002]["client_bytes"] == 1542
+    assert "10.0.0.1" in (rows[4003]["client_ip"], rows[4003]["server_ip"])
