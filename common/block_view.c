@@ -697,6 +697,29 @@ block_v4(struct block_view *v, uint32_t from, uint32_t n, uint32_t *out)
 }
 
 int
+block_addr_numbers(
+	struct block_view *v, enum block_addr_number which, uint32_t from, uint32_t n, uint32_t *out)
+{
+	enum block_part id = which == BLOCK_ADDR_AS ? BLOCK_PART_AS : BLOCK_PART_COUNTRY;
+	struct block_column *c = &v->dict_column[id - BLOCK_PART_FIRST];
+	if (!v->open && v->addr == NULL && c->ref == 0) {
+		if (c->count == 0 && c->bytes == 0) { /* a part that is not there */
+			memset(out, 0, n * sizeof *out);
+			return FT_OK;
+		}
+		if (c->count != v->dict_count[FT_DICT_ADDR] || !verified(v, c, id) ||
+			codec_u32(c, from, n, out) != FT_OK)
+			return FT_EFORMAT;
+		read_well(v, c, id);
+		return FT_OK;
+	}
+	const struct ft_addr_entry *e = block_addrs(v);
+	for (uint32_t i = 0; e != NULL && i < n; i++)
+		out[i] = which == BLOCK_ADDR_AS ? e[from + i].as : e[from + i].country;
+	return e != NULL ? FT_OK : FT_EFORMAT;
+}
+
+int
 block_bare(struct block_view *v, uint32_t *out, bool *differ)
 {
 	uint32_t count = v->dict_count[FT_DICT_ADDR];

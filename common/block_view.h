@@ -77,6 +77,10 @@ int block_addresses(struct block_view *v, uint32_t from, uint32_t n, uint8_t (*o
  * block, whose addresses are in no order. */
 uint32_t block_v4_count(const struct block_view *v);
 int block_v4(struct block_view *v, uint32_t from, uint32_t n, uint32_t *out);
+/* Country or AS of the codes [from, from + n) alone. */
+enum block_addr_number { BLOCK_ADDR_COUNTRY, BLOCK_ADDR_AS };
+int block_addr_numbers(
+	struct block_view *v, enum block_addr_number which, uint32_t from, uint32_t n, uint32_t *out);
 /* For each of all codes the first one with the same address.  *differ: that is the code itself, for all. */
 int block_bare(struct block_view *v, uint32_t *out, bool *differ);
 

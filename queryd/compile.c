@@ -7,6 +7,8 @@
 #include "common/addr.h"
 #include "queryd/kernel.h"
 
+enum { V4_RANGES = 16, RUN = 1024 };
+
 int
 binding_init(
 	struct binding *b, const struct program *p, const struct services *services, struct budget *budget)
@@ -138,27 +140,87 @@ dict_of(enum test_part part)
 	}
 }
 
-/* every entry of the dictionary is asked once; codes beyond it (damage) must not be looked up: the caller
- * checks the column's range, and the array has a guard of its own in run_codes() */
-static int
-ask_dictionary(struct binding *b, uint32_t i, struct block_view *v, enum ft_dict dict)
+/* IPv4 addresses alone, as ranges of numbers; false: there are others, or many */
+static bool
+v4_ranges(const struct test *t, struct test_range *out, uint32_t *n)
 {
-	const struct test *t = &b->p->test[i];
-	uint32_t n = v->dict_count[dict], hits = 0;
+	*n = 0;
+	if (t->exacts + t->prefixes > V4_RANGES)
+		return false;
+	for (uint32_t i = 0; i < t->exacts + t->prefixes; i++) {
+		const struct test_prefix *p = i < t->exacts ? &t->exact[i] : &t->prefix[i - t->exacts];
+		uint32_t number;
+		if (!addr_is_v4(p->bytes) || (i >= t->exacts && p->bits < 96))
+			return false;
+		memcpy(&number, p->bytes + 12, sizeof number);
+		number = __builtin_bswap32(number);
+		uint32_t free_bits = i < t->exacts || p->bits >= 128
+					     ? 0
+					     : (uint32_t)(((uint64_t)1 << (128 - p->bits)) - 1);
+		out[(*n)++] = (struct test_range){number & ~free_bits, number | free_bits};
+	}
+	return true;
+}
+
+static void
+add_ranges(const struct test_range *range, uint32_t ranges, const uint32_t *v, uint32_t n, uint8_t *bits)
+{
+	uint8_t one[RUN];
+	kernel_fill(bits, n, 0);
+	for (uint32_t i = 0; i < ranges; i++) {
+		if (range[i].lo > UINT32_MAX)
+			continue;
+		uint32_t hi = range[i].hi > UINT32_MAX ? UINT32_MAX : (uint32_t)range[i].hi;
+		kernel_range32(one, v, n, (uint32_t)range[i].lo, hi);
+		kernel_or(bits, one, n);
+	}
+}
+
+/*
+ * Of a sealed block's addresses the numbers that are asked for lie in a column of their own: it is unpacked and compared in
+ * runs, and what else an entry says is left alone.  1: done, 0: this test is asked entry by entry, or FT_EFORMAT.
+ */
+static int
+ask_numbers(const struct test *t, struct block_view *v, uint32_t n, uint8_t *bits)
+{
+	struct test_range v4[V4_RANGES];
+	const struct test_range *range = t->range;
+	uint32_t ranges = t->ranges, to = n, number[RUN];
+	if (v->open || v->addr != NULL)
+		return 0;
+	if (t->part == PART_ADDRESS) {
+		if (!v4_ranges(t, v4, &ranges))
+			return 0;
+		range = v4;
+		to = block_v4_count(v); /* those behind are others */
+		if (to == 0)            /* none, or more than there are addresses: the entries tell which */
+			return 0;
+		memset(bits + to, 0, n - to);
+	} else if ((t->part != PART_COUNTRY && t->part != PART_AS) || ranges > V4_RANGES)
+		return 0;
+	for (uint32_t from = 0, take; from < to; from += take) {
+		take = to - from < RUN ? to - from : RUN;
+		int rc = t->part == PART_ADDRESS
+				 ? block_v4(v, from, take, number)
+				 : block_addr_numbers(v,
+					   t->part == PART_AS ? BLOCK_ADDR_AS : BLOCK_ADDR_COUNTRY, from,
+					   take, number);
+		if (rc != 0)
+			return rc;
+		add_ranges(range, ranges, number, take, bits + from);
+	}
+	return 1;
+}
+
+static int
+ask_entries(const struct test *t, struct block_view *v, enum ft_dict dict, uint8_t *bits)
+{
+	uint32_t n = v->dict_count[dict];
 	const struct ft_addr_entry *addr = dict == FT_DICT_ADDR ? block_addrs(v) : NULL;
 	const struct ft_exporter_entry *exporter = dict == FT_DICT_EXPORTER ? block_exporters(v) : NULL;
 	const struct ft_wide_entry *wide = dict == FT_DICT_WIDE ? block_wides(v) : NULL;
 	if (n > 0 && dict != FT_DICT_TEXT && !addr && !exporter && !wide)
 		return FT_EFORMAT;
-	if (n + 1 > b->room[i]) {
-		uint32_t room = (n + 1) * 2;
-		uint8_t *bits = budget_realloc(b->budget, b->bits[i], b->room[i], room);
-		if (bits == NULL)
-			return FT_EFULL;
-		b->bits[i] = bits;
-		b->room[i] = room;
-	}
-	uint8_t *bits = b->bits[i];
 	for (uint32_t code = 0; code < n; code++) {
 		bool has = false;
 		uint32_t bytes;
@@ -174,8 +236,32 @@ ask_dictionary(struct binding *b, uint32_t i, struct block_view *v, enum ft_dict
 						       : app_name_has(t, text, bytes);
 		}
 		bits[code] = has;
-		hits += has;
 	}
+	return 0;
+}
+
+/* every entry of the dictionary is asked once; codes beyond it (damage) must not be looked up: the caller
+ * checks the column's range, and the array has a guard of its own in run_codes() */
+static int
+ask_dictionary(struct binding *b, uint32_t i, struct block_view *v, enum ft_dict dict)
+{
+	const struct test *t = &b->p->test[i];
+	uint32_t n = v->dict_count[dict], hits;
+	if (n + 1 > b->room[i]) {
+		uint32_t room = (n + 1) * 2;
+		uint8_t *bits = budget_realloc(b->budget, b->bits[i], b->room[i], room);
+		if (bits == NULL)
+			return FT_EFULL;
+		b->bits[i] = bits;
+		b->room[i] = room;
+	}
+	uint8_t *bits = b->bits[i];
+	int rc = dict == FT_DICT_ADDR ? ask_numbers(t, v, n, bits) : 0;
+	if (rc == 0)
+		rc = ask_entries(t, v, dict, bits);
+	if (rc < 0)
+		return rc;
+	hits = kernel_count8(bits, 1, n);
 	if (hits == 0 && t->part != PART_APP)
 		b->decided[i] = 0;
 	else if (hits == n && dict != FT_DICT_TEXT && dict != FT_DICT_WIDE)
