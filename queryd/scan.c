@@ -311,6 +311,7 @@ scan(struct query *q, const struct pass *p)
 /* ---- work that is no pass ------------------------------------------------------------------------------ */
 
 struct parallel {
+	struct query *q;
 	uint32_t n;
 	int (*f)(void *ctx, uint32_t i);
 	void *ctx;
@@ -327,7 +328,9 @@ parallel_main(void *arg)
 		int zero = 0;
 		if (i >= p->n || atomic_load(&p->rc) != 0)
 			return NULL;
-		int rc = p->f(p->ctx, i);
+		int rc = stop(p->q);
+		if (rc == 0)
+			rc = p->f(p->ctx, i);
 		if (rc != 0)
 			atomic_compare_exchange_strong(&p->rc, &zero, rc);
 	}
@@ -337,7 +340,7 @@ int
 scan_parallel(struct query *q, uint32_t n, int (*f)(void *ctx, uint32_t i), void *ctx)
 {
 	enum { MOST = 32 };
-	struct parallel p = {.n = n, .f = f, .ctx = ctx};
+	struct parallel p = {.q = q, .n = n, .f = f, .ctx = ctx};
 	pthread_t thread[MOST];
 	unsigned want = q->context->threads < MOST ? q->context->threads : MOST, live = 0;
 	while (live + 1 < want && pthread_create(&thread[live], NULL, parallel_main, &p) == 0)
@@ -345,5 +348,6 @@ scan_parallel(struct query *q, uint32_t n, int (*f)(void *ctx, uint32_t i), void
 	(void)parallel_main(&p);
 	for (unsigned i = 0; i < live; i++)
 		(void)pthread_join(thread[i], NULL);
-	return atomic_load(&p.rc);
+	int rc = atomic_load(&p.rc);
+	return rc == 0 ? 0 : explain(q, rc);
 }

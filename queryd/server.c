@@ -16,7 +16,7 @@
 static const int64_t progress_ns = 250000000;
 /* above what rows may have under way (op_query.c), so that they have progress too; a client that reads nothing must not
  * pile it up */
-enum { PROGRESS_MOST = 4 << 20, WAIT_THREADS = 4, HOST_THREADS = 4 };
+enum { PROGRESS_MOST = 4 << 20, WAIT_THREADS = 4, HOST_THREADS = 4, LONG_QUERY_US = 250000 };
 
 /* ---- the end of a request --------------------------------------------------------------------- */
 
@@ -346,6 +346,8 @@ server_open(struct server **out, const struct server_parts *parts, struct err *e
 		rc = jobs_open(&s->waits, WAIT_THREADS, run_wait, s, err);
 	if (rc == 0)
 		rc = jobs_open(&s->queries, s->query_threads, run_query, s, err);
+	if (rc == 0)
+		rc = jobs_let_by(s->queries, (span_t){LONG_QUERY_US}, s->query_threads, err);
 	if (rc == 0)
 		rc = rpc_server_open(&s->rpc, parts->endpoint, &o, err);
 	if (rc == 0 && parts->gate)

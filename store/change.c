@@ -110,15 +110,12 @@ owner(const char *folder, uint32_t number, uint8_t uuid[16])
 	return memcmp(uuid, none, 16) != 0;
 }
 
-/* An archive is a folder of segments; a backup is a database, with a folder `segments`.  The database's path. */
-static bool
-as_database(const char *folder, char *out, size_t size)
+/* An archive is a folder of segments; a backup is a database, with a folder `segments`: that is the one then. */
+static const char *
+folder_of(const char *folder, char *out, size_t size)
 {
-	char path[700];
-	int n = snprintf(path, sizeof path, "%s/segments", folder);
-	if (n < 0 || (size_t)n >= sizeof path)
-		return false;
-	return access(path, F_OK) == 0 && snprintf(out, size, "%s", folder) < (int)size;
+	int n = snprintf(out, size, "%s/segments", folder);
+	return n > 0 && (size_t)n < size && access(out, F_OK) == 0 ? out : folder;
 }
 
 struct attach {
@@ -253,10 +250,7 @@ change_attach(struct admin *a)
 		fprintf(stderr, "ft-store: attach needs a folder with archived segments: none given\n");
 		return EXIT_USAGE;
 	}
-	if (as_database(a->argument, folder, sizeof folder - 10)) { /* a backup */
-		strcat(folder, "/segments");
-		x.folder = folder;
-	}
+	x.folder = folder_of(a->argument, folder, sizeof folder - 16);
 	if (segment_list(a->database, &x.have, &x.n_have, &err) != FT_OK || x.n_have == 0 ||
 		!owner(a->database, x.have[x.n_have - 1], x.uuid)) {
 		fprintf(stderr,

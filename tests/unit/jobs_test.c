@@ -118,6 +118,42 @@ closing_runs_what_waits(void **state)
 	assert_string_equal(order, "a1b1");
 }
 
+/* Both threads are in long jobs: others are let by, but not who has a long one himself. */
+static void
+what_is_long_lets_others_by(void **state)
+{
+	(void)state;
+	struct jobs *j;
+	unsigned waiting, running;
+	sem_init(&gate, 0, 0);
+	sem_init(&seen, 0, 0);
+	order[0] = 0;
+	assert_int_equal(jobs_open(&j, 2, run, NULL, NULL), 0);
+	assert_int_equal(jobs_let_by(j, (span_t){1000}, 2, NULL), 0);
+	for (unsigned i = 0; i < 2; i++) {
+		jobs_put(j, "long", "!");
+		sem_wait(&seen);
+	}
+	jobs_put(j, "long", "l3");
+	for (unsigned i = 0; i < 20; i++) {
+		jobs_put(j, "quick", i == 0 ? "q1" : "");
+		sem_wait(&seen);
+	}
+	assert_string_equal(order, "q1");
+	jobs_count(j, &waiting, &running);
+	assert_int_equal(waiting, 1);
+	sem_post(&gate);
+	sem_wait(&seen);
+	assert_string_equal(order, "q1l3");
+	sem_post(&gate);
+	/* those that had given way are replaced */
+	for (unsigned i = 0; i < 50; i++) {
+		jobs_put(j, "long", "");
+		sem_wait(&seen);
+	}
+	jobs_close(j);
+}
+
 static void *
 put_many(void *arg)
 {
@@ -137,6 +173,7 @@ many_threads_lose_nothing(void **state)
 	sem_init(&seen, 0, 0);
 	order[0] = 0;
 	assert_int_equal(jobs_open(&j, 4, run, NULL, NULL), 0);
+	assert_int_equal(jobs_let_by(j, (span_t){0}, 4, NULL), 0);
 	for (unsigned i = 0; i < 4; i++)
 		pthread_create(&t[i], NULL, put_many, j);
 	for (unsigned i = 0; i < 4; i++)
@@ -155,6 +192,7 @@ main(void)
 		cmocka_unit_test(what_waits_can_be_taken_back),
 		cmocka_unit_test(one_owner_can_not_fill_the_queue),
 		cmocka_unit_test(closing_runs_what_waits),
+		cmocka_unit_test(what_is_long_lets_others_by),
 		cmocka_unit_test(many_threads_lose_nothing),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
