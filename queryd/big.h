@@ -12,7 +12,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-enum { BIG_LEAST = 256 << 10, BIG_KEPT = 64 << 20 };
+enum { BIG_LEAST = 256 << 10, BIG_KEPT = 96 << 20 };
 
 /* `bytes` of at least BIG_LEAST; zero: all 0.  NULL: no memory */
 void *big_get(size_t bytes, bool zero);

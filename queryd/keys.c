@@ -79,8 +79,9 @@ void
 keymap_free(struct keymap *m, struct budget *b)
 {
 	budget_free(b, m->map, m->room * sizeof *m->map);
-	for (int i = 0; i < KEYMAP_PROTOS; i++)
-		budget_free(b, m->by_port[i], PORTS * sizeof *m->by_port[i]);
+	for (int i = 0; i < 256; i++)
+		if (m->port_mask[i] != 0)
+			budget_free(b, m->by_port[i], PORTS * sizeof *m->by_port[i]);
 	budget_free(b, m->app_id, m->app_room * sizeof *m->app_id);
 	budget_free(b, m->port_id, m->port_room * sizeof *m->port_id);
 	tab64_free(&m->app);
@@ -399,15 +400,23 @@ expifs(struct finder *f, enum ft_column column, uint32_t *out)
 static bool
 tables_by_port(struct finder *f)
 {
-	for (int i = 0; i < KEYMAP_PROTOS; i++) {
-		uint32_t **t = &f->m->by_port[i];
-		if (*t != NULL)
-			continue;
-		*t = budget_realloc(f->k->narrow.budget, NULL, 0, PORTS * sizeof **t);
-		if (*t == NULL)
+	static const uint8_t tabled[] = {1, 6, 17, 58}; /* ICMP, TCP, UDP, ICMPv6 */
+	struct keymap *m = f->m;
+	if (m->by_port_made)
+		return true;
+	m->port_unset = UNSET;
+	for (int i = 0; i < 256; i++)
+		if (m->port_mask[i] == 0)
+			m->by_port[i] = &m->port_unset;
+	for (size_t i = 0; i < sizeof tabled; i++) {
+		uint32_t *t = budget_realloc(f->k->narrow.budget, NULL, 0, PORTS * sizeof *t);
+		if (t == NULL)
 			return false;
-		memset(*t, 0xfe, PORTS * sizeof **t);
+		memset(t, 0xfe, PORTS * sizeof *t);
+		m->by_port[tabled[i]] = t;
+		m->port_mask[tabled[i]] = PORTS - 1;
 	}
+	m->by_port_made = true;
 	return true;
 }
 
@@ -415,29 +424,20 @@ tables_by_port(struct finder *f)
 static void
 port_protos(struct finder *f, uint32_t *out)
 {
-	static const uint8_t tabled[KEYMAP_PROTOS] = {1, 6, 17, 58}; /* ICMP, TCP, UDP, ICMPv6 */
 	struct batch *b = &f->w->batch;
+	struct keymap *m = f->m;
 	const uint32_t *port = batch_sel32(b, FT_COL_server_port), *proto = batch_sel32(b, FT_COL_proto);
-	uint32_t unset = UNSET, *table[256], mask[256];
 	if (!tables_by_port(f)) {
 		f->full = true;
 		return;
 	}
-	for (int i = 0; i < 256; i++) {
-		table[i] = &unset;
-		mask[i] = 0;
-	}
-	for (int i = 0; i < KEYMAP_PROTOS; i++) {
-		table[tabled[i]] = f->m->by_port[i];
-		mask[tabled[i]] = PORTS - 1;
-	}
 	for (uint32_t j = 0; j < b->m; j++) {
-		uint32_t p = proto[j] & 255, at = port[j] & mask[p];
-		out[j] = table[p][at];
+		uint32_t p = proto[j] & 255, at = port[j] & m->port_mask[p];
+		out[j] = m->by_port[p][at];
 		if (__builtin_expect(out[j] == UNSET, 0)) {
 			out[j] = find64(f, &f->k->narrow, (uint64_t)port[j] << 8 | proto[j]);
-			if (mask[p] != 0)
-				table[p][at] = out[j];
+			if (m->port_mask[p] != 0)
+				m->by_port[p][at] = out[j];
 		}
 	}
 }

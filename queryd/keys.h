@@ -77,14 +77,17 @@ struct keys {
 		*shared; /* `wide`: its own, unless its ids are those of a table of several threads */
 	struct tab64 narrow, comb;
 };
-enum { KEYMAP_DIRECT = 4096, KEYMAP_PROTOS = 4 };
+enum { KEYMAP_DIRECT = 4096 };
 /* Codes of the current block to ids, found when first met: one a thread and `struct keys`. */
 struct keymap {
 	uint32_t *map;
 	uint32_t room, n;
 	bool blank, filled;               /* map is UNSET where not asked yet; all of it was asked */
 	uint32_t direct[KEYMAP_DIRECT];   /* ids of small numbers, for the whole query */
-	uint32_t *by_port[KEYMAP_PROTOS]; /* ids of the commonest protocols' ports; NULL: none met yet */
+	/* ids by protocol and port: tables of the commonest protocols, made when first needed; others' is `port_unset` alone,
+	 * to which a mask of 0 leads */
+	bool by_port_made;
+	uint32_t *by_port[256], port_mask[256], port_unset;
 	struct tab64 app, port;           /* applications by number, by port and protocol … */
 	uint32_t *app_id, *port_id;       /* … to ids */
 	uint32_t app_room, port_room;

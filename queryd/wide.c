@@ -107,6 +107,15 @@ grow(struct tabwide *t, struct wide_part *p, struct wide_slots *s, uint64_t more
 	return true;
 }
 
+static inline bool
+same16(const uint8_t *a, const uint8_t *b)
+{
+	uint64_t x[2], y[2];
+	memcpy(x, a, 16);
+	memcpy(y, b, 16);
+	return ((x[0] ^ y[0]) | (x[1] ^ y[1])) == 0;
+}
+
 /* place of the key in the part, or ID_NONE and where it would go */
 static inline uint32_t
 place(const struct wide_part *p, const struct probe *q, const uint8_t bytes[16], uint32_t extra,
@@ -118,7 +127,7 @@ place(const struct wide_part *p, const struct probe *q, const uint8_t bytes[16],
 		uint32_t found = (uint32_t)s->slot[at] - 1;
 		if (s->slot[at] >> 32 != q->upper)
 			continue;
-		if (q->v4 || (p->key[found].extra == extra && memcmp(p->key[found].bytes, bytes, 16) == 0))
+		if (q->v4 || (p->key[found].extra == extra && same16(p->key[found].bytes, bytes)))
 			return found;
 	}
 	*free_at = at;
