@@ -83,10 +83,14 @@ def disturb(instance, what, dice):
     elif what == "restart":
         instance.down()
         instance.up()
-    elif what == "resize":  # smaller, and larger again
-        for n in (SEGMENTS - 2, SEGMENTS):
-            instance.configure({"storage/segmentcount": n})
-            instance.kill("store", signal.SIGHUP)
+    elif what == "resize":  # the database smaller and the table larger, and back again; killed while they do it
+        for n, table in ((SEGMENTS - 2, 8000), (SEGMENTS, 5000)):
+            instance.configure({"storage/segmentcount": n, "sessiontables/conntracksize": table})
+            old = {d: instance.kill(d, signal.SIGHUP) for d in ("tracker", "store")}
+            for d in old:
+                instance.kill(d)
+            for d in old:
+                instance.wait_restarted(d, old[d])
             wait_for("the database to have shrunk", lambda: len(segments(instance)) <= n, 120)
 
 
