@@ -91,7 +91,7 @@ $(BUILD)/obj/%.o: %.c | $(BUILD)/gen/conf_keys.h
 	$(Q)$(CC) $(CPPFLAGS_ALL) $(CFLAGS_ALL) -MMD -MP -c -o $@ $<
 -include $(all_objs:.o=.d)
 
-.PHONY: all help deps clean check check-fast soak run stop bench bench-programs fuzz lint install \
+.PHONY: all help deps clean deb check check-fast soak run stop bench bench-programs fuzz lint install \
 	test-programs print-test-programs fuzz-programs print-fuzz-programs e2e-tools
 include web/ui/module.mk
 all: $(all_progs)
@@ -114,6 +114,7 @@ help:
 	@echo "make          build everything into build/, programs in build/bin, the web interface in build/web (NOWEB=1: without it)"
 	@echo "make soak     the long rounds: kills, stepping, fuzzing"
 	@echo "make bench    speed side by side with other collectors"
+	@echo "make deb      Debian packages into build/deb"
 	@echo "make fuzz | lint | install DESTDIR= | clean"
 
 deps:
@@ -181,6 +182,9 @@ install: all
 	install -m 644 deploy/sysctl.d/flowtrove.conf $(DESTDIR)/etc/sysctl.d/50-flowtrove.conf
 	install -m 644 deploy/logrotate/flowtrove $(DESTDIR)/etc/logrotate.d/flowtrove
 	for n in 1 5 8; do for m in docs/man/*.$$n; do [ -e "$$m" ] && install -m 644 "$$m" $(DESTDIR)$(prefix)/share/man/man$$n/; done; done; true
+
+deb: all
+	@deploy/deb
 
 clean:
 	rm -rf build
