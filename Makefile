@@ -138,7 +138,7 @@ check-fast:
 	@tests/run lint unit
 soak:
 	@deploy/deps test
-	@FT_SOAK=1 FUZZ_SECONDS=$${FUZZ_SECONDS:-60} tests/run unit tiny e2e e2e-asan fuzz
+	@FT_SOAK=1 FUZZ_SECONDS=$${FUZZ_SECONDS:-60} tests/run unit tiny e2e e2e-asan browser-asan fuzz
 fuzz:
 	@deploy/deps test
 	@tests/run fuzz

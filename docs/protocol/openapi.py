@@ -116,7 +116,7 @@ def describe(root, operations, replies, version):
         "paths": paths,
         "components": {
             "securitySchemes": {"token": {"type": "http", "scheme": "bearer"},
-                                "cookie": {"type": "apiKey", "in": "cookie", "name": "flowtrove"}},
+                                "cookie": {"type": "apiKey", "in": "cookie", "name": "flowtrove-9641", "description": "the number is the port of ft-webd; over https the name begins with __Host-"}},
             "schemas": {"Error": ERROR},
             "responses": {k: {"description": v, "content": {"application/json": {"schema": {"$ref": "#/components/schemas/Error"}}}}
                           for k, v in responses.items()}}}

@@ -1,5 +1,5 @@
 // First login: the generated password must be changed; then flows are waited for; then there are some.
-import { accessibility, field, login, person } from './browser.mjs';
+import { accessibility, field, login, person, pictures } from './browser.mjs';
 import { ensure, same, until } from './check.mjs';
 
 export const name = 'first login';
@@ -16,12 +16,12 @@ export async function play(s) {
 			await login(page, 'admin', 'not this one');
 			await page.getByRole('alert').waitFor();
 			s.report.finding(await accessibility(page), 'accessibility of the login screen');
-			await page.screenshot({ path: `${s.shots}/login-dark.png` });
+			await pictures(page, s.shots, 'login');
 		}],
 		['the generated password has to be changed', async () => {
 			await login(page, 'admin', s.world.password);
 			await field(page, 'New password').waitFor();
-			await page.screenshot({ path: `${s.shots}/new-password-dark.png` });
+			await pictures(page, s.shots, 'new-password');
 			await field(page, 'Generated password').fill(s.world.password);
 			await field(page, 'New password').fill(NEW_PASSWORD);
 			await field(page, 'New password again').fill(NEW_PASSWORD);
@@ -32,10 +32,10 @@ export async function play(s) {
 			await until('the screen that waits for flows', () => page.url().endsWith('/start'));
 			await page.getByRole('heading', { name: 'Getting flows' }).waitFor();
 			s.report.finding(await accessibility(page), 'accessibility of the start screen');
-			await page.screenshot({ path: `${s.shots}/start-dark.png`, fullPage: true });
+			await pictures(page, s.shots, 'start', { fullPage: true });
 		}],
 		['the cookie is out of scripts’ reach', async () => {
-			const cookie = (await p.context.cookies()).find((c) => c.name === 'flowtrove');
+			const cookie = (await p.context.cookies()).find((c) => c.name === `flowtrove-${s.world.base + 1}`);
 			ensure(cookie?.httpOnly && cookie.sameSite === 'Strict', `the cookie is ${JSON.stringify(cookie)}`);
 			same(await page.evaluate(() => document.cookie), '', 'a script reads the cookie');
 		}],

@@ -1,7 +1,7 @@
 // The workspace: the same rows as ftstat, by lines and by text; time by dragging; pages; clicks; pictures of pairs; saving,
 // sharing and importing.
 import { readFileSync } from 'node:fs';
-import { accessibility, field } from './browser.mjs';
+import { accessibility, field, pictures } from './browser.mjs';
 import { ensure, same, until } from './check.mjs';
 import { look } from './30-sessions.scene.mjs';
 
@@ -62,7 +62,7 @@ export async function play(s) {
 			await values.pressSequentially('53');
 			await values.press('Enter');
 			await page.keyboard.press('Escape');
-			await page.screenshot({ path: `${s.shots}/workspace-lines-dark.png` });
+			await pictures(page, s.shots, 'workspace-lines');
 			await page.getByRole('button', { name: 'Apply' }).click();
 			await until('the address', () => page.url().includes('SRVPORT'));
 			await shows(await wanted(['-grp', 'IP', '-cnt', 'BYTES', '-q', 'SRVPORT == 53']), 'hosts of DNS');
@@ -125,7 +125,7 @@ export async function play(s) {
 			}
 			await page.getByRole('radio', { name: /Sankey|[Ff]low/ }).click();
 			await page.getByTestId('pair-sankey').waitFor();
-			await page.screenshot({ path: `${s.shots}/sankey-dark.png` });
+			await pictures(page, s.shots, 'sankey');
 			s.report.finding(await accessibility(page), 'accessibility of the pictures of pairs');
 		}],
 		['a workspace is saved, opened after a reload, exported and imported', async () => {
@@ -140,7 +140,7 @@ export async function play(s) {
 			await page.getByRole('button', { name: 'Workspaces' }).first().click();
 			const drawer = page.getByRole('dialog', { name: 'Workspaces' });
 			await drawer.getByText('https of today').waitFor();
-			await page.screenshot({ path: `${s.shots}/workspaces-dark.png` });
+			await pictures(page, s.shots, 'workspaces');
 			await drawer.getByRole('button', { name: 'More for https of today' }).click();
 			const [download] = await Promise.all([page.waitForEvent('download'), page.getByRole('menuitem', { name: /\.ws/ }).click()]);
 			saved = readFileSync(await download.path());
@@ -149,6 +149,26 @@ export async function play(s) {
 			await page.getByRole('button', { name: 'Workspaces' }).first().click();
 			await page.locator('input[type=file]').setInputFiles({ name: 'taken.ws', mimeType: 'application/json', buffer: saved });
 			await until('the imported one', async () => JSON.parse((await world.api('/api/v1/op/workspaces.list', { body: {}, token: (s.token ??= await world.token('admin', world.password)) })).text).workspaces.filter((w) => w.name.startsWith('https of today')).length === 2);
+		}],
+		['the columns of the table are chosen, and a workspace keeps them', async () => {
+			await open();
+			const heads = async () => (await page.getByTestId('view-table').locator('thead th').allTextContents()).map((t) => t.replace(/[↑↓]/g, '')).slice(4);
+			same((await heads()).slice(0, 2), ['Sent', 'Received'], 'columns at first');
+			await page.getByRole('button', { name: 'Columns of the table' }).click();
+			await page.getByRole('button', { name: 'Sent further right', exact: true }).click();
+			await page.getByRole('checkbox', { name: /^Pkts sent/ }).uncheck();
+			await until('the address', () => new URL(page.url()).searchParams.get('cols')?.startsWith('bytes_received,bytes_sent,packets_received'));
+			same((await heads()).slice(0, 3), ['Received', 'Sent', 'Pkts received'], 'columns as chosen');
+			await page.keyboard.press('Escape');
+			await page.getByRole('button', { name: 'Save this workspace' }).click();
+			await field(page, 'Name').fill('with columns');
+			await page.getByRole('dialog').getByRole('button', { name: 'Save', exact: true }).click();
+			await page.getByRole('dialog').waitFor({ state: 'hidden' });
+			await page.goto(`/workspace?v=1&${frame.query}&cols=sessions_accepted`);
+			await until('others', async () => JSON.stringify(await heads()) === '["Accepted"]');
+			await page.getByRole('button', { name: 'Workspaces' }).first().click();
+			await page.getByRole('dialog', { name: 'Workspaces' }).getByText('with columns').click();
+			await until('those of the workspace', async () => (await heads()).join().startsWith('Received,Sent,Pkts received'));
 		}],
 		['every screen is readable on a phone', async () => {
 			await page.setViewportSize({ width: 390, height: 844 });

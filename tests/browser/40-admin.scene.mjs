@@ -1,5 +1,5 @@
 // The administration: every part opens, users are made with a preview of what they would see, names and groups are kept.
-import { accessibility, field } from './browser.mjs';
+import { accessibility, field, pictures } from './browser.mjs';
 import { ensure, same, until } from './check.mjs';
 import { look } from './30-sessions.scene.mjs';
 
@@ -29,7 +29,7 @@ export async function play(s) {
 			await field(page, 'User filter').fill(s.joe.filter);
 			const wanted = (await s.world.stat(['-grp', 'PROTO', '-tn', '1d', '-q', s.joe.filter])).total.sessions;
 			await until('the preview', async () => ((await page.getByTestId('preview-sessions').textContent().catch(() => '')) ?? '').startsWith(`${wanted.toLocaleString('en-US')} of`));
-			await page.screenshot({ path: `${s.shots}/user-filter-dark.png` });
+			await pictures(page, s.shots, 'user-filter');
 			await page.getByRole('dialog').getByRole('button', { name: 'Add', exact: true }).click();
 			await page.getByTestId('users').getByText(JOE.name).waitFor();
 		}],
@@ -46,7 +46,7 @@ export async function play(s) {
 			await field(dialog, 'Name').fill('edge <b>one</b>');
 			await dialog.getByRole('button', { name: 'Save' }).click();
 			await dialog.getByText('Saved.').waitFor();
-			await page.screenshot({ path: `${s.shots}/exporter-dark.png` });
+			await pictures(page, s.shots, 'exporter');
 			await page.keyboard.press('Escape');
 			await page.getByTestId('exporters').getByText('edge <b>one</b>').waitFor();
 		}],
@@ -99,7 +99,8 @@ export async function play(s) {
 			await page.goto('/account');
 			await page.getByRole('heading', { name: 'Your account' }).waitFor();
 			s.report.finding(await accessibility(page), 'accessibility of /account');
-			await page.screenshot({ path: `${s.shots}/account-dark.png`, fullPage: true });
+			await page.waitForLoadState('networkidle');
+			await pictures(page, s.shots, 'account', { fullPage: true });
 		}],
 		['the audit log has what was done', async () => {
 			await page.goto('/admin/audit');

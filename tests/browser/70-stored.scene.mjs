@@ -90,7 +90,7 @@ export async function play(s) {
 			await page.keyboard.press('Escape');
 			// completion, by lines and by text, and the list of an exporter's interfaces
 			await page.goto(`/workspace?v=1&${here}&exp=127.0.1.9`);
-			await page.getByRole('textbox', { name: 'Filter' }).click();
+			await page.locator('.cm-content').click(); // the editor itself, not the plain box before it
 			await page.keyboard.press('Control+A');
 			await page.keyboard.type('APP == ');
 			await page.keyboard.press('Alt+/');

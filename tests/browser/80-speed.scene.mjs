@@ -9,7 +9,7 @@ import { ensure, same } from './check.mjs';
 
 export const name = 'speed';
 
-const LOGINS = 5;
+const LOGINS = 3;
 
 /**
  * From act(), in the page, to the frame after the one in which the next chart was drawn: milliseconds, and what was fetched meanwhile.

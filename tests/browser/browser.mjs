@@ -82,6 +82,14 @@ export async function login(page, user, password) {
 	await page.getByRole('button', { name: 'Log in' }).click();
 }
 
+/** pictures of the page, light and dark: NAME-light.png, NAME-dark.png in `folder` */
+export async function pictures(page, folder, name, options = {}) {
+	for (const scheme of ['light', 'dark']) {
+		await page.emulateMedia({ colorScheme: scheme });
+		await page.screenshot({ path: `${folder}/${name}-${scheme}.png`, ...options });
+	}
+}
+
 const axeSource = () => readFileSync(require.resolve('axe-core/axe.min.js'), 'utf8');
 
 /** serious and critical findings of axe-core on the page as it stands */

@@ -72,8 +72,12 @@ def test_a_login_sets_a_cookie_that_scripts_and_other_sites_cannot_use(web, tls)
     plain, over_tls = web.login(), tls.login()
     assert plain.json() == {"user": "admin", "admin": True, "restricted": False, "must_change_password": False}
     words = [x.strip() for x in plain.headers["set-cookie"].split(";")]
-    assert words[0].startswith("flowtrove=") and set(words[1:]) == {"Path=/", "HttpOnly", "SameSite=Strict"}
+    assert words[0].startswith("flowtrove-%d=" % web.port) and set(words[1:]) == {"Path=/", "HttpOnly", "SameSite=Strict"}
     assert "Secure" in over_tls.headers["set-cookie"]
+    # of this port: another instance on this host has its own; over TLS nobody else can plant it
+    assert over_tls.headers["set-cookie"].startswith("__Host-flowtrove-%d=" % web.port) and "; Path=/;" in over_tls.headers["set-cookie"]
+    both = "flowtrove-1=%s; %s" % ("0" * 32, plain.cookie)
+    assert web.get("/api/v1/session", Cookie=both).json()["user"] == "admin"
     assert web.get("/api/v1/session", Cookie=plain.cookie).json()["user"] == "admin"
     assert web.get("/api/v1/session").status == 401
     assert web.login(password="wrong").status == 401
@@ -85,7 +89,7 @@ def test_logging_out_ends_the_token_and_a_login_never_takes_one_that_was_there(w
     assert out.status == 204 and "Max-Age=0" in out.headers["set-cookie"]
     assert web.get("/api/v1/session", Cookie=cookie).status == 401
     # a cookie that somebody has planted: it is replaced, and worth nothing afterwards, also a real one
-    for planted in ("flowtrove=" + "0" * 32, web.cookie()):
+    for planted in ("flowtrove-%d=%s" % (web.port, "0" * 32), web.cookie()):
         r = web.ask("POST", "/api/v1/session", {"username": "admin", "password": web.instance.password}, {"Cookie": planted})
         assert r.status == 200 and r.cookie != planted
         wait_for("the old token to end", lambda: web.get("/api/v1/session", Cookie=planted).status == 401)
@@ -383,8 +387,14 @@ def request(*lines, body=b""):
     (request("POST /api/v1/session HTTP/1.1", "Host: x", "Content-Length: 2000000000"), 413),
     (request("POST /api/v1/session HTTP/1.1", "Host: x", "Content-Length: -1"), 400),
     (request("POST /api/v1/session HTTP/1.1", "Host: x", "Content-Length: 2", "Content-Length: 3", body=b"{}"), 400),
-    (request("POST /api/v1/session HTTP/1.1", "Host: x", "Transfer-Encoding: chunked", body=b"0\r\n\r\n"), 501),
-    (request("POST /api/v1/session HTTP/1.1", "Host: x", "Content-Length: 5", "Transfer-Encoding: chunked"), 501),
+    (request("POST /api/v1/session HTTP/1.1", "Host: x", "Transfer-Encoding: gzip, chunked"), 501),
+    (request("POST /api/v1/session HTTP/1.1", "Host: x", "Content-Length: 5", "Transfer-Encoding: chunked"), 400),
+    (request("POST /api/v1/session HTTP/1.1", "Host: x", "Transfer-Encoding: chunked", "Transfer-Encoding: chunked"), 400),
+    (request("POST /api/v1/session HTTP/1.0", "Host: x", "Transfer-Encoding: chunked"), 400),
+    (request("POST /api/v1/session HTTP/1.1", "Host: x", "Transfer-Encoding: chunked", body=b"x\r\n"), 400),
+    (request("POST /api/v1/session HTTP/1.1", "Host: x", "Transfer-Encoding: chunked", body=b"2\r\n{}x\r\n"), 400),
+    (request("POST /api/v1/session HTTP/1.1", "Host: x", "Transfer-Encoding: chunked", body=b"ffffffff\r\n"), 413),
+    (request("POST /api/v1/session HTTP/1.1", "Host: x", "Transfer-Encoding: chunked", body=b"0" * 300), 400),
     (request("GET / HTTP/1.1"), 400), (request("GET / HTTP/1.1", "Host: a", "Host: b"), 400),
     (request("GET / HTTP/1.1", "Host: x", " folded"), 400), (request("GET / HTTP/1.1", "Host : x"), 400),
     (request("GET / HTTP/1.1", "Host: x", "X: a\x01b"), 400), (request("GET  / HTTP/1.1", "Host: x"), 400),
@@ -393,6 +403,24 @@ def request(*lines, body=b""):
     (request("GET / HTTP/1.1", "Host: x", "Expect: the-unexpected"), 417)])
 def test_what_is_no_request_is_refused_and_the_connection_ended(web, data, status):
     assert web.raw_status(data) == status
+
+
+def test_a_body_may_come_in_pieces(web):
+    """As curl -T - and others send it; cut anywhere, with extensions and trailers, another request right behind."""
+    body = json.dumps({"username": "admin", "password": web.instance.password}).encode()
+    head = request("POST /api/v1/session HTTP/1.1", "Host: x", "Content-Type: application/json", "Transfer-Encoding: chunked")
+    last = request("GET /icon.svg HTTP/1.1", "Host: x", "Connection: close")
+    ones = b"".join(b"1\r\n%c\r\n" % c for c in body) + b"0\r\n\r\n"
+    whole = b"%X ; name=value\r\n%s\r\n000\r\nTrailer: x\r\n\r\n" % (len(body), body)
+    for data in (ones, whole):
+        out = web.raw(head + data + last)
+        assert out.count(b"HTTP/1.1 200") == 2 and b'"user":"admin"' in out and out.endswith(b"<svg/>"), out
+    s = socket.create_connection(("127.0.0.1", web.port))
+    s.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    for i in range(0, len(head + whole)):
+        s.sendall((head + whole)[i:i + 1])
+    assert s.recv(4096).startswith(b"HTTP/1.1 200 ")
+    s.close()
 
 
 def test_requests_on_one_connection_are_answered_in_turn(web):

@@ -108,6 +108,7 @@ forget_request(struct http_conn *c)
 	c->head_bytes = NULL;
 	memset(&c->call, 0, sizeof c->call);
 	c->call.conn = c;
+	memset(&c->chunks, 0, sizeof c->chunks);
 	c->chunked = c->no_body = false;
 }
 
@@ -153,6 +154,7 @@ find_client(struct http_conn *c)
 	bool forwarded = http_header(&call->head, "x-forwarded-for") ||
 			 http_header(&call->head, "forwarded") || http_header(&call->head, "via");
 	memcpy(call->client, c->peer, sizeof call->client);
+	call->port = c->port;
 	call->secure = c->encrypted;
 	call->loopback = c->from_here && !forwarded;
 	if (!is_proxy(s, c->peer))
@@ -248,6 +250,105 @@ take_body(struct http_conn *c)
 	return true;
 }
 
+/* ---- a body in pieces (RFC 9112 section 7.1) -------------------------------------------------- */
+
+enum { CHUNK_LINE = 256 };
+
+/* size of a chunk, whatever extensions follow; false: it is none, or too large for any body */
+static bool
+chunk_size(const char *line, size_t *size)
+{
+	size_t digits = strspn(line, "0123456789abcdefABCDEF");
+	const char *rest = line + digits + strspn(line + digits, " \t");
+	if (digits == 0 || digits > 8 || (*rest != 0 && *rest != ';'))
+		return false;
+	*size = strtoul(line, NULL, 16);
+	return true;
+}
+
+/* 0, or the status to refuse with */
+static int
+begin_chunk(struct http_conn *c, const char *line)
+{
+	struct http_chunks *k = &c->chunks;
+	size_t most = c->server->set.body, have = c->call.body_bytes;
+	if (!chunk_size(line, &k->left))
+		return 400;
+	k->at = k->left ? CHUNK_DATA : CHUNK_TRAILER;
+	if (k->left > most - have)
+		return 413;
+	if (have + k->left < k->room)
+		return 0;
+	size_t room = 2 * (have + k->left) + 1;
+	char *p = realloc(c->call.body, room < most + 1 ? room : most + 1);
+	if (p == NULL)
+		return 500;
+	c->call.body = p;
+	k->room = room < most + 1 ? room : most + 1;
+	return 0;
+}
+
+/* A line of what is not the body: a size, or a trailer, which nobody asked for.  0: more must come, -1: it is done, else a status. */
+static int
+chunk_line(struct http_conn *c, struct evbuffer *in)
+{
+	struct http_chunks *k = &c->chunks;
+	size_t n;
+	char *line = evbuffer_readln(in, &n, EVBUFFER_EOL_CRLF_STRICT);
+	if (line == NULL)
+		return evbuffer_get_length(in) > CHUNK_LINE ? 400 : 0;
+	bool trailer = k->at == CHUNK_TRAILER;
+	k->overhead += n + 2;
+	int status = n > CHUNK_LINE || strlen(line) != n                  ? 400
+		     : k->overhead > c->server->set.body + HTTP_HEAD_MOST ? 413
+		     : trailer                                            ? 0
+									  : begin_chunk(c, line);
+	free(line);
+	return status ? status : trailer && n == 0 ? -1 : 1;
+}
+
+/* true: the body is whole */
+static bool
+take_chunks(struct http_conn *c)
+{
+	struct evbuffer *in = bufferevent_get_input(c->bev);
+	struct http_chunks *k = &c->chunks;
+	char end[2];
+	int status = 1;
+	while (status == 1)
+		switch (k->at) {
+		case CHUNK_DATA: {
+			size_t n = evbuffer_get_length(in);
+			n = n < k->left ? n : k->left;
+			evbuffer_remove(in, c->call.body + c->call.body_bytes, n);
+			c->call.body_bytes += n;
+			k->left -= n;
+			status = k->left == 0;
+			k->at = k->left ? CHUNK_DATA : CHUNK_END;
+			break;
+		}
+		case CHUNK_END:
+			if (evbuffer_get_length(in) < 2)
+				return false;
+			evbuffer_remove(in, end, 2);
+			status = memcmp(end, "\r\n", 2) == 0 ? 1 : 400;
+			k->at = CHUNK_SIZE;
+			break;
+		default:
+			status = chunk_line(c, in);
+		}
+	if (status > 1)
+		http_refuse(c, status);
+	if (status != -1)
+		return false;
+	if (c->call.body == NULL && (c->call.body = malloc(1)) == NULL) {
+		http_conn_free(c);
+		return false;
+	}
+	c->call.body[c->call.body_bytes] = 0;
+	return true;
+}
+
 static void
 proceed(struct http_conn *c)
 {
@@ -263,12 +364,12 @@ proceed(struct http_conn *c)
 		bufferevent_setwatermark(c->bev, EV_READ, 0, want > HTTP_HEAD_MOST ? want : HTTP_HEAD_MOST);
 		enter(c, CONN_BODY);
 		if (c->call.head.expect_continue &&
-			want > evbuffer_get_length(bufferevent_get_input(c->bev))) {
+			want + c->call.head.chunked > evbuffer_get_length(bufferevent_get_input(c->bev))) {
 			static const char on[] = "HTTP/1.1 100 Continue\r\n\r\n";
 			bufferevent_write(c->bev, on, sizeof on - 1);
 		}
 	}
-	if (c->state == CONN_BODY && take_body(c))
+	if (c->state == CONN_BODY && (c->call.head.chunked ? take_chunks(c) : take_body(c)))
 		dispatch(c);
 }
 
@@ -438,6 +539,7 @@ on_accept(struct evconnlistener *l, evutil_socket_t fd, struct sockaddr *from, i
 	c->server = s;
 	c->fd = fd;
 	c->tls = at->tls;
+	c->port = at->port;
 	c->call.conn = c;
 	append(c);
 	counter_set(COUNTER_webd_connections, ++s->connections);
@@ -537,6 +639,7 @@ http_listen(struct http_server *s, const char *address, unsigned port, struct tl
 		return err_sys(err, "%s port %u", all ? "all addresses" : address, port);
 	at->server = s;
 	at->tls = tls;
+	at->port = port;
 	at->listener = evconnlistener_new(
 		s->base, on_accept, at, LEV_OPT_CLOSE_ON_FREE | LEV_OPT_CLOSE_ON_EXEC, LISTEN_QUEUE, fd);
 	if (at->listener == NULL) {

@@ -44,6 +44,7 @@ struct http_call {
 	char *body; /* NUL-terminated, body_bytes before that */
 	size_t body_bytes;
 	char client[HTTP_ADDRESS]; /* who asks: the peer, or the one whom a declared proxy names */
+	unsigned port;             /* ours, at which it came */
 	bool secure;               /* the browser's connection is encrypted */
 	bool loopback;             /* from this machine, to it, and by no proxy that says so */
 	/* the handler's */

@@ -20,6 +20,7 @@ struct http_conn {
 	struct http_conn *next, *prev; /* by time of the last change of state, the longest waiting first */
 	struct tls *tls;
 	int fd;
+	unsigned port;
 	struct event *peek, *timer;
 	struct bufferevent *bev; /* NULL in CONN_PEEK */
 	enum conn_state state;
@@ -28,6 +29,10 @@ struct http_conn {
 	bool from_here; /* peer and our end are this machine's loopback */
 	char *head_bytes;
 	bool keep_alive, chunked, no_body;
+	struct http_chunks {
+		enum { CHUNK_SIZE, CHUNK_DATA, CHUNK_END, CHUNK_TRAILER } at;
+		size_t left, room, overhead; /* of the chunk; of the body; bytes that are not the body's */
+	} chunks;                            /* a request's body that comes in pieces */
 	struct http_call call;
 };
 
@@ -49,6 +54,7 @@ struct http_server {
 		struct evconnlistener *listener;
 		struct http_server *server;
 		struct tls *tls;
+		unsigned port;
 	} listening[8];
 	bool closing;
 };

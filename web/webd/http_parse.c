@@ -150,7 +150,8 @@ parse_header(char *line, struct http_head *h)
 {
 	/* those of which two would leave open which one is meant */
 	static const char *const once[] = {"host", "content-length", "content-type", "authorization",
-		"cookie", "origin", "sec-fetch-site", "x-flowtrove", "x-forwarded-proto", "expect"};
+		"cookie", "transfer-encoding", "origin", "sec-fetch-site", "x-flowtrove", "x-forwarded-proto",
+		"expect"};
 	char *value = strchr(line, ':');
 	if (value == NULL)
 		return BAD;
@@ -194,13 +195,19 @@ static int
 settle(struct http_head *h)
 {
 	const char *connection = http_header(h, "connection"), *length = http_header(h, "content-length");
-	const char *expect = http_header(h, "expect");
+	const char *expect = http_header(h, "expect"), *coding = http_header(h, "transfer-encoding");
 	h->keep_alive =
 		h->http10 ? http_accepts(connection, "keep-alive") : !http_accepts(connection, "close");
 	if (!h->http10 && http_header(h, "host") == NULL)
 		return BAD;
-	if (http_header(h, "transfer-encoding"))
-		return NOT_IMPLEMENTED; /* nobody who speaks to us needs it, and with Content-Length it is how requests are smuggled */
+	if (coding) {
+		/* with a length beside it, it is how requests are smuggled; 1.0 has none (RFC 9112 section 6.1) */
+		if (length || h->http10)
+			return BAD;
+		if (strcasecmp(coding, "chunked") != 0)
+			return NOT_IMPLEMENTED;
+		h->chunked = true;
+	}
 	if (expect) {
 		if (strcasecmp(expect, "100-continue") != 0)
 			return EXPECTATION;

@@ -22,6 +22,7 @@ struct http_head {
 	bool keep_alive;
 	bool expect_continue;
 	int64_t length; /* of the body; 0 if the head says nothing */
+	bool chunked;   /* the body comes in pieces */
 	unsigned headers;
 	struct {
 		const char *name, *value; /* name in lower case */

@@ -11,8 +11,10 @@ static void
 set_cookie(struct http_call *call, const char *token)
 {
 	/* no Max-Age: it ends with the browser, or when it has been idle for tokenage at the server */
-	http_add(call, "Set-Cookie", WEB_COOKIE "=%s; Path=/; HttpOnly; SameSite=Strict%s%s",
-		token ? token : "", call->secure ? "; Secure" : "", token ? "" : "; Max-Age=0");
+	char name[WEB_COOKIE_ROOM];
+	web_cookie(call, name);
+	http_add(call, "Set-Cookie", "%s=%s; Path=/; HttpOnly; SameSite=Strict%s%s", name, token ? token : "",
+		call->secure ? "; Secure" : "", token ? "" : "; Max-Age=0");
 }
 
 static json_t *
@@ -37,8 +39,9 @@ nothing(void *ctx, const json_t *body, const void *payload, size_t n, bool more)
 static void
 end_old_token(struct web *w, struct http_call *call)
 {
-	char old[40];
-	if (http_cookie(&call->head, WEB_COOKIE, old, sizeof old))
+	char name[WEB_COOKIE_ROOM], old[40];
+	web_cookie(call, name);
+	if (http_cookie(&call->head, name, old, sizeof old))
 		(void)upstream_ask(w->up,
 			json_pack("{s:s, s:s, s:{s:s}}", "op", "logout", "on_behalf_of", call->client, "auth",
 				"token", old),

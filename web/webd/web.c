@@ -136,12 +136,19 @@ is_word(const char *s)
 	return strlen(s) == 32 && strspn(s, "0123456789abcdef") == 32;
 }
 
+void
+web_cookie(const struct http_call *call, char name[WEB_COOKIE_ROOM])
+{
+	snprintf(name, WEB_COOKIE_ROOM, "%sflowtrove-%u", call->secure ? "__Host-" : "", call->port);
+}
+
 json_t *
 web_credentials(struct http_call *call, const char *token, bool *answered)
 {
 	const char *authorization = http_header(&call->head, "authorization");
-	char cookie[40];
+	char name[WEB_COOKIE_ROOM], cookie[40];
 	*answered = false;
+	web_cookie(call, name);
 	if (token == NULL && authorization && strncasecmp(authorization, "Bearer ", 7) == 0)
 		token = authorization + 7 + strspn(authorization + 7, " ");
 	if (token) {
@@ -151,7 +158,7 @@ web_credentials(struct http_call *call, const char *token, bool *answered)
 		web_error(call, 401, "auth", "a token is 32 digits, 0-9 and a-f");
 		return NULL;
 	}
-	if (!http_cookie(&call->head, WEB_COOKIE, cookie, sizeof cookie) || !is_word(cookie))
+	if (!http_cookie(&call->head, name, cookie, sizeof cookie) || !is_word(cookie))
 		return NULL;
 	const char *method = call->head.method, *mark = http_header(&call->head, "x-flowtrove");
 	bool reads = strcmp(method, "GET") == 0 || strcmp(method, "HEAD") == 0;

@@ -13,7 +13,12 @@
 #include "web/webd/http.h"
 #include "web/webd/upstream.h"
 
-#define WEB_COOKIE "flowtrove"
+/*
+ * The cookie's name.  Browsers keep cookies by host, whatever the port: the port is in the name, so that two instances on one
+ * host don't log each other out.  Over TLS it is a __Host- one: no other host of the domain, and no plain page, can plant it.
+ */
+enum { WEB_COOKIE_ROOM = 40 };
+void web_cookie(const struct http_call *call, char name[WEB_COOKIE_ROOM]);
 /* how JSON is written */
 #define WEB_JSON (JSON_COMPACT | JSON_REAL_PRECISION(12))
 

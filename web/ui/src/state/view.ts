@@ -4,6 +4,7 @@
 //   v=1  f=FILTER  mode=any|raw  from= to=  exp=ADDRESS  if=INDEX  ev=VERSION  border=1
 //   view=ENTITY.COUNT.DIRECTION (repeated: the tabs)  tab=N  type=area|bars|lines|graph|sankey  unit=bytes
 //   rows=25  page=2  sort=COLUMN or -COLUMN  refresh=SECONDS  ws=ID
+//   cols=COLUMN,COLUMN  the table's further columns, in this order (nothing: as the user likes them; cols=none: none)
 import type { Request } from '@/api/client';
 import { currentZone } from './zone';
 import { resolveFrame, type Frame } from '@/time/frame';
@@ -41,8 +42,12 @@ export interface Workspace extends Scope {
 	/** seconds; 0: off */
 	refresh: number;
 	saved?: string;
+	/** the table's further columns, in this order; undefined: as the user likes them */
+	columns?: string[];
 }
 
+/** further columns of the table of a view */
+export const AMOUNTS = ['bytes_sent', 'bytes_received', 'packets_sent', 'packets_received', 'sessions_initiated', 'sessions_accepted'] as const;
 export const ROWS = [10, 25, 100, 1000];
 export const TABS_MOST = 10;
 export const DEFAULT: Workspace = {
@@ -143,6 +148,8 @@ export function workspaceOf(search: string): Workspace {
 	w.refresh = Math.min(natural(p.get('refresh')) ?? 0, 3600);
 	const saved = p.get('ws');
 	if (saved) w.saved = saved;
+	const columns = p.get('cols');
+	if (columns !== null) w.columns = [...new Set(columns.split(','))].filter((c) => (AMOUNTS as readonly string[]).includes(c));
 	return w;
 }
 
@@ -157,6 +164,7 @@ export function workspaceSearch(w: Workspace): string {
 	if (w.page > 0) list.push(['page', String(w.page)]);
 	if (w.sort !== '') list.push(['sort', w.sort]);
 	if (w.refresh > 0) list.push(['refresh', String(w.refresh)]);
+	if (w.columns) list.push(['cols', w.columns.join(',') || 'none']);
 	if (w.saved) list.push(['ws', w.saved]);
 	return joined(list);
 }

@@ -17,13 +17,14 @@ export interface SavedState {
 	unit?: string;
 	rows?: number;
 	refresh?: number;
+	columns?: string[];
 	[k: string]: unknown;
 }
 
 export function stateOf(w: Workspace): SavedState {
 	return {
 		v: 1, filter: w.filter, from: w.from, to: w.to, views: w.views, mode: w.mode, type: w.type, unit: w.unit, rows: w.rows, refresh: w.refresh,
-		...(w.exporter ? { exporter: w.exporter } : {}), ...(w.exporterIf !== undefined ? { exporter_if: w.exporterIf } : {}), ...(w.border ? { border: true } : {}),
+		...(w.exporter ? { exporter: w.exporter } : {}), ...(w.exporterIf !== undefined ? { exporter_if: w.exporterIf } : {}), ...(w.border ? { border: true } : {}), ...(w.columns ? { columns: w.columns } : {}),
 	};
 }
 
@@ -46,6 +47,7 @@ export function workspaceFrom(s: SavedState, saved?: string): Workspace {
 		...(text(s.exporter) ? { exporter: text(s.exporter) } : {}),
 		...(typeof s.exporter_if === 'number' && s.exporter ? { exporterIf: s.exporter_if } : {}),
 		...(s.border === true ? { border: true } : {}),
+		...(Array.isArray(s.columns) ? { columns: s.columns.filter((c) => typeof c === 'string') } : {}),
 		...(saved ? { saved } : {}),
 	};
 	return workspaceOf(workspaceSearch(w));

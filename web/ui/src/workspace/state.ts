@@ -13,7 +13,8 @@ export type Change = (patch: Patch | ((w: Workspace) => Patch), how?: { replace?
 function preferred(): Workspace {
 	const unit = getPref<string>('unit', 'bits');
 	const rows = getPref<number>('rows', DEFAULT.rows);
-	return { ...DEFAULT, unit: unit === 'bytes' ? 'bytes' : 'bits', rows };
+	const columns = getPref<string[]>('columns', []);
+	return { ...DEFAULT, ...(columns.length ? { columns } : {}), unit: unit === 'bytes' ? 'bytes' : 'bits', rows };
 }
 
 export function readWorkspace(search: string): Workspace {
@@ -32,6 +33,7 @@ export const changeWorkspace: Change = (patch, { replace = false } = {}) => {
 	if (p.page === undefined && ASKS.some((k) => k in p)) next.page = 0;
 	if (p.unit) setPref('unit', p.unit);
 	if (p.rows) setPref('rows', p.rows);
+	if (p.columns) setPref('columns', p.columns);
 	const search = workspaceSearch(next);
 	askView(readWorkspace(search));
 	navigate(`/workspace?${search}`, { replace });

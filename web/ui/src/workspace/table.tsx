@@ -39,6 +39,10 @@ export function columnsOf(spec: ViewSpec, measure: Measure): Column[] {
 		{ key: 'sessions_accepted', head: 'Accepted', help: 'Sessions others began with it', format: short },
 	];
 }
+/** in the order that the workspace has them */
+function chosenColumns(all: Column[], keys: string[] | undefined): Column[] {
+	return keys ? keys.flatMap((k) => all.find((c) => c.key === k) ?? []) : all;
+}
 const measureBytes = (v: number, m: Measure): string => (m.axis === 'bit/s' ? `${short(v * 8)}${v * 8 >= 999.5 ? '' : ' '}bit` : bytes(v));
 
 interface Props {
@@ -95,7 +99,7 @@ const Key = memo(function Key({ spec, row, lookup }: { spec: ViewSpec; row: Row;
 export function ViewTable({ view, rows, spec, w, measure, dark, lit, marked, onLit, onSort }: Props) {
 	const addresses = useMemo(() => rows.flatMap((r) => thingsOf(view.entity, r.row.key).filter((t) => t.kind === 'address').map((t) => t.key)), [rows, view]);
 	const lookup = useLookup(addresses, w);
-	const columns = columnsOf(spec, measure);
+	const columns = useMemo(() => chosenColumns(columnsOf(spec, measure), w.columns), [spec, measure, w.columns]);
 	const unique = spec.count.startsWith('UNIQUE');
 	const box = useRef<HTMLTableSectionElement>(null);
 	useEffect(() => {

@@ -16,6 +16,7 @@ import { count, milliseconds, plural } from '@/words/format';
 import { dateTime, timeText } from '@/words/clock';
 import { Chart } from './chart';
 import type { Drawing } from './chart_draw';
+import { Columns } from './columns';
 import { SORT_MOST, useProgress, useView, type Row } from './data';
 import { pictureOf, type Picture } from './picture';
 import type { Change } from './state';
@@ -250,6 +251,7 @@ export function ViewPanel({ w, change, reloadRef, onShown }: { w: Workspace; cha
 					<ViewTable view={view} rows={rows} spec={answered} w={w} measure={measure} dark={dark} lit={lit} marked={marked} onLit={setLit} onSort={onSort} />
 					<div className={`${classes.pages} no-print`}>
 						<Group gap={8}>
+							<Columns w={w} spec={answered} measure={measure} change={change} />
 							<Text size="xs" c="dimmed">Rows</Text>
 							<Select size="xs" w={76} aria-label="Rows a page" data={ROWS.map(String)} value={String(w.rows)} allowDeselect={false} onChange={(v) => v && change({ rows: Number(v) })} />
 							<Text size="xs" c="dimmed">
