@@ -162,6 +162,8 @@ void
 sets_data(struct message *m, unsigned id, struct cursor c)
 {
 	struct template *t = template_find(m, (uint16_t)id);
+	if (t == NULL && cursor_left(&c) == 0)
+		return; /* no record, whatever the template says */
 	if (t == NULL) {
 		m->unknown = true;
 		waiting_keep(m, id, &c);

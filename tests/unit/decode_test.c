@@ -184,6 +184,17 @@ data_waits_for_its_template(void **state)
 }
 
 static void
+an_empty_set_waits_for_nothing(void **state)
+{
+	struct wire w = {0};
+	(void)state;
+	w_v9_header(&w, UPTIME, SECS, 0, 3), w_set_end(&w, w_set(&w, 300));
+	feed(&w);
+	assert_int_equal(t.table[0].sets_waiting, 0);
+	assert_int_equal(t.table[0].undecodable_sets, 0);
+}
+
+static void
 waiting_is_bounded(void **state)
 {
 	(void)state;
@@ -804,6 +815,7 @@ main(void)
 		TEST("pitfall 1: templates belong to an exporter and a domain", templates_have_a_scope),
 		TEST("pitfall 2: data that comes before its template is decoded when it comes",
 			data_waits_for_its_template),
+		TEST("pitfall 2: an empty set waits for nothing", an_empty_set_waits_for_nothing),
 		TEST("pitfall 2: what waits is bounded and counted", waiting_is_bounded),
 		TEST("pitfall 3: an invalid new template deletes the old one", bad_template_deletes_the_old),
 		TEST("pitfall 3: withdrawals over UDP are ignored", withdrawal_over_udp_is_ignored),

@@ -284,8 +284,10 @@ redefined(struct wire *w, unsigned i)
 static void
 too_early(struct wire *w, unsigned i)
 {
-	for (unsigned k = 0; k < 300; k++)
-		w_set_end(w, w_set(w, 3000 + (i + k) % 100));
+	for (unsigned k = 0; k < 200; k++) {
+		unsigned at = w_set(w, 3000 + (i + k) % 100);
+		w16(w, k), w_set_end(w, at);
+	}
 	if (i % 2 == 0) /* and now and then what they wait for */
 		redefined(w, i), teach(w, 3000 + i % 100, 1);
 }
