@@ -106,7 +106,7 @@ export class World {
 	/** sessions in the last ten minutes, from three exporters at 127.0.1.1 … */
 	async traffic(sessions = 4000) {
 		const start = Math.floor(Date.now() / 1000) - 600;
-		const args = ['-f', 'v9', '-n', String(sessions), '-e', '3', '-b', '127.0.1.1', '-r', '20000', '-p', String(Math.ceil(sessions / 560)), '-t', String(start), '-s', '7', '-T', join(this.dir, 'truth.tsv'), '127.0.0.1', String(this.base + 2)];
+		const args = ['-f', 'v9', '-n', String(sessions), '-e', '3', '-b', '127.0.1.1', '-r', String(Math.max(20000, Math.round(sessions / 20))), '-p', String(Math.ceil(sessions / 560)), '-t', String(start), '-s', '7', '-T', join(this.dir, 'truth.tsv'), '127.0.0.1', String(this.base + 2)];
 		const out = await new Promise((ok, bad) => {
 			const p = spawn(join(root, 'build/tests/trafficgen'), args, { stdio: ['ignore', 'pipe', 'inherit'] });
 			let text = '';
@@ -119,7 +119,7 @@ export class World {
 		await until(`the ${sessions} sessions to be stored`, async () => {
 			last = (await this.stat(['-grp', 'PROTO', '-tn', '1h', '-r', '1'])).total;
 			return last.sessions >= sessions;
-		}, 60).catch((e) => {
+		}, 60 + sessions / 20000).catch((e) => {
 			throw new Failed(`${e.message}; there are ${JSON.stringify(last)}, sent ${JSON.stringify(this.sent)}`);
 		});
 		return last;
