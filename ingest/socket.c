@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -61,7 +62,8 @@ open_one(struct port_sockets *p, const struct addrinfo *a, uint64_t want, struct
 		if (bind(fd, a->ai_addr, a->ai_addrlen) != 0 || (p->kind && listen(fd, SOMAXCONN) != 0)) {
 			int why = errno;
 			close(fd);
-			if (why == EADDRNOTAVAIL && p->n > 0)
+			if (why == EADDRNOTAVAIL &&
+				(p->n > 0 || (a->ai_family == AF_INET6 && a->ai_next != NULL)))
 				return 0; /* no IPv6 on this machine */
 			holder_of_port(p->kind ? "tcp" : "udp", p->port, who, sizeof who);
 			errno = why;
@@ -91,7 +93,11 @@ sockets_open(struct port_sockets *p, const char *address, unsigned port, uint64_
 	snprintf(service, sizeof service, "%u", port);
 	if (address[0] == 0)
 		hints.ai_family = AF_INET6; /* one dual-stack socket */
-	int rc = getaddrinfo(address[0] ? address : NULL, service, &hints, &list);
+	/* RFC 6761 6.3: that name is loopback, whatever a resolver says, or where there is no /etc/hosts to say it */
+	bool loopback = strcasecmp(address, "localhost") == 0;
+	if (loopback)
+		hints.ai_flags = 0;
+	int rc = getaddrinfo(address[0] && !loopback ? address : NULL, service, &hints, &list);
 	if (rc != 0 && address[0] == 0) {
 		hints.ai_family = AF_INET;
 		rc = getaddrinfo(NULL, service, &hints, &list);
@@ -106,17 +112,6 @@ sockets_open(struct port_sockets *p, const char *address, unsigned port, uint64_
 				 memcmp(a->ai_addr, b->ai_addr, a->ai_addrlen) == 0;
 		if (!twice)
 			rc = open_one(p, a, want, err);
-	}
-	/* "localhost" is 127.0.0.1 alone in some /etc/hosts; IPv6 loopback is meant as well */
-	if (rc == 0 && strcmp(address, "localhost") == 0 && p->n == 1) {
-		struct sockaddr_in6 six = {.sin6_family = AF_INET6,
-			.sin6_port = htons((uint16_t)port),
-			.sin6_addr = IN6ADDR_LOOPBACK_INIT};
-		struct addrinfo a = {.ai_family = AF_INET6,
-			.ai_socktype = hints.ai_socktype,
-			.ai_addr = (struct sockaddr *)&six,
-			.ai_addrlen = sizeof six};
-		rc = open_one(p, &a, want, err);
 	}
 	freeaddrinfo(list);
 	return rc != 0 ? rc : p->n ? 0 : err_set(err, FT_ESYS, "port %u: no address to listen at", port);
