@@ -39,7 +39,7 @@ WHOLE := ft-ingest ft-tracker ft-store ft-queryd
 ifeq ($(variant)$(FUZZ),)
 ifneq ($(shell $(CC) --version 2>/dev/null | grep -c 'Free Software'),0)
 LTO := -flto=auto
-OPT += -ffat-lto-objects $(LTO)
+OPT := -O2 -g -fomit-frame-pointer -ffat-lto-objects $(LTO)
 NO_LTO := -fno-lto
 endif
 endif
