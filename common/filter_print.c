@@ -6,6 +6,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+#include <strings.h>
 #include <time.h>
 
 #include "common/addr.h"
@@ -50,14 +51,24 @@ put(struct out *o, const char *fmt, ...)
 		o->n += (size_t)need;
 }
 
-static void
-put_word(struct out *o, const char *word)
+/* A word without quotes must be read as the same word again, and not as a number, an address or an AS. */
+static bool
+plain_word(enum filter_type type, const char *word)
 {
-	bool plain = *word != 0;
+	static const char letters[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ_";
+	if (!strchr(letters, *word) || (type == FILTER_T_AS && strncasecmp(word, "AS", 2) == 0))
+		return false;
 	for (const char *s = word; *s; s++)
-		if (!strchr("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.:/-", *s))
-			plain = false;
-	if (plain)
+		if (!strchr(letters, *s) &&
+			!strchr(type == FILTER_T_ADDR ? "0123456789.-" : "0123456789.:/-", *s))
+			return false;
+	return *word != 0;
+}
+
+static void
+put_word(struct out *o, enum filter_type type, const char *word)
+{
+	if (plain_word(type, word))
 		put(o, "%s", word);
 	else if (strchr(word, '"'))
 		put(o, "'%s'", word);
@@ -141,7 +152,7 @@ put_value(struct out *o, enum filter_type type, const struct filter_value *v)
 	} else if (v->kind == FILTER_V_ELEMENT) {
 		put(o, "%s", v->word);
 	} else if (v->kind == FILTER_V_WORD) {
-		put_word(o, v->word);
+		put_word(o, type, v->word);
 	} else if (v->kind == FILTER_V_RANGE) {
 		if (v->lo != v->hi) { /* ranges are numbers on both ends: a name may hold the dash itself */
 			if (type == FILTER_T_SECONDS) {

@@ -13,6 +13,11 @@
 static const struct {
 	const char *text, *printed;
 } good[] = {
+	/* words that are what they are in quotes only */
+	{"IP = \"-E\"", "ADDR == \"-E\""},
+	{"IP = \"fe80::1%eth0\"", "ADDR == \"fe80::1%eth0\""},
+	{"INIF = \"12\"", "INIF == \"12\""},
+	{"ASN = \"AS12\"", "ASN == \"AS12\""},
 	{"", ""},
 	{"  \t\n", ""},
 	{"SRVIP == 10.1.0.0/16 && (SRVPORT == 22 || SRVPORT == 2222) && !(CLNCC == US)",
