@@ -55,12 +55,12 @@ put(struct out *o, const char *fmt, ...)
 static bool
 plain_word(enum filter_type type, const char *word)
 {
-	static const char letters[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ_";
+	static const char letters[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ";
 	if (!strchr(letters, *word) || (type == FILTER_T_AS && strncasecmp(word, "AS", 2) == 0))
 		return false;
 	for (const char *s = word; *s; s++)
 		if (!strchr(letters, *s) &&
-			!strchr(type == FILTER_T_ADDR ? "0123456789.-" : "0123456789.:/-", *s))
+			!strchr(type == FILTER_T_ADDR ? "0123456789._-" : "0123456789._:/-", *s))
 			return false;
 	return *word != 0;
 }

@@ -16,6 +16,7 @@ static const struct {
 	/* words that are what they are in quotes only */
 	{"IP = \"-E\"", "ADDR == \"-E\""},
 	{"IP = \"fe80::1%eth0\"", "ADDR == \"fe80::1%eth0\""},
+	{"IP = \"_\"", "ADDR == \"_\""},
 	{"INIF = \"12\"", "INIF == \"12\""},
 	{"ASN = \"AS12\"", "ASN == \"AS12\""},
 	{"", ""},
