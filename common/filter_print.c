@@ -62,7 +62,7 @@ plain_word(enum filter_type type, const char *word)
 		if (!strchr(letters, *s) &&
 			!strchr(type == FILTER_T_ADDR ? "0123456789._-" : "0123456789._:/-", *s))
 			return false;
-	return *word != 0;
+	return *word != 0 && (type != FILTER_T_ADDR || strlen(word) <= 253); /* a host name is no longer */
 }
 
 static void
