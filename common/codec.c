@@ -42,7 +42,7 @@ exceptions_fit(const uint8_t *data, uint64_t bytes, const struct codec_page *p, 
 bool
 codec_paged_fits(const uint8_t *data, uint64_t bytes, uint64_t count)
 {
-	uint64_t pages = (count + CODEC_PAGE - 1) / CODEC_PAGE;
+	uint64_t pages = codec_pages(count);
 	if (count > UINT32_MAX || pages * sizeof(struct codec_page) > bytes)
 		return false;
 	for (uint64_t i = 0; i < pages; i++) {
@@ -82,7 +82,7 @@ static bool
 sparse_sound(const struct block_column *c)
 {
 	struct codec_sparse h;
-	uint64_t pages = (c->count + CODEC_PAGE - 1) / CODEC_PAGE, rank = 0;
+	uint64_t pages = codec_pages(c->count), rank = 0;
 	if (c->count > UINT32_MAX || c->bytes < sizeof h + pages * sizeof(struct codec_sparse_page))
 		return false;
 	memcpy(&h, c->data, sizeof h);
@@ -104,7 +104,7 @@ static bool
 common_sound(struct block_column *c)
 {
 	struct codec_common h;
-	uint64_t pages = (c->count + CODEC_PAGE - 1) / CODEC_PAGE;
+	uint64_t pages = codec_pages(c->count);
 	if (c->bytes < sizeof h || c->bits == 0 || c->bits > 12)
 		return false;
 	memcpy(&h, c->data, sizeof h);

@@ -16,21 +16,9 @@
 /* ---- FEW ---------------------------------------------------------------------------------------- */
 
 static uint64_t
-pages_of(uint64_t n)
-{
-	return (n + CODEC_PAGE - 1) / CODEC_PAGE;
-}
-
-static uint64_t
-page_rows(uint64_t n, uint64_t first)
-{
-	return n - first < CODEC_PAGE ? n - first : CODEC_PAGE;
-}
-
-static uint64_t
 ranks_bytes(uint64_t count)
 {
-	return (pages_of(count) + 1) * sizeof(uint32_t);
+	return (codec_pages(count) + 1) * sizeof(uint32_t);
 }
 
 uint64_t
@@ -112,7 +100,7 @@ static bool
 list_begin(struct codec_list *l, uint64_t n)
 {
 	*l = (struct codec_list){.low = UINT64_MAX};
-	l->rank = calloc(pages_of(n) + 1, sizeof *l->rank);
+	l->rank = calloc(codec_pages(n) + 1, sizeof *l->rank);
 	return l->rank != NULL;
 }
 
@@ -123,8 +111,8 @@ codec_list_make(struct codec_list *l, const uint64_t *v, uint64_t n, uint64_t ba
 	bool ok = list_begin(l, n);
 	for (unsigned i = 0; i < CODEC_PAGE; i++)
 		instead[i] = base;
-	for (uint64_t i = 0; i < pages_of(n) && ok; i++)
-		ok = list_page(l, i, v + i * CODEC_PAGE, instead, page_rows(n, i * CODEC_PAGE), most);
+	for (uint64_t i = 0; i < codec_pages(n) && ok; i++)
+		ok = list_page(l, i, v + i * CODEC_PAGE, instead, codec_page_rows(n, i * CODEC_PAGE), most);
 	if (!ok)
 		codec_list_free(l);
 	return ok;
@@ -139,7 +127,7 @@ codec_few_write(struct codec_out *out, const struct codec_list *l, uint64_t n, u
 	if (to == NULL)
 		return false;
 	memcpy(to, &h, sizeof h);
-	memcpy(to + sizeof h, l->rank, (pages_of(n) + 1) * sizeof *l->rank);
+	memcpy(to + sizeof h, l->rank, (codec_pages(n) + 1) * sizeof *l->rank);
 	return codec_packed_write(out, l->place, h.rows, 0, 1, CODEC_PLACE_BITS) &&
 	       codec_packed_write(out, l->value, h.rows, h.base, scale, h.bits);
 }
@@ -150,7 +138,7 @@ codec_few_fits(const uint8_t *data, uint64_t bytes, uint64_t count)
 {
 	struct codec_few h;
 	uint32_t rank, before = 0;
-	uint64_t pages = (count + CODEC_PAGE - 1) / CODEC_PAGE;
+	uint64_t pages = codec_pages(count);
 	if (bytes < sizeof h || count > UINT32_MAX)
 		return false;
 	memcpy(&h, data, sizeof h);
@@ -189,14 +177,18 @@ void
 codec_few_put_u64(
 	const uint8_t *data, uint64_t count, uint64_t from, uint64_t n, uint32_t scale, uint64_t *out)
 {
-	PUT(uint64_t)
+	PUT(uint64_t);
 }
 
 void
-codec_few_put_u32(const uint8_t *data, uint64_t count, uint64_t from, uint64_t n, uint32_t scale,
-	uint32_t *out){PUT(uint32_t)}
+codec_few_put_u32(
+	const uint8_t *data, uint64_t count, uint64_t from, uint64_t n, uint32_t scale, uint32_t *out)
+{
+	PUT(uint32_t);
+}
 
-uint32_t codec_few_page(const struct block_column *c, uint32_t page, uint32_t *place, uint64_t *value)
+uint32_t
+codec_few_page(const struct block_column *c, uint32_t page, uint32_t *place, uint64_t *value)
 {
 	struct codec_few h;
 	uint32_t rank[2];
@@ -310,8 +302,8 @@ list_by(struct codec_list *l, const uint64_t *v, uint64_t n, const struct vote *
 	uint32_t low, uint64_t most)
 {
 	bool ok = list_begin(l, n);
-	for (uint64_t i = 0; i < pages_of(n) && ok; i++) {
-		uint64_t first = i * CODEC_PAGE, rows = page_rows(n, first), instead[CODEC_PAGE];
+	for (uint64_t i = 0; i < codec_pages(n) && ok; i++) {
+		uint64_t first = i * CODEC_PAGE, rows = codec_page_rows(n, first), instead[CODEC_PAGE];
 		for (uint64_t k = 0; k < rows; k++)
 			instead[k] = table[by[first + k] - low].value;
 		ok = list_page(l, i, v + first, instead, rows, most);

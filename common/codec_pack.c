@@ -192,14 +192,13 @@ page_bytes(uint64_t rows, unsigned bits)
 static void
 measure(struct codec_measure *m, const uint64_t *v, uint64_t n, unsigned hints)
 {
-	uint64_t pages = (n + CODEC_PAGE - 1) / CODEC_PAGE;
+	uint64_t pages = codec_pages(n);
 	uint64_t range[1024]; /* of the first pages: for more, what a scale saves of PAGED is not counted */
 	*m = (struct codec_measure){
 		.low = UINT64_MAX, .high = 0, .scale = 1, .ascending = (hints & CODEC_ASCENDING) != 0};
 	m->paged_bytes = pages * sizeof(struct codec_page);
 	for (uint64_t i = 0; i < pages; i++) {
-		uint64_t first = i * CODEC_PAGE, rows = n - first < CODEC_PAGE ? n - first : CODEC_PAGE, low,
-			 high;
+		uint64_t first = i * CODEC_PAGE, rows = codec_page_rows(n, first), low, high;
 		codec_limits(v + first, rows, &low, &high);
 		m->low = low < m->low ? low : m->low;
 		m->high = high > m->high ? high : m->high;
@@ -222,7 +221,7 @@ measure(struct codec_measure *m, const uint64_t *v, uint64_t n, unsigned hints)
 static bool
 write_sparse(struct codec_out *out, const uint64_t *v, uint64_t n, uint64_t base, uint32_t scale)
 {
-	uint64_t pages = (n + CODEC_PAGE - 1) / CODEC_PAGE;
+	uint64_t pages = codec_pages(n);
 	size_t start = out->used,
 	       head = sizeof(struct codec_sparse) + pages * sizeof(struct codec_sparse_page);
 	struct codec_sparse h = {0};
@@ -231,7 +230,7 @@ write_sparse(struct codec_out *out, const uint64_t *v, uint64_t n, uint64_t base
 		return false;
 	for (uint64_t i = 0; i < pages; i++) {
 		struct codec_sparse_page p = {.rank = h.exceptions};
-		uint64_t first = i * CODEC_PAGE, rows = n - first < CODEC_PAGE ? n - first : CODEC_PAGE;
+		uint64_t first = i * CODEC_PAGE, rows = codec_page_rows(n, first);
 		for (uint64_t r = 0; r < rows; r++)
 			if (v[first + r] != base) {
 				p.bitmap[r / 64] |= UINT64_C(1) << (r % 64);
@@ -281,7 +280,7 @@ static struct without
 leave_out(const uint64_t *v, uint64_t n, const struct codec_measure *m)
 {
 	struct without w = {.sparse = UINT64_MAX, .few = UINT64_MAX};
-	uint64_t low = UINT64_MAX, high = 0, some = 0, pages = (n + CODEC_PAGE - 1) / CODEC_PAGE;
+	uint64_t low = UINT64_MAX, high = 0, some = 0, pages = codec_pages(n);
 	if (!commonest(v, n, &w.common))
 		return w;
 	bool listed = codec_list_make(&w.list, v, n, w.common, n / 8);

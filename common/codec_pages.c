@@ -13,12 +13,6 @@
 
 enum { TRIED = 4, HIGH_BITS = 32, EXCEPTION_BYTES = sizeof(uint32_t) + sizeof(uint16_t) };
 
-static uint64_t
-page_rows(uint64_t n, uint64_t first)
-{
-	return n - first < CODEC_PAGE ? n - first : CODEC_PAGE;
-}
-
 static bool
 line_up(struct codec_out *out, size_t start)
 {
@@ -41,12 +35,12 @@ running_width(const uint64_t *v, uint64_t rows)
 bool
 codec_paged_write(struct codec_out *out, const uint64_t *v, uint64_t n, uint32_t scale, bool ascending)
 {
-	uint64_t pages = (n + CODEC_PAGE - 1) / CODEC_PAGE;
+	uint64_t pages = codec_pages(n);
 	size_t start = out->used;
 	if (codec_room(out, pages * sizeof(struct codec_page)) == NULL && pages > 0)
 		return false;
 	for (uint64_t i = 0; i < pages; i++) {
-		uint64_t rows = page_rows(n, i * CODEC_PAGE), low, high, steps[CODEC_PAGE];
+		uint64_t rows = codec_page_rows(n, i * CODEC_PAGE), low, high, steps[CODEC_PAGE];
 		const uint64_t *from = v + i * CODEC_PAGE;
 		codec_limits(from, rows, &low, &high);
 		struct codec_page p = {.base = low, .bits = (uint8_t)codec_width((high - low) / scale)};
@@ -174,7 +168,7 @@ write_page(struct codec_out *out, struct plan *p, uint64_t rows)
 bool
 codec_paged_patched(struct codec_out *out, const uint64_t *v, uint64_t n, uint32_t scale, bool delta)
 {
-	uint64_t pages = (n + CODEC_PAGE - 1) / CODEC_PAGE;
+	uint64_t pages = codec_pages(n);
 	size_t start = out->used;
 	struct plan plain, step;
 	bool stepping =
@@ -184,7 +178,7 @@ codec_paged_patched(struct codec_out *out, const uint64_t *v, uint64_t n, uint32
 	if (codec_room(out, pages * sizeof(struct codec_page)) == NULL && pages > 0)
 		return false;
 	for (uint64_t i = 0; i < pages; i++) {
-		uint64_t rows = page_rows(n, i * CODEC_PAGE), low, high;
+		uint64_t rows = codec_page_rows(n, i * CODEC_PAGE), low, high;
 		const uint64_t *from = v + i * CODEC_PAGE;
 		struct plan *best = &plain;
 		codec_limits(from, rows, &low, &high);

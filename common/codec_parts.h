@@ -8,6 +8,18 @@
 
 #include "common/codec.h"
 
+static inline uint64_t
+codec_pages(uint64_t rows)
+{
+	return (rows + CODEC_PAGE - 1) / CODEC_PAGE;
+}
+/* Rows of the page that begins with row `first`: the last may be short. */
+static inline uint64_t
+codec_page_rows(uint64_t rows, uint64_t first)
+{
+	return rows - first < CODEC_PAGE ? rows - first : CODEC_PAGE;
+}
+
 /* PAGED: one of these for each CODEC_PAGE rows, then the packed pages, each 8-byte aligned.  Behind a page that has
  * exceptions, 8-byte aligned again: u32 of high bits for each of them (packed value = low bits | high << bits), then
  * u16 row in the page, ascending. */

@@ -201,7 +201,7 @@ codec_common_write(struct codec_out *out, struct codec_frequent *t, const uint64
 {
 	struct codec_common h = {.common = t->n, .base = m->low};
 	size_t start = out->used;
-	uint64_t pages = (n + CODEC_PAGE - 1) / CODEC_PAGE, table[1024], some = 0;
+	uint64_t pages = codec_pages(n), table[1024], some = 0;
 	uint64_t *work = codec_scratch(out, 2 * n);
 	uint32_t *rank = calloc(pages + 1, sizeof *rank);
 	bool ok = work != NULL && rank != NULL;
