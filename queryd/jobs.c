@@ -188,13 +188,13 @@ mind(void *arg)
 			pthread_cond_wait(&j->watch, &j->mutex);
 			continue;
 		}
-		clock_gettime(CLOCK_REALTIME, &until);
+		clock_gettime(CLOCK_MONOTONIC, &until); /* the other clock may be set back meanwhile */
 		until.tv_nsec += LOOK_MS * 1000000;
 		if (until.tv_nsec >= 1000000000) {
 			until.tv_nsec -= 1000000000;
 			until.tv_sec++;
 		}
-		(void)pthread_cond_timedwait(&j->ended, &j->mutex, &until);
+		(void)pthread_cond_clockwait(&j->ended, &j->mutex, CLOCK_MONOTONIC, &until);
 		unsigned slow = long_ones(j), more = slow < j->most ? slow : j->most;
 		if (j->running == j->alive && j->alive < j->threads + more && turn(j) != NULL)
 			(void)start(j);
