@@ -174,7 +174,7 @@ void
 hosts_ask(struct hosts *h, const uint8_t (*address)[16], unsigned n, struct hosts_answer *answer, span_t most)
 {
 	struct timespec until;
-	clock_gettime(CLOCK_REALTIME, &until);
+	clock_gettime(CLOCK_MONOTONIC, &until);
 	int64_t ns = until.tv_nsec + most.us * 1000;
 	until.tv_sec += ns / 1000000000;
 	until.tv_nsec = ns % 1000000000;
@@ -191,7 +191,7 @@ hosts_ask(struct hosts *h, const uint8_t (*address)[16], unsigned n, struct host
 		}
 		if (!pending || rc != 0 || h->stop)
 			break;
-		rc = pthread_cond_timedwait(&h->done, &h->mutex, &until);
+		rc = pthread_cond_clockwait(&h->done, &h->mutex, CLOCK_MONOTONIC, &until);
 	}
 	pthread_mutex_unlock(&h->mutex);
 }

@@ -164,14 +164,14 @@ send_rows(void *ctx, const char *bytes, size_t n)
 			return FT_ECANCEL;
 		}
 		struct timespec until;
-		clock_gettime(CLOCK_REALTIME, &until);
+		clock_gettime(CLOCK_MONOTONIC, &until);
 		until.tv_nsec += 100000000;
 		if (until.tv_nsec >= 1000000000) {
 			until.tv_nsec -= 1000000000;
 			until.tv_sec++;
 		}
 		pthread_mutex_lock(&s->mutex);
-		pthread_cond_timedwait(&s->drained, &s->mutex, &until);
+		pthread_cond_clockwait(&s->drained, &s->mutex, CLOCK_MONOTONIC, &until);
 		pthread_mutex_unlock(&s->mutex);
 	}
 	const char *payload = r->spec.format[0] == 'n' ? "ndjson" : "csv";
